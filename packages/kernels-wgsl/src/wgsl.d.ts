@@ -1,0 +1,4 @@
+declare module '*.wgsl' {
+  const module: import('@pagemind/quant').WgslModule;
+  export default module;
+}

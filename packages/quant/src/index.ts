@@ -1,0 +1,2 @@
+// Public names of @pagemind/quant.
+export type { WgslModule, WgslSegment } from './wgsl-module.js';
