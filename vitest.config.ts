@@ -1,14 +1,14 @@
 // Test tiers that run in Node: unit (no GPU), gpu (kernels and gpu-bound rooms of core), model (goldens).
-// PAGEMIND_ADAPTER (lavapipe | swiftshader) chooses the adapter; tools/setup/test.mjs runs gpu and model on each software adapter.
+// PAGEMIND_ADAPTER (lavapipe | swiftshader) chooses the adapter; npm test runs gpu on both, model on the first.
 import { defineConfig } from 'vitest/config';
 import { softwareAdapters } from './tools/setup/adapters.mjs';
 import { wgsl } from './tools/wgsl/src/plugin.ts';
 
-const adapters = softwareAdapters();
-// The workers inherit these; LD_LIBRARY_PATH is read when a process starts.
+const adapters: Partial<Record<string, Record<string, string>>> = softwareAdapters();
 const wanted = process.env['PAGEMIND_ADAPTER'];
-Object.assign(process.env, wanted ? adapters[wanted] : (adapters.lavapipe ?? adapters.swiftshader));
-const sources = ['packages/*/src', 'tools/wgsl/src'];
+if (wanted && !adapters[wanted]) throw new Error(`PAGEMIND_ADAPTER=${wanted}: run npm run setup, or npm test`);
+// The workers inherit these; LD_LIBRARY_PATH is read when a process starts.
+Object.assign(process.env, wanted ? adapters[wanted] : (adapters['lavapipe'] ?? adapters['swiftshader']));
 
 export default defineConfig({
   plugins: [wgsl()],
@@ -20,8 +20,13 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: sources.map((path) => `${path}/**/*.test.ts`),
-          exclude: ['packages/kernels-wgsl/src/*/*.test.ts', '**/*.gpu.test.ts', '**/*.model.test.ts'],
+          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.{ts,mjs}'],
+          exclude: [
+            'packages/kernels-wgsl/src/*/*.test.ts',
+            '**/*.gpu.test.ts',
+            '**/*.model.test.ts',
+            '**/node_modules/**',
+          ],
         },
       },
       {

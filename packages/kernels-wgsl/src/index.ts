@@ -1,3 +1,50 @@
 // Public names of @pagemind/kernels-wgsl.
-export * from './kernel.js';
+export {
+  type AttentionDecodeShape,
+  attentionDecode,
+  DEFAULT_SPLIT_SIZE,
+  numPartialElements,
+} from './attention-decode/attention-decode.js';
+export { type AttentionPrefillShape, attentionPrefill, tileTokens } from './attention-prefill/attention-prefill.js';
+export { type AttentionReduceShape, attentionReduce } from './attention-reduce/attention-reduce.js';
+export { type EmbedShape, embed } from './embed/embed.js';
+export {
+  type Binding,
+  bindingsOf,
+  type DeviceLimits,
+  type DeviceProfile,
+  type Kernel,
+  type KernelBase,
+  type KernelPlan,
+  PORTABLE_LIMITS,
+  type ShaderFeature,
+  sourceOf,
+  supports,
+  type Variant,
+  type Workgroups,
+} from './kernel.js';
+export type { KvShape, KvType } from './kv-write/kv-cache.js';
+export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
+export type { Epilogue, LinearShape } from './linear-matvec/linear.js';
+export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
+export * from './pack/pack.js';
+export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
+export { samplePrepare } from './sampling/sample-prepare.js';
+export { sampleSelect } from './sampling/sample-select.js';
+export {
+  DEFAULT_RING,
+  MAX_STOP_IDS,
+  type SampleShape,
+  SLOT_PARAMS_BYTES,
+  SLOT_STATE_BYTES,
+  type SlotSampling,
+  sampleCountsBytes,
+  samplePartialsBytes,
+  sampleRingBytes,
+  type TokenMarks,
+  tokenMarksBytes,
+  writeSlotParams,
+  writeTokenMarks,
+} from './sampling/sampling-buffers.js';
+export { countClear, countMark } from './sampling/token-counts.js';

@@ -1,7 +1,7 @@
 // What a kernel is: its source, bindings, constants, declared variants, and the pure rule that picks one for a shape
 // and a device. Nothing here touches a GPU; core/gpu makes pipelines and bind groups from a KernelPlan.
 import type { WgslModule } from '@pagemind/quant';
-import { link } from './link.js';
+import { type LinkChoices, link } from './link.js';
 
 /** Optional WebGPU features that a variant may need. */
 export type ShaderFeature = 'shader-f16' | 'subgroups';
@@ -50,12 +50,9 @@ export interface Binding {
 }
 
 /** One compiled form of a kernel: everything that changes the WGSL text. */
-export interface Variant {
+export interface Variant extends LinkChoices {
   /** Unique within the kernel, e.g. `int4-g64-c4-subgroup`; part of the pipeline's cache key. */
   readonly id: string;
-  readonly knobs: Readonly<Record<string, number | string>>;
-  readonly flags: Readonly<Record<string, boolean>>;
-  readonly slots: Readonly<Record<string, WgslModule>>;
   readonly requires: readonly ShaderFeature[];
   /** Bindings that the slots bring along (the planes of a weight format). */
   readonly slotBindings?: readonly Binding[];

@@ -1,10 +1,15 @@
 // The run-time half of the linker: joins the segments of a kernel, its imports and its slots into one WGSL text.
 // Parsing happens at build time in tools/wgsl; nothing is parsed here.
 import type { WgslModule, WgslSegment } from '@pagemind/quant';
-import type { Variant } from './kernel.js';
 
-/** Values written into the text of a variant; the part of {@link Variant} that changes the text. */
-export type LinkChoices = Pick<Variant, 'knobs' | 'flags' | 'slots' | 'requires'>;
+/** Everything that changes the text of a variant. */
+export interface LinkChoices {
+  readonly knobs: Readonly<Record<string, number | string>>;
+  readonly flags: Readonly<Record<string, boolean>>;
+  readonly slots: Readonly<Record<string, WgslModule>>;
+  /** Optional WebGPU features; they become `enable` lines. */
+  readonly requires: readonly string[];
+}
 
 /**
  * Links `root` with the choices of a variant.

@@ -1,3 +1,4 @@
+// rmsnorm against its f64 reference.
 import { describeParity } from '../../testing/parity.js';
 import { type RmsnormShape, rmsnorm } from './rmsnorm.js';
 import { rmsnormReference } from './rmsnorm.reference.js';

@@ -1,0 +1,138 @@
+// Reads command lines: which options exist, their types, and what they mean to the library.
+import { readFile } from 'node:fs/promises';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { EngineOptions, GenerateRequest } from '@pagemind/core/node';
+import { UsageError } from './usage.js';
+
+type OptionTypes = NonNullable<ParseArgsConfig['options']>;
+
+/** Options by name, as given; every value is still a string. */
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+
+const text = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+
+export const MODEL_OPTIONS: OptionTypes = {
+  quantize: text,
+  dtype: text,
+  'session-len': text,
+  'max-batch-size': text,
+  'cache-max-entry-count': text,
+  'max-prefill-token-num': text,
+  'memory-budget': text,
+};
+
+export const SAMPLING_OPTIONS: OptionTypes = {
+  'max-new-tokens': text,
+  temperature: text,
+  'top-p': text,
+  'top-k': text,
+  'min-p': text,
+  seed: text,
+  'repetition-penalty': text,
+  'presence-penalty': text,
+  'frequency-penalty': text,
+  'ignore-eos': flag,
+};
+
+/** Splits a command line; `numPositionals` words must stand beside the options. */
+export function readArguments(
+  args: readonly string[],
+  options: OptionTypes,
+  numPositionals: number,
+): { readonly values: Values; readonly positionals: readonly string[] } {
+  let parsed: ReturnType<typeof parseArgs>;
+  try {
+    parsed = parseArgs({ args: args.map(dashed), options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
+  }
+  if (parsed.positionals.length !== numPositionals) {
+    throw new UsageError(numPositionals === 0 ? 'No argument is expected.' : 'Name one model folder.');
+  }
+  return parsed as { values: Values; positionals: string[] };
+}
+
+/** Underscores and dashes are the same in option names, as in LMDeploy. */
+function dashed(arg: string): string {
+  const [, name = '', rest = ''] = /^--([\w-]+)(.*)$/s.exec(arg) ?? [];
+  return name === '' ? arg : `--${name.replaceAll('_', '-')}${rest}`;
+}
+
+/** A string option. */
+export function stringOf(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** A number option. */
+export function numberOf(values: Values, name: string): number | undefined {
+  const given = stringOf(values, name);
+  if (given === undefined) return undefined;
+  const value = Number(given);
+  if (given.trim() === '' || !Number.isFinite(value))
+    throw new UsageError(`--${name} must be a number, not '${given}'.`);
+  return value;
+}
+
+/** Leaves out what is undefined, which options with exact types need. */
+function defined<T extends object>(values: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** Engine options of a command line; the library checks their values. */
+export function engineOptions(values: Values): EngineOptions {
+  return defined<EngineOptions>({
+    quantize: stringOf(values, 'quantize'),
+    dtype: stringOf(values, 'dtype') as EngineOptions['dtype'],
+    sessionLen: numberOf(values, 'session-len'),
+    maxBatchSize: numberOf(values, 'max-batch-size'),
+    cacheMaxEntryCount: numberOf(values, 'cache-max-entry-count'),
+    maxPrefillTokenNum: numberOf(values, 'max-prefill-token-num'),
+    memoryBudget: numberOf(values, 'memory-budget'),
+  } as EngineOptions);
+}
+
+/** The part of a request that is not the prompt. */
+export function generationOptions(values: Values): Omit<GenerateRequest, 'prompt'> {
+  return {
+    sampling: defined<GenerateRequest['sampling']>({
+      temperature: numberOf(values, 'temperature'),
+      topP: numberOf(values, 'top-p'),
+      topK: numberOf(values, 'top-k'),
+      minP: numberOf(values, 'min-p'),
+      seed: numberOf(values, 'seed'),
+      repetitionPenalty: numberOf(values, 'repetition-penalty'),
+      presencePenalty: numberOf(values, 'presence-penalty'),
+      frequencyPenalty: numberOf(values, 'frequency-penalty'),
+    } as GenerateRequest['sampling']),
+    ...defined<{ maxNewTokens: number }>({ maxNewTokens: numberOf(values, 'max-new-tokens') } as {
+      maxNewTokens: number;
+    }),
+    ignoreEos: values['ignore-eos'] === true,
+  };
+}
+
+/** Reads `1,2,3` or `@ids.json` (a JSON list). */
+export async function readIds(given: string): Promise<number[]> {
+  const source = given.startsWith('@') ? await readTextFile(given.slice(1)) : `[${given}]`;
+  let ids: unknown;
+  try {
+    ids = JSON.parse(source);
+  } catch {
+    throw new UsageError('--input-ids must be numbers with commas between them, or @FILE with a JSON list.');
+  }
+  if (!Array.isArray(ids) || ids.length === 0 || !ids.every((id) => Number.isSafeInteger(id) && id >= 0)) {
+    throw new UsageError('--input-ids must be a list of at least one token id.');
+  }
+  return ids;
+}
+
+/** Reads a text file; a missing one is a mistake of usage. */
+export async function readTextFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+  }
+}

@@ -1,0 +1,59 @@
+// Texts of `pagemind help` and mistakes of usage.
+
+/** A mistake in how the command was called. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const MODEL_OPTIONS = `Model options:
+  --quantize int4-g32|int4-g64|int4-g128   quantise the decoder's linears while loading
+  --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
+  --session-len N                          longest sequence, prompt and answer
+  --max-batch-size N                       sequences at once
+  --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
+  --max-prefill-token-num N                most tokens of one step
+  --memory-budget BYTES                    GPU memory to plan with`;
+
+const SAMPLING_OPTIONS = `Sampling options:
+  --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S
+  --repetition-penalty R  --presence-penalty P  --frequency-penalty F  --ignore-eos`;
+
+/** Help per command; the first line is its summary. */
+export const HELP: Readonly<Record<string, string>> = {
+  check_env: `pagemind check_env [--json]
+What the GPU offers, what was measured, and what is missing.`,
+  chat: `pagemind chat MODEL [options]
+Talk with a model. An empty line sends; \`exit\` leaves; \`end\` starts over; Ctrl-C stops an answer.
+
+${SAMPLING_OPTIONS}
+
+${MODEL_OPTIONS}`,
+  generate: `pagemind generate MODEL (--prompt TEXT | --messages FILE | --input-ids 1,2,3|@ids.json) [options]
+Continue a prompt.
+  --raw    no chat template around --prompt
+  --json   print text, token_ids, finish_reason, usage and stats as JSON
+  --stop TEXT (repeatable)
+
+${SAMPLING_OPTIONS}
+
+${MODEL_OPTIONS}`,
+  logits: `pagemind logits MODEL --input-ids 1,2,3|@ids.json [--decode-from N] --out FILE.safetensors
+Write the logits of every position as tensor "logits" f32 [T, vocab]; positions from N on go through the decode path.
+Keys and values are kept in float32 here unless --dtype says otherwise.
+
+${MODEL_OPTIONS}`,
+  bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--json]
+Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
+
+${MODEL_OPTIONS}`,
+};
+
+/** The overview. */
+export const OVERVIEW: string = `pagemind: LLMs on WebGPU
+
+${Object.values(HELP)
+  .map((text) => `  ${text.split('\n', 1)[0]}`)
+  .join('\n')}
+
+MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer.json.
+\`pagemind COMMAND --help\` tells the rest.`;

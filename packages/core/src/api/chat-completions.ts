@@ -1,0 +1,64 @@
+// Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
+import type { EngineCore } from '../engine/core.js';
+import { gather, newIdentity, toChunks } from './stream.js';
+import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
+import { validateChatCompletion } from './validate.js';
+
+export class ChatCompletions {
+  readonly #core: EngineCore;
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+  }
+
+  /**
+   * Answers a conversation; with `stream: true` as a stream of chunks that can be left at any time.
+   * @throws PagemindError `invalid_request`, `context_too_long`, `queue_full`, `aborted`, … at once or from the stream.
+   */
+  create(
+    body: ChatCompletionRequest & { readonly stream: true },
+    options?: CallOptions,
+  ): Promise<AsyncIterable<ChatCompletionChunk>>;
+  create(
+    body: ChatCompletionRequest & { readonly stream?: false | null },
+    options?: CallOptions,
+  ): Promise<ChatCompletion>;
+  create(
+    body: ChatCompletionRequest,
+    options?: CallOptions,
+  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
+  async create(
+    body: ChatCompletionRequest,
+    { signal }: CallOptions = {},
+  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    const { request, stream, includeUsage } = validateChatCompletion(body);
+    const events = this.#core.generate(request, signal);
+    const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
+    if (stream) return streamOf(head, events, includeUsage);
+    const { text, finishReason, usage, stats } = await gather(events);
+    const message = { role: 'assistant', content: text, refusal: null } as const;
+    const choice = { index: 0, message, logprobs: null, finish_reason: finishReason } as const;
+    return { ...head, object: 'chat.completion', choices: [choice], usage, stats };
+  }
+}
+
+function streamOf(
+  { id, created, model }: Pick<ChatCompletion, 'id' | 'created' | 'model'>,
+  events: ReturnType<EngineCore['generate']>,
+  includeUsage: boolean,
+): AsyncIterable<ChatCompletionChunk> {
+  const head = { id, object: 'chat.completion.chunk', created, model } as const;
+  const noUsage = includeUsage ? { usage: null } : {};
+  type Choice = ChatCompletionChunk['choices'][number];
+  const chunk = (delta: Choice['delta'], finish: Choice['finish_reason'] = null): ChatCompletionChunk => ({
+    ...head,
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    ...noUsage,
+  });
+  return toChunks<ChatCompletionChunk>(events, {
+    opening: [chunk({ role: 'assistant', content: '' })],
+    text: (content) => chunk({ content }),
+    finish: (reason) => chunk({}, reason),
+    ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
+  });
+}

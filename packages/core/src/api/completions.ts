@@ -1,0 +1,55 @@
+// Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
+import type { EngineCore } from '../engine/core.js';
+import { gather, newIdentity, toChunks } from './stream.js';
+import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
+import { validateCompletion } from './validate.js';
+
+export class Completions {
+  readonly #core: EngineCore;
+
+  constructor(core: EngineCore) {
+    this.#core = core;
+  }
+
+  /**
+   * Continues a text; with `stream: true` as a stream of chunks that can be left at any time.
+   * @throws PagemindError `invalid_request`, `context_too_long`, `queue_full`, `aborted`, … at once or from the stream.
+   */
+  create(
+    body: CompletionRequest & { readonly stream: true },
+    options?: CallOptions,
+  ): Promise<AsyncIterable<CompletionChunk>>;
+  create(body: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+  create(body: CompletionRequest, options?: CallOptions): Promise<Completion | AsyncIterable<CompletionChunk>>;
+  async create(
+    body: CompletionRequest,
+    { signal }: CallOptions = {},
+  ): Promise<Completion | AsyncIterable<CompletionChunk>> {
+    const { request, stream, includeUsage } = validateCompletion(body);
+    const events = this.#core.generate(request, signal);
+    const head = { ...newIdentity('cmpl'), object: 'text_completion', model: this.#core.info.model } as const;
+    if (stream) return streamOf(head, events, includeUsage);
+    const { text, finishReason, usage, stats } = await gather(events);
+    const choice = { index: 0, text, logprobs: null, finish_reason: finishReason } as const;
+    return { ...head, choices: [choice], usage, stats };
+  }
+}
+
+function streamOf(
+  head: Pick<CompletionChunk, 'id' | 'object' | 'created' | 'model'>,
+  events: ReturnType<EngineCore['generate']>,
+  includeUsage: boolean,
+): AsyncIterable<CompletionChunk> {
+  const noUsage = includeUsage ? { usage: null } : {};
+  const chunk = (text: string, finish: CompletionChunk['choices'][number]['finish_reason']): CompletionChunk => ({
+    ...head,
+    choices: [{ index: 0, text, logprobs: null, finish_reason: finish }],
+    ...noUsage,
+  });
+  return toChunks<CompletionChunk>(events, {
+    opening: [],
+    text: (text) => chunk(text, null),
+    finish: (reason) => chunk('', reason),
+    ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
+  });
+}

@@ -1,0 +1,160 @@
+// The shapes of OpenAI's chat and text completions, as far as this library has them, with its own fields marked as such.
+// Types alone; what a caller really gave is checked in validate.ts.
+
+/** Text of a message; parts are joined. */
+export type MessageContent = string | readonly { readonly type: 'text'; readonly text: string }[];
+
+export interface ChatCompletionMessage {
+  /** `developer` is read as `system`. */
+  readonly role: 'system' | 'developer' | 'user' | 'assistant';
+  readonly content: MessageContent;
+  readonly name?: string;
+}
+
+/** Fields that chat and text completions share. Where one is missing or null, the model's own default holds. */
+export interface CompletionOptions {
+  /** Any name: the loaded model answers, and its name is in the answer. */
+  readonly model?: string;
+  readonly max_tokens?: number | null;
+  /** Text that ends the answer and is not part of it. */
+  readonly stop?: string | readonly string[] | null;
+  readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean } | null;
+  /** 0 (greedy) to 2. */
+  readonly temperature?: number | null;
+  /** 0 to 1. */
+  readonly top_p?: number | null;
+  /** Equal seeds give equal answers; missing: another one each time. */
+  readonly seed?: number | null;
+  /** -2 to 2. */
+  readonly presence_penalty?: number | null;
+  /** -2 to 2. */
+  readonly frequency_penalty?: number | null;
+  /** Own field. Only the most probable tokens, this many; 0 is all. */
+  readonly top_k?: number | null;
+  /** Own field. Only tokens at least this share as probable as the most probable one; 0 to 1. */
+  readonly min_p?: number | null;
+  /** Own field. Over prompt and answer; 1 is off. */
+  readonly repetition_penalty?: number | null;
+  /** Own field. Go on after the model's end of text. */
+  readonly ignore_eos?: boolean | null;
+  /** Own field. The answer does not end of its own accord before this many tokens. */
+  readonly min_new_tokens?: number | null;
+  /** Own field. Leave special tokens out of the text; default true. */
+  readonly skip_special_tokens?: boolean | null;
+}
+
+/** What {@link ChatCompletions.create} takes. */
+export interface ChatCompletionRequest extends CompletionOptions {
+  readonly messages: readonly ChatCompletionMessage[];
+  /** Missing, together with `max_tokens`: as many as the session holds. */
+  readonly max_completion_tokens?: number | null;
+  /** Own field. Further variables of the chat template, e.g. `{ enable_thinking: false }`. */
+  readonly chat_template_kwargs?: Readonly<Record<string, unknown>> | null;
+}
+
+/** What {@link Completions.create} takes. `max_tokens` is 16 when missing, as OpenAI has it. */
+export interface CompletionRequest extends CompletionOptions {
+  /** A text, or the ids of its tokens. */
+  readonly prompt: string | readonly number[];
+}
+
+/** `stop`: a stop string or the model's end of text; `length`: the longest answer. */
+export type CompletionFinishReason = 'stop' | 'length';
+
+export interface CompletionUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+  readonly prompt_tokens_details: { readonly cached_tokens: number };
+}
+
+/** Own field. How long the request took where the engine runs. */
+export interface CompletionStats {
+  /** From arrival until the GPU was given the request. */
+  readonly queue_ms: number;
+  readonly time_to_first_token_ms: number;
+  readonly total_ms: number;
+  readonly prefill_tokens_per_second: number;
+  readonly decode_tokens_per_second: number;
+}
+
+export interface ChatCompletion {
+  readonly id: string;
+  readonly object: 'chat.completion';
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly model: string;
+  readonly choices: readonly [
+    {
+      readonly index: 0;
+      readonly message: { readonly role: 'assistant'; readonly content: string; readonly refusal: null };
+      readonly logprobs: null;
+      readonly finish_reason: CompletionFinishReason;
+    },
+  ];
+  readonly usage: CompletionUsage;
+  readonly stats: CompletionStats;
+}
+
+/** One event of a streamed chat completion. */
+export interface ChatCompletionChunk {
+  readonly id: string;
+  readonly object: 'chat.completion.chunk';
+  readonly created: number;
+  readonly model: string;
+  /** Empty in the chunk that carries the usage. */
+  readonly choices: readonly {
+    readonly index: 0;
+    readonly delta: { readonly role?: 'assistant'; readonly content?: string };
+    readonly logprobs: null;
+    readonly finish_reason: CompletionFinishReason | null;
+  }[];
+  /** With `include_usage`: null but in the last chunk. */
+  readonly usage?: CompletionUsage | null;
+  /** Beside the usage. */
+  readonly stats?: CompletionStats;
+}
+
+export interface Completion {
+  readonly id: string;
+  readonly object: 'text_completion';
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly model: string;
+  readonly choices: readonly [
+    {
+      readonly index: 0;
+      readonly text: string;
+      readonly logprobs: null;
+      readonly finish_reason: CompletionFinishReason;
+    },
+  ];
+  readonly usage: CompletionUsage;
+  readonly stats: CompletionStats;
+}
+
+/** One event of a streamed text completion. */
+export interface CompletionChunk {
+  readonly id: string;
+  readonly object: 'text_completion';
+  readonly created: number;
+  readonly model: string;
+  /** Empty in the chunk that carries the usage. */
+  readonly choices: readonly {
+    readonly index: 0;
+    readonly text: string;
+    readonly logprobs: null;
+    readonly finish_reason: CompletionFinishReason | null;
+  }[];
+  /** With `include_usage`: null but in the last chunk. */
+  readonly usage?: CompletionUsage | null;
+  /** Beside the usage. */
+  readonly stats?: CompletionStats;
+}
+
+/** Second argument of `create`. */
+export interface CallOptions {
+  /** Cancels the request: the call or its stream throws `aborted`. */
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,154 @@
+// From an untrusted body in OpenAI's shape to a request of the engine. Every field is checked; one that is known but not
+// supported says so, one that is unknown is refused. What depends on the model is checked by the engine.
+import type { ChatMessage, GenerateRequest, Prompt } from '../engine/core.js';
+import type { SamplingParams } from '../sampling/params.js';
+import { Fields, invalid, isRecord } from './fields.js';
+
+/** A body that was checked. */
+export interface ValidRequest {
+  readonly request: GenerateRequest;
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+}
+
+/** Tokens of a text completion that names no number. */
+const DEFAULT_COMPLETION_TOKENS = 16;
+
+/** Fields that change nothing about the answer. */
+const IGNORED = ['model', 'user', 'metadata', 'store', 'service_tier', 'safety_identifier', 'prompt_cache_key'];
+
+/** Fields that are not supported, each with the values that ask for nothing. */
+const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
+  n: (value) => value === 1,
+  best_of: (value) => value === 1,
+  echo: isNothing,
+  suffix: isNothing,
+  logprobs: isNothing,
+  top_logprobs: isNothing,
+  logit_bias: isNothing,
+  tools: isNothing,
+  tool_choice: (value) => value === 'none' || value === 'auto',
+  parallel_tool_calls: (value) => typeof value === 'boolean',
+  functions: isNothing,
+  function_call: (value) => value === 'none' || value === 'auto',
+  response_format: (value) => isRecord(value) && value['type'] === 'text',
+  modalities: (value) => Array.isArray(value) && value.every((each) => each === 'text'),
+  audio: isNothing,
+  prediction: isNothing,
+  reasoning_effort: isNothing,
+  web_search_options: isNothing,
+};
+
+/** @throws PagemindError `invalid_request` naming the field. */
+export function validateChatCompletion(body: unknown): ValidRequest {
+  const fields = new Fields(body);
+  const templateOptions = fields.object('chat_template_kwargs');
+  const messages = validateMessages(fields.get('messages'));
+  const maxTokens = fields.integer('max_tokens', 1);
+  const maxNewTokens = fields.integer('max_completion_tokens', 1) ?? maxTokens;
+  return validateOptions(
+    fields,
+    { kind: 'messages', messages, ...(templateOptions && { templateOptions }) },
+    maxNewTokens,
+  );
+}
+
+/** @throws PagemindError `invalid_request` naming the field. */
+export function validateCompletion(body: unknown): ValidRequest {
+  const fields = new Fields(body);
+  const prompt = validatePrompt(fields.get('prompt'));
+  return validateOptions(fields, prompt, fields.integer('max_tokens', 1) ?? DEFAULT_COMPLETION_TOKENS);
+}
+
+function validateOptions(fields: Fields, prompt: Prompt, maxNewTokens: number | undefined): ValidRequest {
+  const sampling = {
+    temperature: fields.number('temperature', 0, 2),
+    topP: fields.number('top_p', 0, 1),
+    topK: fields.integer('top_k', 0),
+    minP: fields.number('min_p', 0, 1),
+    repetitionPenalty: fields.number('repetition_penalty', 0.01, 100),
+    presencePenalty: fields.number('presence_penalty', -2, 2),
+    frequencyPenalty: fields.number('frequency_penalty', -2, 2),
+    seed: toSeed(fields.integer('seed')),
+  } satisfies Record<keyof SamplingParams, number | undefined>;
+  const rest = {
+    maxNewTokens,
+    minNewTokens: fields.integer('min_new_tokens', 0),
+    stopStrings: validateStop(fields.get('stop')),
+    ignoreEos: fields.boolean('ignore_eos'),
+    skipSpecialTokens: fields.boolean('skip_special_tokens'),
+  };
+  const stream = fields.boolean('stream') ?? false;
+  const streamOptions = new Fields(fields.object('stream_options') ?? {}, 'stream_options.');
+  const includeUsage = streamOptions.boolean('include_usage') ?? false;
+  streamOptions.refuseOthers();
+  for (const name of IGNORED) fields.get(name);
+  for (const [name, allows] of Object.entries(UNSUPPORTED)) fields.unsupported(name, allows);
+  fields.refuseOthers();
+  return { request: { prompt, sampling: present(sampling), ...present(rest) }, stream, includeUsage };
+}
+
+function validateMessages(value: unknown): ChatMessage[] {
+  if (!Array.isArray(value) || value.length === 0) throw invalid('messages is not a list with at least one message.');
+  return value.map((message: unknown, i) => {
+    const path = `messages[${i}].`;
+    const fields = new Fields(message, path);
+    const role = fields.get('role');
+    if (role !== 'system' && role !== 'developer' && role !== 'user' && role !== 'assistant') {
+      throw invalid(`${path}role is not supported.`, 'Use system, developer, user or assistant.');
+    }
+    for (const name of ['tool_calls', 'function_call', 'audio']) fields.unsupported(name, isNothing);
+    const name = fields.string('name');
+    return {
+      role: role === 'developer' ? 'system' : role,
+      content: validateContent(fields.get('content'), `${path}content`),
+      ...(name !== undefined && { name }),
+    };
+  });
+}
+
+function validateContent(value: unknown, path: string): string {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) throw invalid(`${path} is neither a string nor a list of parts.`);
+  return value
+    .map((part: unknown, i) => {
+      const fields = new Fields(part, `${path}[${i}].`);
+      const type = fields.get('type');
+      if (type === 'image_url') throw invalid('This model does not take images.', 'Leave image parts out.');
+      const text = fields.string('text');
+      if (type !== 'text' || text === undefined) throw invalid(`${path}[${i}] is not a text part.`);
+      return text;
+    })
+    .join('');
+}
+
+function validatePrompt(value: unknown): Prompt {
+  if (typeof value === 'string') return { kind: 'text', text: value, addSpecialTokens: true };
+  if (Array.isArray(value) && value.every((id): id is number => Number.isInteger(id)))
+    return { kind: 'tokens', ids: value };
+  throw invalid('prompt is neither a string nor a list of token ids.', 'Send one request per prompt.');
+}
+
+function validateStop(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  const stops: unknown[] = Array.isArray(value) ? value : [value];
+  if (stops.every((stop): stop is string => typeof stop === 'string' && stop !== '')) return stops;
+  throw invalid('stop is neither a string nor a list of strings, or one of them is empty.');
+}
+
+/** OpenAI's seeds are of any size and sign; ours have 32 bits. */
+function toSeed(seed: number | undefined): number | undefined {
+  return seed === undefined ? undefined : seed >>> 0;
+}
+
+function isNothing(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  return value === false || value === 0 || value === '' || (isRecord(value) && Object.keys(value).length === 0);
+}
+
+type Present<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> };
+
+/** The fields that are there. */
+function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}

@@ -1,0 +1,35 @@
+// Public names of @pagemind/core/client: an engine in a worker, as the page holds it. Nothing of the engine itself may be
+// imported here but types: a page that uses a worker loads the engine once, there.
+import type { Engine } from './api/engine-api.js';
+import type { AssembleOptions } from './assemble.js';
+import type { DirectoryHandle } from './load/directory-source.js';
+import { type ConnectHooks, connectEngine as connect } from './remote/client.js';
+import type { Endpoint } from './remote/endpoints.js';
+
+export { Engine } from './api/engine-api.js';
+export type * from './api/types.js';
+export type * from './engine/core.js';
+export { PagemindError, type PagemindErrorCode } from './errors.js';
+export type { ConnectHooks } from './remote/client.js';
+export type { Endpoint, MessageTarget } from './remote/endpoints.js';
+export type { SamplingParams } from './sampling/params.js';
+
+/** Options of {@link connectEngine}: those of `createEngine` that can be sent to a worker. */
+export interface ConnectOptions extends Omit<AssembleOptions, 'onProgress' | 'signal'> {
+  /** The URL of a model's folder, files picked by a person, or a folder handle. */
+  readonly model: string | URL | readonly File[] | DirectoryHandle;
+}
+
+/**
+ * Loads a model in the worker behind `target`, which runs `serve()` of `@pagemind/core/host`.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function connectEngine(
+  target: Worker | MessagePort | Endpoint,
+  { model, ...options }: ConnectOptions,
+  hooks?: ConnectHooks,
+): Promise<Engine> {
+  // In the worker a relative URL would be taken from the worker's script.
+  const isUrl = typeof model === 'string' || model instanceof URL;
+  return connect(target, { ...options, model: isUrl ? new URL(model, globalThis.location?.href).href : model }, hooks);
+}

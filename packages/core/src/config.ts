@@ -1,0 +1,163 @@
+// Options + config.json + device → one frozen EngineConfig, by a pure function. Names and defaults follow LMDeploy in
+// camelCase; docs/decisions/002 says where a page needs another default.
+import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import type { WeightFormatOptions } from '@pagemind/quant';
+import { PagemindError } from './errors.js';
+import type { DecoderConfig } from './models/decoder-config.js';
+import { type KvDtype, pageBytes } from './runner/kv-cache.js';
+
+/** How to run a model; everything has a default. */
+export interface EngineOptions {
+  /** `hf`: weights as the hub stores them. Quantisation is detected from the contents. */
+  readonly modelFormat?: 'hf';
+  /** Quantise the decoder's linears while loading: `int4-g32`, `int4-g64` or `int4-g128`. */
+  readonly quantize?: string;
+  /** Storage of K and V: `auto` takes f32 for float32 checkpoints and f16 for others. */
+  readonly dtype?: 'auto' | 'float16' | 'float32';
+  /** Longest sequence in tokens, prompt and answer. Default: what the model was trained for, at most 4096. */
+  readonly sessionLen?: number;
+  /** Sequences that run at once. Default 8. */
+  readonly maxBatchSize?: number;
+  /** Below 1: share of (memoryBudget − weights) for the KV pool; from 1: number of blocks. Default 0.8. */
+  readonly cacheMaxEntryCount?: number;
+  /** Tokens per KV block: 16, 32, 64, 128 or 256. Default 32. */
+  readonly cacheBlockSeqLen?: number;
+  /** Most tokens of one step. Default 512. */
+  readonly maxPrefillTokenNum?: number;
+  /** Requests that may wait before `queue_full`. Default 64. */
+  readonly maxQueueLen?: number;
+  /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
+  readonly memoryBudget?: number;
+  /** Storage of K and V in fewer bits. Only 0 (off) yet. */
+  readonly quantPolicy?: 0;
+  /** GPUs; a page has one. */
+  readonly tp?: 1;
+}
+
+/** Bytes that a configuration will take, before anything is allocated. */
+export interface MemoryPlan {
+  readonly budgetBytes: number;
+  readonly weightBytes: number;
+  readonly kvBytes: number;
+  readonly activationBytes: number;
+}
+
+/** Everything decided; frozen. */
+export interface EngineConfig {
+  readonly quantize: WeightFormatOptions | undefined;
+  readonly kvDtype: KvDtype;
+  readonly sessionLen: number;
+  readonly maxBatchSize: number;
+  readonly numBlocks: number;
+  readonly blockSize: number;
+  readonly maxPrefillTokenNum: number;
+  readonly maxQueueLen: number;
+  readonly maxStepsPerSubmit: number;
+  readonly memory: MemoryPlan;
+}
+
+const DEFAULT_SESSION_LEN = 4096;
+const GIB = 2 ** 30;
+
+/**
+ * @param weightBytesOf bytes of the weights on the device, in the given format
+ * @param isFloat32 whether the checkpoint stores float32
+ * @throws PagemindError `invalid_option` naming the option; `out_of_memory` when weights and one sequence do not fit the
+ * budget.
+ */
+export function resolveConfig(
+  options: EngineOptions,
+  model: DecoderConfig,
+  profile: DeviceProfile,
+  weightBytesOf: (quantize: WeightFormatOptions | undefined) => number,
+  isFloat32: boolean,
+  activationBytesOf: (maxRows: number, maxBatchSize: number, sessionLen: number, blockSize: number) => number,
+): EngineConfig {
+  const count = (name: keyof EngineOptions, fallback: number, low: number, high: number): number => {
+    const value = options[name] ?? fallback;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+    throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
+  };
+  if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
+  if ((options.quantPolicy ?? 0) !== 0) throw invalidOption('quantPolicy', options.quantPolicy, '0');
+  if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
+
+  const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
+  const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
+  if (Math.log2(blockSize) % 1 !== 0) throw invalidOption('cacheBlockSeqLen', blockSize, '16, 32, 64, 128 or 256');
+  const sessionLen = count('sessionLen', Math.min(model.maxPositions, DEFAULT_SESSION_LEN), 1, 2 ** 20);
+  const maxBatchSize = count('maxBatchSize', 8, 1, 256);
+  const maxPrefillTokenNum = count('maxPrefillTokenNum', 512, 1, 8192);
+
+  const budgetBytes = options.memoryBudget ?? (profile.isCpu ? 2 * GIB : 4 * GIB);
+  if (!(budgetBytes > 0)) throw invalidOption('memoryBudget', budgetBytes, 'a number of bytes');
+  const quantize = parseQuantize(options.quantize);
+  const weightBytes = weightBytesOf(quantize);
+  const maxRows = Math.max(maxPrefillTokenNum, maxBatchSize);
+  const activationBytes = activationBytesOf(maxRows, maxBatchSize, sessionLen, blockSize);
+  const perPage = pageBytes(model, blockSize, kvDtype);
+  const blocksOfSession = Math.ceil(sessionLen / blockSize);
+  const numBlocks = resolveNumBlocks(options.cacheMaxEntryCount ?? 0.8, {
+    freeBytes: budgetBytes - weightBytes - activationBytes,
+    blockBytes: perPage * model.numLayers,
+    most: Math.min(
+      blocksOfSession * maxBatchSize,
+      Math.floor(Math.min(profile.limits.maxStorageBufferBindingSize, profile.limits.maxBufferSize) / perPage),
+    ),
+  });
+  return Object.freeze({
+    quantize,
+    kvDtype,
+    sessionLen,
+    maxBatchSize,
+    numBlocks,
+    blockSize,
+    maxPrefillTokenNum,
+    maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
+    maxStepsPerSubmit: 8,
+    memory: Object.freeze({
+      budgetBytes,
+      weightBytes,
+      kvBytes: numBlocks * perPage * model.numLayers,
+      activationBytes,
+    }),
+  });
+}
+
+/** Reads `int4-g64` and the like. */
+export function parseQuantize(text: string | undefined): WeightFormatOptions | undefined {
+  if (text === undefined) return undefined;
+  const [, group] = /^int4-g(32|64|128)$/.exec(text) ?? [];
+  if (!group) throw invalidOption('quantize', text, 'int4-g32, int4-g64 or int4-g128');
+  return { format: 'int4', groupSize: Number(group), hasZeros: true };
+}
+
+function resolveKvDtype(dtype: unknown, isFloat32: boolean): KvDtype {
+  if (dtype === 'float16') return 'f16';
+  if (dtype === 'float32') return 'f32';
+  if (dtype === 'auto') return isFloat32 ? 'f32' : 'f16';
+  throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+}
+
+function resolveNumBlocks(
+  entryCount: number,
+  { freeBytes, blockBytes, most }: { readonly freeBytes: number; readonly blockBytes: number; readonly most: number },
+): number {
+  if (typeof entryCount !== 'number' || !(entryCount > 0)) {
+    throw invalidOption('cacheMaxEntryCount', entryCount, 'a share below 1 or a number of blocks');
+  }
+  const wanted = entryCount < 1 ? Math.floor((entryCount * freeBytes) / blockBytes) : Math.floor(entryCount);
+  const numBlocks = Math.min(wanted, most);
+  if (numBlocks < 1) {
+    throw new PagemindError('out_of_memory', 'The memory budget leaves no room for a KV block beside the weights.', {
+      hint: 'Raise memoryBudget, quantise the weights (int4-g64), or use a smaller model.',
+    });
+  }
+  return numBlocks;
+}
+
+function invalidOption(name: string, value: unknown, wanted: string): PagemindError {
+  return new PagemindError('invalid_option', `The option ${name} is ${JSON.stringify(value) ?? String(value)}.`, {
+    hint: `${name} must be ${wanted}.`,
+  });
+}

@@ -1,0 +1,231 @@
+// The engine of this thread: takes requests in, runs the step loop, gives results out. What a step holds is decided in
+// scheduler.ts, how it is computed in the runner, what becomes of its results in output.ts; here is only their order.
+import { AsyncQueue } from '../async-queue.js';
+import { invariant, PagemindError, throwIfAborted } from '../errors.js';
+import type { ModelRunner, StepResult } from '../runner/runner.js';
+import { Bell } from './bell.js';
+import type { EngineCore, EngineInfo, EngineStats, GenerateEvent, GenerateRequest } from './core.js';
+import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
+import { StepPacer } from './pacer.js';
+import { encodePrompt, requireText, type TextTools } from './prompt.js';
+import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
+import { Scheduler, type Step } from './scheduler.js';
+import { Sequence } from './sequence.js';
+
+/** Submissions that the GPU may have before it: one it works on, the rest so that it never waits for this thread. */
+const MAX_IN_FLIGHT = 3;
+
+const DEFAULT_MAX_QUEUE_LEN = 64;
+
+/** What a {@link LocalEngine} is made of. */
+export interface LocalEngineParts {
+  /** Disposed together with the engine. */
+  readonly runner: ModelRunner;
+  readonly info: EngineInfo;
+  readonly defaults: GenerationDefaults;
+  /** Missing: only token ids go in and out. */
+  readonly text?: TextTools;
+  /** Requests that may wait before `queue_full`; default 64. */
+  readonly maxQueueLen?: number;
+  /** Milliseconds; default `performance.now`. */
+  readonly clock?: () => number;
+  /** Seeds of requests that name none, 32-bit unsigned; default random. */
+  readonly randomSeed?: () => number;
+}
+
+/** A step on the GPU. */
+interface Submission {
+  readonly step: Step;
+  readonly submittedAt: number;
+  arrived?: { readonly result: StepResult; readonly at: number };
+}
+
+/** A request that has not ended. */
+interface Job {
+  readonly output: SequenceOutput;
+  readonly stopListening: () => void;
+}
+
+export class LocalEngine implements EngineCore {
+  readonly info: EngineInfo;
+  readonly #runner: ModelRunner;
+  readonly #defaults: GenerationDefaults;
+  readonly #text: TextTools | undefined;
+  readonly #clock: () => number;
+  readonly #randomSeed: () => number;
+  readonly #scheduler: Scheduler;
+  readonly #pacer: StepPacer;
+  readonly #jobs = new Map<Sequence, Job>();
+  /** In order of submission, which is the order in which results are taken. */
+  readonly #inFlight: Submission[] = [];
+  /** Rung when a request or a result arrives. */
+  readonly #bell = new Bell();
+  /** Why no request is taken any more. */
+  #ending: PagemindError | undefined;
+  #isDisposed = false;
+
+  constructor(parts: LocalEngineParts) {
+    const { runner, info, defaults, text, maxQueueLen, clock, randomSeed } = parts;
+    this.info = info;
+    this.#runner = runner;
+    this.#defaults = defaults;
+    this.#text = text;
+    this.#clock = clock ?? (() => performance.now());
+    this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
+    this.#scheduler = new Scheduler(runner.limits, maxQueueLen ?? DEFAULT_MAX_QUEUE_LEN);
+    this.#pacer = new StepPacer(runner.limits.maxStepsPerSubmit);
+    void this.#run();
+  }
+
+  generate(given: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
+    let sequence: Sequence | undefined;
+    const events = new AsyncQueue<GenerateEvent>(() => sequence && this.#cancel(sequence));
+    try {
+      this.#throwIfEnded();
+      throwIfAborted(signal);
+      const arrivedAt = this.#clock();
+      const { limits } = this.#runner;
+      const promptIds = encodePrompt(given.prompt, this.#text, this.#defaults.bosTokenId);
+      const randomSeed = this.#randomSeed();
+      const request = resolveGeneration(given, promptIds, { limits, defaults: this.#defaults, randomSeed });
+      const text = createTextOutput(given, promptIds, this.#text);
+      const output = new GenerationOutput(request, events, text, arrivedAt);
+      sequence = this.#start(request, output, signal);
+    } catch (error) {
+      events.fail(error);
+    }
+    return events;
+  }
+
+  async logits(
+    ids: readonly number[],
+    { decodeFrom = ids.length, signal }: { readonly decodeFrom?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Float32Array> {
+    this.#throwIfEnded();
+    throwIfAborted(signal);
+    const request = resolveLogits(ids, decodeFrom, this.#runner.limits);
+    const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
+    this.#start(request, output, signal);
+    return output.logits;
+  }
+
+  async encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Promise<number[]> {
+    return requireText(this.#text).tokenizer.encode(text, options);
+  }
+
+  async decode(ids: readonly number[], options: { readonly skipSpecialTokens?: boolean } = {}): Promise<string> {
+    return requireText(this.#text).tokenizer.decode(ids, options);
+  }
+
+  async stats(): Promise<EngineStats> {
+    const { numRunning, numWaiting, numFreeBlocks } = this.#scheduler;
+    return { numRunning, numWaiting, numFreeBlocks, counters: this.#runner.counters };
+  }
+
+  async dispose(): Promise<void> {
+    this.#end(new PagemindError('disposed', 'The engine was disposed.'));
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#runner.dispose();
+  }
+
+  /** The step loop. It never waits for a result while there is room for another submission. */
+  async #run(): Promise<void> {
+    try {
+      while (!this.#ending) {
+        this.#update();
+        this.#submit();
+        if (this.#inFlight.length === 0) this.#checkRest();
+        await this.#bell.wait();
+      }
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  /** schedule → execute, as far ahead of the results as is allowed. */
+  #submit(): void {
+    while (this.#inFlight.length < MAX_IN_FLIGHT) {
+      const step = this.#scheduler.schedule(this.#pacer.numSteps);
+      if (!step) return;
+      this.#execute(step);
+    }
+  }
+
+  #execute(step: Step): void {
+    const submittedAt = this.#clock();
+    for (const begin of step.begins) this.#runner.beginSequence(begin);
+    for (const sequence of step.sequences) this.#jobs.get(sequence)?.output.start(submittedAt);
+    const submission: Submission = { step, submittedAt };
+    this.#inFlight.push(submission);
+    this.#runner.execute(step.plan).then(
+      (result) => {
+        submission.arrived = { result, at: this.#clock() };
+        this.#bell.ring();
+      },
+      (error) => this.#end(error),
+    );
+  }
+
+  /** Takes the results that have arrived, in order of submission. */
+  #update(): void {
+    for (let oldest = this.#inFlight[0]; oldest?.arrived; oldest = this.#inFlight[0]) {
+      this.#inFlight.shift();
+      const { step, submittedAt, arrived } = oldest;
+      this.#pacer.observe(step.plan, submittedAt, arrived.at);
+      for (const arrival of this.#scheduler.update(step, arrived.result)) {
+        const isOver = this.#jobs.get(arrival.sequence)?.output.receive(arrival, arrived.at);
+        if (isOver) this.#release(arrival.sequence);
+      }
+    }
+  }
+
+  /** Nothing is in flight: then everybody has been served and nothing is lost. */
+  #checkRest(): void {
+    invariant(this.#jobs.size === 0, 'a request was forgotten');
+    this.#scheduler.checkIntegrity();
+  }
+
+  #start(request: Request, output: SequenceOutput, signal: AbortSignal | undefined): Sequence {
+    const sequence = new Sequence(request);
+    this.#scheduler.add(sequence);
+    const abort = (): void => {
+      const cause = signal?.reason;
+      this.#cancel(sequence, new PagemindError('aborted', 'The request was aborted.', { cause }));
+    };
+    signal?.addEventListener('abort', abort);
+    this.#jobs.set(sequence, { output, stopListening: () => signal?.removeEventListener('abort', abort) });
+    this.#bell.ring();
+    return sequence;
+  }
+
+  /** Ends a request before its time, without an error when nobody listens any more. */
+  #cancel(sequence: Sequence, error?: PagemindError): void {
+    const job = this.#jobs.get(sequence);
+    this.#release(sequence);
+    if (error) job?.output.fail(error);
+    this.#bell.ring();
+  }
+
+  #release(sequence: Sequence): void {
+    this.#scheduler.finish(sequence);
+    this.#jobs.get(sequence)?.stopListening();
+    this.#jobs.delete(sequence);
+  }
+
+  /** Ends everything, once and for all. */
+  #end(reason: unknown): void {
+    if (this.#ending) return;
+    const isKnown = reason instanceof PagemindError;
+    const error = isKnown ? reason : new PagemindError('internal', 'The engine failed.', { cause: reason });
+    this.#ending = error;
+    for (const sequence of [...this.#jobs.keys()]) this.#cancel(sequence, error);
+    this.#bell.ring();
+  }
+
+  #throwIfEnded(): void {
+    if (!this.#ending) return;
+    const { code, message, hint } = this.#ending;
+    throw new PagemindError(code, message, { cause: this.#ending, ...(hint === undefined ? {} : { hint }) });
+  }
+}

@@ -1,0 +1,196 @@
+// What becomes of a sequence's results. Sampled ids turn into text and events, and end where a stop id, a stop string or
+// the length says so; the logits of forced tokens are collected. No scheduling here.
+import type { AsyncQueue } from '../async-queue.js';
+import { invariant, PagemindError } from '../errors.js';
+import { createDetokenizer, type Detokenizer } from '../text/detokenizer.js';
+import type { FinishReason, GenerateEvent, GenerateRequest, RequestStats } from './core.js';
+import { requireText, type TextTools } from './prompt.js';
+import type { Request } from './request.js';
+import type { Arrival } from './scheduler.js';
+import { StopMatcher } from './stop.js';
+
+/** Takes what the steps of one sequence bring. */
+export interface SequenceOutput {
+  /** A step that holds the sequence was submitted; only the first counts. */
+  start(now: number): void;
+  /** True when the sequence has brought all that is wanted of it. */
+  receive(arrival: Arrival, now: number): boolean;
+  /** The sequence ends before that. */
+  fail(error: PagemindError): void;
+}
+
+/** Turns a generation into events. */
+export class GenerationOutput implements SequenceOutput {
+  readonly #request: Request;
+  readonly #events: AsyncQueue<GenerateEvent>;
+  readonly #text: TextOutput;
+  readonly #arrivedAt: number;
+  #startedAt: number | undefined;
+  #firstTokenAt: number | undefined;
+  #numGenerated = 0;
+  #finishReason: FinishReason | undefined;
+
+  constructor(request: Request, events: AsyncQueue<GenerateEvent>, text: TextOutput, arrivedAt: number) {
+    this.#request = request;
+    this.#events = events;
+    this.#text = text;
+    this.#arrivedAt = arrivedAt;
+  }
+
+  start(now: number): void {
+    this.#startedAt ??= now;
+  }
+
+  receive({ result }: Arrival, now: number): boolean {
+    const tokenIds: number[] = [];
+    let text = '';
+    for (const id of result.tokens) {
+      tokenIds.push(id);
+      text += this.#accept(id);
+      // The GPU may have run past a stop string: what it sampled there is dropped.
+      if (this.#finishReason) break;
+    }
+    invariant(this.#finishReason || !result.isDone, 'the runner ended a sequence that goes on');
+    this.#firstTokenAt ??= now;
+    this.#events.push({ type: 'delta', text, tokenIds });
+    if (!this.#finishReason) return false;
+    const { promptIds } = this.#request;
+    const usage = { promptTokens: promptIds.length, completionTokens: this.#numGenerated, cachedTokens: 0 };
+    this.#events.push({ type: 'end', finishReason: this.#finishReason, usage, stats: this.#stats(now) });
+    this.#events.end();
+    return true;
+  }
+
+  fail(error: PagemindError): void {
+    this.#events.fail(error);
+  }
+
+  /** Takes one id; gives the text that it makes certain, and decides whether it is the last. */
+  #accept(id: number): string {
+    const { promptIds, stopIds, minLength, maxLength } = this.#request;
+    const length = promptIds.length + this.#numGenerated++;
+    if (stopIds.has(id) && length >= minLength) {
+      this.#finishReason = 'stop';
+      return this.#text.end();
+    }
+    const isLast = length + 1 === maxLength;
+    const text = this.#text.push(id) + (isLast ? this.#text.end() : '');
+    if (this.#text.isStopped) this.#finishReason = 'stop';
+    else if (isLast) this.#finishReason = 'length';
+    return text;
+  }
+
+  #stats(now: number): RequestStats {
+    const startedAt = this.#startedAt ?? now;
+    const firstTokenAt = this.#firstTokenAt ?? now;
+    return {
+      queueMs: startedAt - this.#arrivedAt,
+      timeToFirstTokenMs: firstTokenAt - this.#arrivedAt,
+      totalMs: now - this.#arrivedAt,
+      prefillTokensPerSecond: perSecond(this.#request.promptIds.length, firstTokenAt - startedAt),
+      decodeTokensPerSecond: perSecond(this.#numGenerated - 1, now - firstTokenAt),
+    };
+  }
+}
+
+/** Ids to text, cut where the first stop string begins. Without a detokenizer there is no text. */
+export class TextOutput {
+  readonly #detokenizer: Detokenizer | undefined;
+  readonly #matcher: StopMatcher;
+  #isStopped = false;
+
+  constructor(detokenizer: Detokenizer | undefined, stopStrings: readonly string[]) {
+    this.#detokenizer = detokenizer;
+    this.#matcher = new StopMatcher(stopStrings);
+  }
+
+  /** A stop string was met; no text follows. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  push(id: number): string {
+    return this.#match(this.#detokenizer?.push(id) ?? '');
+  }
+
+  /** The text that was held back. */
+  end(): string {
+    if (this.#isStopped) return '';
+    const text = this.#match(this.#detokenizer?.flush() ?? '');
+    return this.#isStopped ? text : text + this.#matcher.flush();
+  }
+
+  #match(piece: string): string {
+    const { text, isStopped } = this.#matcher.push(piece);
+    this.#isStopped = isStopped;
+    return text;
+  }
+}
+
+/**
+ * The text side of a generation.
+ * @throws PagemindError `invalid_request` for an empty stop string, or any without a tokenizer.
+ */
+export function createTextOutput(
+  { prompt, stopStrings = [], skipSpecialTokens = true }: GenerateRequest,
+  promptIds: readonly number[],
+  text: TextTools | undefined,
+): TextOutput {
+  if (stopStrings.some((stop) => typeof stop !== 'string' || stop === '')) {
+    throw new PagemindError('invalid_request', 'A stop string is empty.', { hint: 'Leave empty stop strings out.' });
+  }
+  if (!text && stopStrings.length === 0) return new TextOutput(undefined, []);
+  // A completion goes on from its prompt, leading space and all; an answer begins anew.
+  const context = prompt.kind === 'messages' ? [] : promptIds;
+  return new TextOutput(createDetokenizer(requireText(text).tokenizer, { skipSpecialTokens, context }), stopStrings);
+}
+
+/** Collects the logits of forced tokens, `[numTokens, vocabSize]`. */
+export class LogitsOutput implements SequenceOutput {
+  /** Settles when the sequence ends. */
+  readonly logits: Promise<Float32Array>;
+  readonly #collected: Float32Array;
+  readonly #vocabSize: number;
+  #resolve: (logits: Float32Array) => void = () => {};
+  #reject: (error: PagemindError) => void = () => {};
+
+  /** @throws PagemindError `out_of_memory` when so many logits cannot be held. */
+  constructor(numTokens: number, vocabSize: number) {
+    this.#vocabSize = vocabSize;
+    this.#collected = allocate(numTokens, vocabSize);
+    this.logits = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  start(): void {}
+
+  receive({ share, result }: Arrival): boolean {
+    const numTokens = share.tokens.length;
+    invariant(result.logits?.length === numTokens * this.#vocabSize, 'the runner returned the logits that were wanted');
+    this.#collected.set(result.logits, share.startPosition * this.#vocabSize);
+    const isAll = (share.startPosition + numTokens) * this.#vocabSize === this.#collected.length;
+    if (isAll) this.#resolve(this.#collected);
+    return isAll;
+  }
+
+  fail(error: PagemindError): void {
+    this.#reject(error);
+  }
+}
+
+function allocate(numTokens: number, vocabSize: number): Float32Array {
+  try {
+    return new Float32Array(numTokens * vocabSize);
+  } catch (cause) {
+    throw new PagemindError('out_of_memory', `The logits of ${numTokens} tokens do not fit in memory.`, {
+      hint: 'Ask for the logits of fewer tokens at a time.',
+      cause,
+    });
+  }
+}
+
+function perSecond(count: number, ms: number): number {
+  return ms > 0 ? (count * 1000) / ms : 0;
+}

@@ -1,0 +1,114 @@
+// What a caller asked, resolved against the model and its limits: immutable, ids in place of text. Turning prompts into
+// ids is prompt.ts's work; nothing is allocated here.
+import { PagemindError } from '../errors.js';
+import type { RunnerLimits } from '../runner/runner.js';
+import { GREEDY, resolveSamplingParams, type SamplingParams } from '../sampling/params.js';
+import type { GenerateRequest } from './core.js';
+
+/** The work of one sequence. */
+export interface Request {
+  readonly promptIds: readonly number[];
+  readonly sampling: SamplingParams;
+  /** Prompt and answer together end at this many tokens. */
+  readonly maxLength: number;
+  /** Stop ids count only once the sequence holds this many tokens. */
+  readonly minLength: number;
+  readonly stopIds: ReadonlySet<number>;
+  /**
+   * Set when all tokens are given and their logits wanted, so that nothing is sampled: positions from here on are
+   * computed one at a time, as sampled ones are.
+   */
+  readonly decodeFrom?: number;
+}
+
+/** What a model says about generation (generation_config.json), resolved. */
+export interface GenerationDefaults {
+  readonly sampling: SamplingParams;
+  /** Ids that end an answer. */
+  readonly eosTokenIds: readonly number[];
+  /** Stands for a prompt without tokens. */
+  readonly bosTokenId?: number;
+}
+
+/**
+ * Resolves a generation that continues `promptIds`.
+ * @param randomSeed the seed of a request that names none
+ * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for a prompt that can never run.
+ */
+export function resolveGeneration(
+  given: GenerateRequest,
+  promptIds: readonly number[],
+  { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
+): Request {
+  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false } = given;
+  if (maxNewTokens !== undefined) checkCount('maxNewTokens', maxNewTokens, 1);
+  checkCount('minNewTokens', minNewTokens, 0);
+  if (maxNewTokens !== undefined && minNewTokens > maxNewTokens) {
+    throw invalid(`minNewTokens is ${minNewTokens}, above maxNewTokens, which is ${maxNewTokens}.`);
+  }
+  checkIds('stopTokenIds', stopTokenIds, limits);
+  checkIds('the prompt', promptIds, limits);
+  checkFits(promptIds.length, 1, limits);
+  const longest = Math.min(limits.sessionLen, poolTokens(limits));
+  return {
+    promptIds,
+    sampling: resolveSamplingParams({ ...given.sampling, seed: given.sampling.seed ?? randomSeed }, defaults.sampling),
+    maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
+    minLength: promptIds.length + minNewTokens,
+    stopIds: new Set([...(ignoreEos ? [] : defaults.eosTokenIds), ...stopTokenIds]),
+  };
+}
+
+/**
+ * Resolves a request for the logits of `ids`, whose positions from `decodeFrom` on are computed one at a time.
+ * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for ids that can never run.
+ */
+export function resolveLogits(ids: readonly number[], decodeFrom: number, limits: RunnerLimits): Request {
+  checkIds('ids', ids, limits);
+  checkCount('decodeFrom', decodeFrom, 0);
+  checkFits(ids.length, 0, limits);
+  // A token short of its maximal length, so that the runner never takes the sequence for done.
+  return { promptIds: ids, sampling: GREEDY, maxLength: ids.length + 1, minLength: 0, stopIds: new Set(), decodeFrom };
+}
+
+function poolTokens({ numBlocks, blockSize }: RunnerLimits): number {
+  return numBlocks * blockSize;
+}
+
+function checkFits(numTokens: number, numNewTokens: number, limits: RunnerLimits): void {
+  if (numTokens === 0) {
+    throw invalid('The prompt has no tokens.', 'Give at least one token; this model has none that starts a text.');
+  }
+  const length = numTokens + numNewTokens;
+  if (length > limits.sessionLen) {
+    throw new PagemindError(
+      'context_too_long',
+      `The prompt has ${numTokens} tokens; a session holds ${limits.sessionLen}, the answer included.`,
+      { hint: 'Shorten the prompt, or load the model with a larger sessionLen.' },
+    );
+  }
+  if (length > poolTokens(limits)) {
+    throw new PagemindError(
+      'out_of_kv',
+      `The prompt has ${numTokens} tokens; the KV cache holds ${poolTokens(limits)}, the answer included.`,
+      { hint: 'Shorten the prompt, or load the model with a larger memoryBudget or cacheMaxEntryCount.' },
+    );
+  }
+}
+
+function checkCount(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw invalid(`${name} is ${String(value)}.`, `Give a whole number from ${least}.`);
+  }
+}
+
+function checkIds(name: string, ids: readonly number[], { vocabSize }: RunnerLimits): void {
+  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
+  if (wrong !== undefined) {
+    throw invalid(`${name} holds the token id ${String(wrong)}.`, `Ids of this model go from 0 to ${vocabSize - 1}.`);
+  }
+}
+
+function invalid(message: string, hint?: string): PagemindError {
+  return new PagemindError('invalid_request', message, hint === undefined ? {} : { hint });
+}

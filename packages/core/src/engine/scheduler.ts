@@ -1,0 +1,219 @@
+// Decides what the next submission computes. There is no prefill or decode phase: every sequence has tokens and computed
+// tokens, and a step lets the computed ones catch up. First come, first served. No runner, no text, no time in here.
+import { invariant, PagemindError } from '../errors.js';
+import type {
+  BeginSequence,
+  RunnerLimits,
+  ScheduledSequence,
+  SequenceResult,
+  StepPlan,
+  StepResult,
+} from '../runner/runner.js';
+import { BlockManager } from './block-manager.js';
+import type { Sequence } from './sequence.js';
+
+/** One submission: slots to prepare, then a plan to execute. */
+export interface Step {
+  readonly begins: readonly BeginSequence[];
+  readonly plan: StepPlan;
+  /** Whose share each entry of `plan.sequences` is. */
+  readonly sequences: readonly Sequence[];
+}
+
+/** What a step brought a sequence that is still alive. */
+export interface Arrival {
+  readonly sequence: Sequence;
+  readonly share: ScheduledSequence;
+  readonly result: SequenceResult;
+}
+
+/** A step in the making: its sequences in order of arrival, with the number of tokens that each computes. */
+class Draft {
+  readonly counts = new Map<Sequence, number>();
+  #numTokensLeft: number;
+
+  constructor(maxTokens: number) {
+    this.#numTokensLeft = maxTokens;
+  }
+
+  /** Tokens of the sequence that the step could take. A step is for sampling or for logits, as its first sequence is. */
+  roomFor(sequence: Sequence): number {
+    const [first = sequence] = this.counts.keys();
+    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#numTokensLeft) : 0;
+  }
+
+  add(sequence: Sequence, count: number): void {
+    this.counts.set(sequence, count);
+    this.#numTokensLeft -= count;
+  }
+}
+
+export class Scheduler {
+  readonly #limits: RunnerLimits;
+  readonly #maxQueueLen: number;
+  readonly #blocks: BlockManager;
+  readonly #freeSlots: number[];
+  /** Both in order of arrival, which is the order of priority: whoever runs came before whoever waits. */
+  readonly #running: Sequence[] = [];
+  readonly #waiting: Sequence[] = [];
+
+  constructor(limits: RunnerLimits, maxQueueLen: number) {
+    this.#limits = limits;
+    this.#maxQueueLen = maxQueueLen;
+    this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
+    this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
+  }
+
+  get numRunning(): number {
+    return this.#running.length;
+  }
+
+  get numWaiting(): number {
+    return this.#waiting.length;
+  }
+
+  get numFreeBlocks(): number {
+    return this.#blocks.numFree;
+  }
+
+  /**
+   * Queues a sequence.
+   * @throws PagemindError `queue_full`.
+   */
+  add(sequence: Sequence): void {
+    // Requests of one moment queue up before the next step takes them into free slots.
+    if (this.#waiting.length >= this.#maxQueueLen + this.#freeSlots.length) {
+      throw new PagemindError('queue_full', `${this.#waiting.length} requests are waiting already.`, {
+        hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
+      });
+    }
+    this.#waiting.push(sequence);
+  }
+
+  /**
+   * The next submission, or undefined when there is nothing to do until results arrive.
+   * @param maxSteps most decode steps in a row
+   */
+  schedule(maxSteps: number): Step | undefined {
+    const draft = new Draft(this.#limits.maxPrefillTokenNum);
+    const hasPreempted = this.#continueRunning(draft);
+    const begins = hasPreempted ? [] : this.#admitWaiting(draft);
+    const sequences = [...draft.counts.keys()];
+    if (sequences.length === 0) return undefined;
+    const numSteps = this.#reserveSteps(sequences, maxSteps);
+    const shares = Array.from(draft.counts, ([sequence, count]) => sequence.advance(count, numSteps));
+    return { begins, plan: { sequences: shares, numSteps }, sequences };
+  }
+
+  /** Books the results of a step; what they brought to sequences that have ended meanwhile is dropped. */
+  update({ plan, sequences }: Step, { sequences: results }: StepResult): readonly Arrival[] {
+    const arrivals: Arrival[] = [];
+    const inOrder = results.values();
+    for (const [i, share] of plan.sequences.entries()) {
+      if (!share.sample && !share.wantsLogits) continue;
+      const result = inOrder.next().value;
+      const sequence = sequences[i];
+      invariant(sequence && result?.slot === share.slot, `the result for slot ${share.slot} is missing`);
+      if (sequence.status === 'finished') continue;
+      if (share.sample) {
+        invariant(result.isDone || result.tokens.length === plan.numSteps, `ids for slot ${share.slot} are missing`);
+        sequence.receive(result.tokens, plan.numSteps);
+      }
+      arrivals.push({ sequence, share, result });
+    }
+    return arrivals;
+  }
+
+  /** Ends a sequence at any moment. Its slot and blocks are free at once, for steps submitted from now on. */
+  finish(sequence: Sequence): void {
+    if (sequence.status === 'finished') return;
+    const queue = sequence.status === 'running' ? this.#running : this.#waiting;
+    queue.splice(queue.indexOf(sequence), 1);
+    this.#release(sequence, 'finished');
+  }
+
+  /** @throws PagemindError `internal` when a slot or block is lost or held twice. */
+  checkIntegrity(): void {
+    this.#blocks.checkIntegrity(this.#running.map(({ blocks }) => blocks));
+    const slots = [...this.#freeSlots, ...this.#running.map(({ slot }) => slot)];
+    const { maxBatchSize } = this.#limits;
+    invariant(slots.length === maxBatchSize && new Set(slots).size === maxBatchSize, 'a slot is lost or held twice');
+  }
+
+  /** Gives running sequences their tokens; true if later arrivals had to make room for earlier ones. */
+  #continueRunning(draft: Draft): boolean {
+    const numBefore = this.#running.length;
+    // Preemption shortens the list from its end while it is walked, never before the sequence that is served.
+    for (const sequence of this.#running) {
+      const count = draft.roomFor(sequence);
+      if (count > 0 && this.#reserveOrPreempt(sequence, sequence.numComputed + count)) draft.add(sequence, count);
+    }
+    return this.#running.length < numBefore;
+  }
+
+  /** Lets waiting sequences run, in order, while slots, blocks and the step have room. */
+  #admitWaiting(draft: Draft): BeginSequence[] {
+    const begins: BeginSequence[] = [];
+    for (let head = this.#waiting[0]; head && this.#canAdmit(head); head = this.#waiting[0]) {
+      const count = draft.roomFor(head);
+      const slot = this.#freeSlots.at(-1);
+      if (count === 0 || slot === undefined) break;
+      this.#freeSlots.pop();
+      this.#waiting.shift();
+      this.#running.push(head);
+      begins.push(head.begin(slot));
+      this.#reserve(head, head.numTokens);
+      draft.add(head, count);
+    }
+    return begins;
+  }
+
+  /** Everything the sequence holds must fit at once, and leave each running one a block to grow by. */
+  #canAdmit(sequence: Sequence): boolean {
+    // A preempted sequence comes back when its last ids have arrived: they have to be sent to the slot.
+    const numNeeded = this.#blocks.blocksFor(sequence.numTokens) + this.#running.length;
+    return sequence.numInFlight === 0 && numNeeded <= this.#blocks.numFree;
+  }
+
+  /** Decode steps of this submission: as many as its sequences and the free blocks allow. Reserves their blocks. */
+  #reserveSteps(sequences: readonly Sequence[], maxSteps: number): number {
+    let numSteps = Math.min(maxSteps, ...sequences.map(({ maxStepsInARow }) => maxStepsInARow));
+    const numMissing = (sequence: Sequence): number => this.#numMissing(sequence, sequence.numComputed + numSteps);
+    while (numSteps > 1 && sum(sequences.map(numMissing)) > this.#blocks.numFree) numSteps--;
+    if (numSteps <= 1) return 1;
+    for (const sequence of sequences) this.#reserve(sequence, sequence.numComputed + numSteps);
+    return numSteps;
+  }
+
+  /** Reserves room for `numTokens`, from later arrivals if need be; false if a step has to pass first. */
+  #reserveOrPreempt(sequence: Sequence, numTokens: number): boolean {
+    while (!this.#reserve(sequence, numTokens)) {
+      const latest = this.#running.at(-1);
+      if (!latest || latest === sequence) return false;
+      this.#running.pop();
+      this.#waiting.unshift(latest);
+      this.#release(latest, 'waiting');
+    }
+    return true;
+  }
+
+  #reserve(sequence: Sequence, numTokens: number): boolean {
+    const blocks = this.#blocks.allocate(this.#numMissing(sequence, numTokens));
+    if (blocks) sequence.blocks.push(...blocks);
+    return blocks !== undefined;
+  }
+
+  #numMissing(sequence: Sequence, numTokens: number): number {
+    return Math.max(this.#blocks.blocksFor(numTokens) - sequence.blocks.length, 0);
+  }
+
+  #release(sequence: Sequence, status: 'waiting' | 'finished'): void {
+    this.#blocks.free(sequence.blocks);
+    if (sequence.slot !== undefined) this.#freeSlots.push(sequence.slot);
+    sequence.leave(status);
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

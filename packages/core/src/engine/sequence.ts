@@ -1,0 +1,135 @@
+// One growing stream of tokens: what is known of it, what of it is computed, and the slot and blocks it holds.
+// It keeps the books; what runs when is the scheduler's decision.
+import { invariant } from '../errors.js';
+import type { BeginSequence, ScheduledSequence } from '../runner/runner.js';
+import type { Request } from './request.js';
+
+/** Only a running sequence holds a slot and blocks. */
+export type SequenceStatus = 'waiting' | 'running' | 'finished';
+
+/** Stop ids that a slot checks on the GPU; further ones are noticed when the ids arrive. */
+const MAX_SLOT_STOP_IDS = 8;
+
+export class Sequence {
+  readonly request: Request;
+  /** Blocks held, in order of position. */
+  readonly blocks: number[] = [];
+  #status: SequenceStatus = 'waiting';
+  #slot: number | undefined;
+
+  /** Ids that have reached this thread: the prompt, then what was sampled. */
+  readonly #knownIds: number[];
+  /** Tokens that submitted steps sample and whose ids have not arrived. */
+  #numInFlight = 0;
+  /** Tokens whose keys and values submitted steps write: the queue's order makes submitted as good as done. */
+  #numComputed = 0;
+  /** Tokens known when the sequence took its slot. Later ones were sampled on the GPU, which needs no ids for them. */
+  #numAtBegin = 0;
+  /** Blocks that the runner has been told of. */
+  #numBlocksSent = 0;
+
+  constructor(request: Request) {
+    this.request = request;
+    this.#knownIds = [...request.promptIds];
+  }
+
+  get status(): SequenceStatus {
+    return this.#status;
+  }
+
+  get slot(): number | undefined {
+    return this.#slot;
+  }
+
+  /** All tokens were given: nothing is sampled, logits are wanted. */
+  get isForced(): boolean {
+    return this.request.decodeFrom !== undefined;
+  }
+
+  /** All tokens, with those whose ids are still in flight. */
+  get numTokens(): number {
+    return this.#knownIds.length + this.#numInFlight;
+  }
+
+  get numInFlight(): number {
+    return this.#numInFlight;
+  }
+
+  get numComputed(): number {
+    return this.#numComputed;
+  }
+
+  /** Tokens to compute next; 0 when there is nothing to do but wait for results. */
+  get numPending(): number {
+    const numPending = Math.min(this.numTokens - this.#numComputed, this.#numLeft);
+    const { decodeFrom } = this.request;
+    return decodeFrom === undefined ? numPending : Math.min(numPending, Math.max(decodeFrom - this.#numComputed, 1));
+  }
+
+  /** Steps that the GPU can run in a row from what it sampled last; 0 when ids have to be sent. */
+  get maxStepsInARow(): number {
+    return this.#isContinuing ? this.#numLeft : 0;
+  }
+
+  /** Tokens to compute until the end. The last sampled one never is. */
+  get #numLeft(): number {
+    return this.request.maxLength - 1 - this.#numComputed;
+  }
+
+  get #isContinuing(): boolean {
+    return !this.isForced && this.#numComputed >= this.#numAtBegin;
+  }
+
+  /** Takes a slot; everything known is to be computed. */
+  begin(slot: number): BeginSequence {
+    invariant(this.#status === 'waiting' && this.#numInFlight === 0, 'only a settled waiting sequence begins');
+    this.#status = 'running';
+    this.#slot = slot;
+    this.#numAtBegin = this.#knownIds.length;
+    const { promptIds, sampling, maxLength, minLength, stopIds } = this.request;
+    return {
+      slot,
+      params: sampling,
+      promptIds,
+      generatedIds: [],
+      maxLength,
+      minLength,
+      stopIds: [...stopIds].slice(0, MAX_SLOT_STOP_IDS),
+    };
+  }
+
+  /** Takes its share of a submission: `numTokens` in the first step, then one in each further step. */
+  advance(numTokens: number, numSteps: number): ScheduledSequence {
+    invariant(this.#slot !== undefined, 'only a running sequence advances');
+    const start = this.#numComputed;
+    const end = start + numTokens;
+    const share: ScheduledSequence = {
+      slot: this.#slot,
+      startPosition: start,
+      tokens: this.#isContinuing ? [] : this.#knownIds.slice(start, end),
+      firstBlock: this.#numBlocksSent,
+      newBlocks: this.blocks.slice(this.#numBlocksSent),
+      sample: !this.isForced && end === this.numTokens,
+      wantsLogits: this.isForced,
+    };
+    this.#numBlocksSent = this.blocks.length;
+    this.#numComputed = end + numSteps - 1;
+    if (share.sample) this.#numInFlight += numSteps;
+    return share;
+  }
+
+  /** Ids arrive that were in flight: `numExpected` of them, or fewer if the sequence was done before. */
+  receive(ids: readonly number[], numExpected: number): void {
+    this.#numInFlight -= numExpected;
+    this.#knownIds.push(...ids);
+  }
+
+  /** Gives its slot and blocks up (the scheduler takes them) and forgets what was computed. */
+  leave(status: 'waiting' | 'finished'): void {
+    this.#status = status;
+    this.#slot = undefined;
+    this.blocks.length = 0;
+    this.#numComputed = 0;
+    this.#numBlocksSent = 0;
+  }
+}

@@ -1,0 +1,88 @@
+// Tiny checkpoints of every family against the logits and greedy ids of the reference implementations, through the same
+// loader and engine as any checkpoint.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createEngine, type Engine } from './node.js';
+import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
+import { readTensors, type TensorValues } from './testing/tensors.js';
+
+const CASES = [
+  'llama-mha',
+  'llama3-gqa',
+  'llama-linear-rope',
+  'llama-bias',
+  'code-llama',
+  'yi',
+  'qwen1_5',
+  'qwen2-gqa',
+  'qwen2-yarn',
+  'internlm2',
+];
+
+/** Largest error over the spread of the logits that f32 arithmetic may make. */
+const TOLERANCE = 1e-3;
+
+describeWithFixtures('goldens', 'goldens/README.md', () => {
+  describe.each(CASES)('%s', (name) => {
+    const golden = readTensors(readFileSync(fixturesPath(`goldens/${name}/golden.safetensors`)));
+    let engine: Engine;
+
+    beforeAll(async () => {
+      engine = await createEngine({
+        model: fixturesPath(`goldens/${name}`),
+        dtype: 'float32',
+        maxBatchSize: 2,
+        sessionLen: 128,
+      });
+    });
+    afterAll(() => engine?.dispose());
+
+    it('prefill gives the reference logits', async () => {
+      const ids = idsOf(golden, 'input_ids');
+      const logits = await engine.logits(ids);
+      expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(TOLERANCE);
+    });
+
+    it('decode gives the reference logits when the greedy ids are forced', async () => {
+      const prompt = idsOf(golden, 'input_ids');
+      const greedy = idsOf(golden, 'greedy_ids');
+      const logits = await engine.logits([...prompt, ...greedy], { decodeFrom: prompt.length });
+      const wanted = floatsOf(golden, 'forced_logits');
+      const forced = logits.subarray(prompt.length * engine.info.vocabSize);
+      expect(errorOf(forced, wanted)).toBeLessThan(TOLERANCE);
+    });
+
+    it('greedy generation gives the reference ids', async () => {
+      const ids: number[] = [];
+      const request = {
+        prompt: { kind: 'tokens', ids: idsOf(golden, 'input_ids') },
+        sampling: { temperature: 0 },
+        maxNewTokens: 24,
+        ignoreEos: true,
+      } as const;
+      for await (const event of engine.generate(request)) if (event.type === 'delta') ids.push(...event.tokenIds);
+      expect(ids).toEqual(idsOf(golden, 'greedy_ids'));
+    });
+  });
+});
+
+function idsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): number[] {
+  return Array.from(tensors.get(name)?.values ?? []);
+}
+
+function floatsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): Float32Array {
+  return tensors.get(name)?.values as Float32Array;
+}
+
+/** Largest absolute difference over the standard deviation of `wanted`. */
+function errorOf(actual: Float32Array, wanted: Float32Array): number {
+  expect(actual.length).toBe(wanted.length);
+  const mean = wanted.reduce((sum, value) => sum + value, 0) / wanted.length;
+  const deviation = Math.sqrt(wanted.reduce((sum, value) => sum + (value - mean) ** 2, 0) / wanted.length);
+  let worst = 0;
+  wanted.forEach((value, i) => {
+    const difference = Math.abs((actual[i] ?? Number.NaN) - value);
+    if (!(difference <= worst)) worst = difference;
+  });
+  return worst / deviation;
+}

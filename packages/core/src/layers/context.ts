@@ -1,0 +1,68 @@
+// What a forward pass needs of one step: where the step's data lies and how to dispatch. Passed down explicitly; no
+// layer keeps state between steps.
+import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import type { Dispatch } from '../gpu/recorder.js';
+
+/** The part of a step that decides which dispatches it takes. */
+export interface StepShape {
+  /** Tokens of the step. */
+  readonly numRows: number;
+  /** `decode`: every sequence has one token; the attention kernel rotates and appends. */
+  readonly path: 'decode' | 'prefill';
+  /** Decode: parts that the longest sequence's keys are split into. */
+  readonly numSplits: number;
+  /** Prefill: query tiles of the attention. */
+  readonly numTiles: number;
+  /** Rows that get logits. */
+  readonly numSampled: number;
+}
+
+/** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */
+export interface StepBuffers {
+  /** Row structs, `[numRows]`. */
+  readonly rows: GPUBuffer;
+  /** Query tiles of a prefill, `[numTiles]`. */
+  readonly tiles: GPUBuffer;
+  /** Rows that get logits, u32 `[numSampled]`. */
+  readonly sampleRows: GPUBuffer;
+  /** Page ids, u32 `[numSlots, maxPages]`. */
+  readonly pageTable: GPUBuffer;
+  /** SlotState structs, `[numSlots]`. */
+  readonly slotState: GPUBuffer;
+  /** (cos, sin), f32 `[numRopeRows, dims / 2, 2]`. */
+  readonly rope: GPUBuffer;
+  /** f32 `[numRows, hidden]`: the residual stream. */
+  readonly residual: GPUBuffer;
+  /** f32 `[numRows, hidden]`: the normed residual, where it is not fused. */
+  readonly normed: GPUBuffer;
+  /** f32 `[numRows, (numHeads + 2 numKvHeads) * headDim]` */
+  readonly qkv: GPUBuffer;
+  /** f32 `[numRows, numHeads * headDim]` */
+  readonly attention: GPUBuffer;
+  /** Partial results of split decode attention. */
+  readonly partials: GPUBuffer;
+  /** f32 `[numRows, intermediate]` */
+  readonly mlp: GPUBuffer;
+  /** f32 `[numSampled, vocab]` */
+  readonly logits: GPUBuffer;
+}
+
+export interface ForwardContext {
+  readonly profile: DeviceProfile;
+  readonly dispatch: Dispatch;
+  readonly shape: StepShape;
+  readonly buffers: StepBuffers;
+  /** One buffer per layer: `[page][kv head][K|V][slot][headDim]`. */
+  readonly kv: readonly GPUBuffer[];
+  /** How K and V are stored. */
+  readonly kvDtype: 'f16' | 'f32';
+  /** Tokens per page. */
+  readonly pageSize: number;
+  /** Entries of a slot's row of the page table. */
+  readonly maxPages: number;
+}
+
+/** Elements between two rows of width `width`. */
+export function rowStride(width: number): number {
+  return Math.ceil(width / 32) * 32;
+}

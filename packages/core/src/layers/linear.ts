@@ -1,0 +1,55 @@
+// A linear layer: which kernel a product takes, with the norm before it and what happens to its result. How a kernel
+// spreads the work is in kernels-wgsl.
+import { type Epilogue, linearMatvec } from '@pagemind/kernels-wgsl';
+import type { LoadedMatrix, LoadedVector } from '../load/weight-loader.js';
+import { type ForwardContext, rowStride } from './context.js';
+
+export interface LinearWeight {
+  readonly matrix: LoadedMatrix;
+  readonly bias: LoadedVector | undefined;
+}
+
+export type Vector = LoadedVector;
+
+/** What a product reads and writes. */
+export interface LinearUse {
+  /** `[numRows, numCols]` f32. */
+  readonly x: GPUBuffer;
+  /** `[numRows, outputs]` f32. */
+  readonly y: GPUBuffer;
+  /** RMSNorm of x before the product. */
+  readonly norm?: { readonly gamma: Vector; readonly epsilon: number };
+  /** `store` by default; `add` to y; `silu_mul` of interleaved gate and up rows. */
+  readonly epilogue?: Epilogue;
+  /** `sampled`: only the rows that get logits, in their order. */
+  readonly rows?: 'all' | 'sampled';
+}
+
+/** Up to here the weights are read once for all rows by the matrix-vector kernel; above, by the tiled product. */
+const MAX_MATVEC_ROWS = 8000;
+
+/** y = epilogue(W norm(x) + bias). */
+export function linear(ctx: ForwardContext, { matrix, bias }: LinearWeight, use: LinearUse): void {
+  const { profile, shape, buffers, dispatch } = ctx;
+  const { x, y, norm, epilogue = 'store', rows = 'all' } = use;
+  const isSampled = rows === 'sampled';
+  const numTokens = isSampled ? shape.numSampled : shape.numRows;
+  const numOutputs = epilogue === 'silu_mul' ? matrix.numRows / 2 : matrix.numRows;
+  const product = {
+    weights: matrix.options,
+    epilogue,
+    hasBias: bias !== undefined,
+    hasRowIds: isSampled,
+    numTokens,
+    numInputs: matrix.numCols,
+    numOutputs,
+    xStride: rowStride(matrix.numCols),
+    yStride: rowStride(numOutputs),
+  };
+  const bound = { ...matrix.planes, ...(bias && { bias: bias.buffer }), row_ids: buffers.sampleRows, y };
+  if (numTokens <= MAX_MATVEC_ROWS) {
+    const plan = linearMatvec.plan({ ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0 }, profile);
+    dispatch(plan, { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
+    return;
+  }
+}

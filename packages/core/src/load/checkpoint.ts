@@ -1,0 +1,166 @@
+// Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
+// untrusted. Nothing of a tensor but its place is read here, and no model family is known.
+import { PagemindError } from '../errors.js';
+import { isRecord, parseJsonObject } from './json.js';
+import { readSafetensorsHeader, type TensorLocation } from './safetensors.js';
+import { type ByteSource, type ModelSource, splitPath } from './source.js';
+
+/** A tensor and the file it lies in. */
+export interface TensorEntry extends TensorLocation {
+  readonly source: ByteSource;
+  /** Path of the file, for messages. */
+  readonly file: string;
+}
+
+/** An opened checkpoint. */
+export interface Checkpoint {
+  readonly name: string;
+  /** config.json as it is. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** generation_config.json as it is, where there is one. */
+  readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Text of a further file (tokenizer.json, a chat template, ...), or undefined when it does not exist. */
+  readText(path: string, signal?: AbortSignal): Promise<string | undefined>;
+}
+
+/** The largest tokenizers of the hub have some 35 MB. */
+const MAX_TEXT_BYTES = 128 * 1024 * 1024;
+const MAX_SHARDS = 1024;
+
+const WEIGHTS = 'model.safetensors';
+const INDEX = 'model.safetensors.index.json';
+const PICKLED_WEIGHTS: readonly string[] = ['pytorch_model.bin', 'pytorch_model.bin.index.json'];
+
+/**
+ * Opens the checkpoint of a source.
+ * @throws PagemindError `file_missing`, `file_malformed`, `invalid_config`, `tensor_missing`, `unsupported_format`,
+ * `source_unreachable`, `aborted`.
+ */
+export async function openCheckpoint(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+  const readText = (path: string, readSignal = signal): Promise<string | undefined> =>
+    readTextFile(source, path, readSignal);
+  const config = await readText('config.json');
+  if (config === undefined) {
+    throw await missing(source, 'no config.json', signal);
+  }
+  const generationConfig = await readText('generation_config.json');
+  return {
+    name: source.name,
+    config: parseJsonObject(config, 'config.json', 'invalid_config'),
+    generationConfig:
+      generationConfig === undefined
+        ? undefined
+        : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
+    tensors: await findTensors(source, signal),
+    readText,
+  };
+}
+
+async function readTextFile(
+  source: ModelSource,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const file = await source.open(path, signal);
+  if (!file) return undefined;
+  const hint = `Download ${path} again.`;
+  if (file.size > MAX_TEXT_BYTES) {
+    throw new PagemindError('file_malformed', `${path} has ${file.size} bytes; the limit is ${MAX_TEXT_BYTES}.`, {
+      hint,
+    });
+  }
+  const bytes = await file.read(0, file.size, signal);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new PagemindError('file_malformed', `${path} is not text in UTF-8.`, { hint, cause });
+  }
+}
+
+async function findTensors(
+  source: ModelSource,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, TensorEntry>> {
+  const single = await source.open(WEIGHTS, signal);
+  if (single) return readShard(single, WEIGHTS, signal);
+  const index = await readTextFile(source, INDEX, signal);
+  if (index === undefined) throw await missing(source, `neither ${WEIGHTS} nor ${INDEX}`, signal);
+
+  const shardOf = parseIndex(index);
+  const paths = [...new Set(shardOf.values())];
+  const shards = await Promise.all(
+    paths.map(async (path) => {
+      const file = await source.open(path, signal);
+      if (file) return readShard(file, path, signal);
+      throw new PagemindError('file_missing', `${source.name} has no ${path}, which ${INDEX} names.`, {
+        hint: 'Download all shards of the model.',
+      });
+    }),
+  );
+  const tensors = new Map<string, TensorEntry>();
+  for (const shard of shards) {
+    for (const [name, entry] of shard) {
+      // A tensor of a shard that the index does not mention belongs to the checkpoint all the same.
+      if ((shardOf.get(name) ?? entry.file) !== entry.file) continue;
+      if (tensors.has(name)) throw malformedIndex(`tensor ${name} is in two shards, and it does not say which counts`);
+      tensors.set(name, entry);
+    }
+  }
+  for (const [name, path] of shardOf) {
+    if (tensors.has(name)) continue;
+    throw new PagemindError('tensor_missing', `${path} lacks tensor ${name}, which ${INDEX} places there.`, {
+      hint: 'Index and shards do not belong together; download all of them again.',
+    });
+  }
+  return tensors;
+}
+
+async function readShard(
+  source: ByteSource,
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, TensorEntry>> {
+  const tensors = new Map<string, TensorEntry>();
+  for (const [name, location] of await readSafetensorsHeader(source, file, signal)) {
+    tensors.set(name, { ...location, source, file });
+  }
+  return tensors;
+}
+
+/** Shard by tensor name. */
+function parseIndex(text: string): ReadonlyMap<string, string> {
+  const { weight_map: weightMap } = parseJsonObject(text, INDEX, 'file_malformed');
+  if (!isRecord(weightMap)) throw malformedIndex('it has no weight_map');
+  const shardOf = new Map<string, string>();
+  for (const [name, path] of Object.entries(weightMap)) {
+    if (typeof path !== 'string' || !path.endsWith('.safetensors') || !splitPath(path)) {
+      throw malformedIndex(`the shard of tensor ${name} is not a .safetensors file of this checkpoint`);
+    }
+    shardOf.set(name, path);
+  }
+  if (new Set(shardOf.values()).size > MAX_SHARDS) throw malformedIndex(`it names more than ${MAX_SHARDS} shards`);
+  return shardOf;
+}
+
+function malformedIndex(reason: string): PagemindError {
+  return new PagemindError('file_malformed', `${INDEX} cannot be used: ${reason}.`, {
+    hint: 'Download the index again.',
+  });
+}
+
+/** The error for a checkpoint without what it must have; names weights of another kind when those are there instead. */
+async function missing(source: ModelSource, what: string, signal: AbortSignal | undefined): Promise<PagemindError> {
+  const names = [...((await source.list?.()) ?? [])];
+  for (const path of PICKLED_WEIGHTS) if (await source.open(path, signal)) names.push(path);
+  const other = names.find((name) => /\.(gguf|bin|pth|pt)$|\.bin\.index\.json$/.test(name));
+  if (other === undefined) {
+    return new PagemindError('file_missing', `${source.name} has ${what}.`, {
+      hint: 'Point to the folder that holds config.json and the safetensors files, as the hub lays them out.',
+    });
+  }
+  const hint = other.endsWith('.gguf')
+    ? 'GGUF files are not read yet; take the safetensors version of the model.'
+    : 'Pickled PyTorch weights are not read, since they can run code; convert them to safetensors.';
+  return new PagemindError('unsupported_format', `${source.name} has ${what}, but ${other}.`, { hint });
+}

@@ -1,0 +1,39 @@
+// Where a checkpoint's files come from: the interfaces, and the checks that every source shares. Parsing is elsewhere.
+import { PagemindError, throwIfAborted } from '../errors.js';
+
+/** Bytes of one file that can be read by range. */
+export interface ByteSource {
+  /** Length in bytes. */
+  readonly size: number;
+  /**
+   * Reads exactly `length` bytes from `offset`.
+   * @throws PagemindError `file_malformed` when the range is not there, `source_unreachable`, `aborted`.
+   */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The files of one checkpoint, as the hub lays them out. */
+export interface ModelSource {
+  /** For people and cache keys, e.g. `Qwen/Qwen2.5-0.5B-Instruct` or a folder's name. */
+  readonly name: string;
+  /** Opens a file, or gives undefined when it does not exist. */
+  open(path: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
+  /** Names of the files at the top, where the source can tell; only used to explain what is missing. */
+  list?(): Promise<readonly string[]>;
+}
+
+/** Throws unless the range lies in a file of `size` bytes and the signal has not fired. */
+export function checkRange(path: string, size: number, offset: number, length: number, signal?: AbortSignal): void {
+  throwIfAborted(signal);
+  if (offset >= 0 && length >= 0 && offset + length <= size) return;
+  throw new PagemindError('file_malformed', `${path} ends at byte ${size}, before byte ${offset + length}.`, {
+    hint: 'The file may be cut short; download it again.',
+  });
+}
+
+/** The folders and the name in a relative path, or undefined for a path that could leave the checkpoint's folder. */
+export function splitPath(path: string): readonly string[] | undefined {
+  const parts = path.split('/');
+  const isPlain = (part: string): boolean => part !== '' && part !== '.' && part !== '..' && !/[\\:\0]/.test(part);
+  return parts.every(isPlain) ? parts : undefined;
+}

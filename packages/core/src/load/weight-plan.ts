@@ -1,0 +1,202 @@
+// Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
+// wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
+import type { PackSource } from '@pagemind/kernels-wgsl';
+import { GROUP, type WeightFormatOptions, weightFormats } from '@pagemind/quant';
+import { invariant, PagemindError } from '../errors.js';
+import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
+import type { MatrixSpec, VectorSpec, WeightPiece, WeightPolicy, WeightSpec } from './weights.js';
+
+/** Dtypes of tensors that weights are made of. */
+const SOURCES: Readonly<Record<string, PackSource>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+
+/** Tables that old checkpoints carry along; the engine computes its own. */
+const ROPE_TABLE = /(^|\.)rotary_(pos_)?emb\.inv_freq$/;
+
+/** A matrix and the buffers it will need, in bytes by plane. */
+export interface PlannedMatrix {
+  readonly spec: MatrixSpec;
+  readonly options: WeightFormatOptions;
+  readonly buffers: Readonly<Record<string, number>>;
+}
+
+/** A vector and the buffer it will need. */
+export interface PlannedVector {
+  readonly spec: VectorSpec;
+  readonly options?: never;
+  readonly buffers: Readonly<Record<string, number>>;
+}
+
+export type PlannedWeight = PlannedMatrix | PlannedVector;
+
+/** Rows of one weight. */
+export interface WeightWindow extends RowWindow {
+  readonly weight: PlannedWeight;
+}
+
+export interface WeightPlan {
+  readonly weights: readonly PlannedWeight[];
+  /** In the order of the files. */
+  readonly reads: readonly WindowRead<WeightWindow>[];
+  /** Bytes that will be read. */
+  readonly readBytes: number;
+  /** Bytes that the weights will take on the device. */
+  readonly deviceBytes: number;
+}
+
+export interface WeightPlanOptions {
+  /** Most bytes of one read. */
+  readonly windowBytes: number;
+  /** Largest buffer that a kernel can bind; default: no limit. */
+  readonly maxBufferBytes?: number;
+  /** Tensors that the model does not use and that need no mention. */
+  readonly ignored?: (tensor: string) => boolean;
+}
+
+/**
+ * Plans the loading of `specs` from a checkpoint.
+ * @throws PagemindError `tensor_missing`, `tensor_mismatch` (dtype, shape, or rows that nobody takes), `tensor_unexpected`,
+ * `unsupported_model` when a matrix is larger than a buffer, or a row larger than a window.
+ */
+export function planWeights(
+  checkpoint: Checkpoint,
+  specs: readonly WeightSpec[],
+  policy: WeightPolicy,
+  { windowBytes, maxBufferBytes = Number.POSITIVE_INFINITY, ignored = () => false }: WeightPlanOptions,
+): WeightPlan {
+  const taken = new Map<string, Range[]>();
+  const windows: WeightWindow[] = [];
+  const weights = specs.map((spec) => {
+    const weight = planWeight(checkpoint, spec, policy);
+    checkBuffers(weight, maxBufferBytes);
+    for (const piece of spec.pieces) {
+      const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
+      const ranges = taken.get(piece.tensor) ?? [];
+      ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
+      taken.set(piece.tensor, ranges);
+      const target = weight.options ?? 'vector';
+      const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes });
+      windows.push(...cut.map((window) => ({ ...window, weight })));
+    }
+    return weight;
+  });
+  checkTaken(checkpoint, taken, ignored);
+  const reads = joinWindows(windows, windowBytes);
+  return {
+    weights,
+    reads,
+    readBytes: reads.reduce((sum, { length }) => sum + length, 0),
+    deviceBytes: weights.reduce((sum, weight) => sum + bytesOf(weight), 0),
+  };
+}
+
+/** Bytes that the weights will take on the device; needs nothing but the headers of the files. */
+export function weightBytes(specs: readonly WeightSpec[], checkpoint: Checkpoint, policy: WeightPolicy): number {
+  return specs.reduce((sum, spec) => sum + bytesOf(planWeight(checkpoint, spec, policy)), 0);
+}
+
+function bytesOf({ buffers }: PlannedWeight): number {
+  return Object.values(buffers).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function planWeight(checkpoint: Checkpoint, spec: WeightSpec, policy: WeightPolicy): PlannedWeight {
+  if (spec.kind === 'vector') return { spec, buffers: { vector: Math.ceil(spec.length / GROUP) * GROUP * 4 } };
+  const options = formatOf(checkpoint, spec, policy);
+  return { spec, options, buffers: weightFormats[options.format].planeBytes(spec.numRows, spec.numCols, options) };
+}
+
+/** What the policy says where it may; else the stored dtype, or f32 when the pieces differ. */
+function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, { quantize }: WeightPolicy): WeightFormatOptions {
+  if (spec.isQuantizable && quantize) return quantize;
+  const stored = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
+  const [only = 'f32'] = stored;
+  return { format: stored.size > 1 ? 'f32' : only, groupSize: 0, hasZeros: false };
+}
+
+interface PieceTensor {
+  readonly entry: TensorEntry;
+  readonly from: PackSource;
+  /** Elements of a row: the matrix's columns, or 1. */
+  readonly rowLength: number;
+}
+
+/** The tensor of a piece, seen as rows: its last dimensions make up a row, the ones before count rows. */
+function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece): PieceTensor {
+  const { tensor, firstRow, numRows, dst, block, stride } = piece;
+  const entry = checkpoint.tensors.get(tensor);
+  if (!entry) {
+    throw new PagemindError('tensor_missing', `${checkpoint.name} lacks tensor ${tensor}.`, {
+      hint: 'The checkpoint is incomplete, or of another architecture than config.json says.',
+    });
+  }
+  const { dtype, shape } = entry;
+  const from = SOURCES[dtype];
+  if (!from) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  const [numDstRows, rowLength] = spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, 1];
+  let numRowDims = shape.length;
+  while (numRowDims > 0 && product(shape.slice(numRowDims)) < rowLength) numRowDims--;
+  const isEnough = firstRow + numRows <= product(shape.slice(0, numRowDims));
+  if (product(shape.slice(numRowDims)) !== rowLength || !isEnough) {
+    const expected = spec.kind === 'matrix' ? `[${firstRow + numRows}, ${rowLength}]` : `[${firstRow + numRows}]`;
+    throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
+  }
+  const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
+  invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
+  return { entry, from, rowLength };
+}
+
+function product(sizes: readonly number[]): number {
+  return sizes.reduce((result, size) => result * size, 1);
+}
+
+function mismatch(tensor: string, reason: string): PagemindError {
+  return new PagemindError('tensor_mismatch', `Tensor ${tensor} ${reason}.`, {
+    hint: 'The weights do not belong to this config.json, or are of a variant that is not supported.',
+  });
+}
+
+function checkBuffers({ spec, buffers }: PlannedWeight, maxBufferBytes: number): void {
+  for (const [plane, bytes] of Object.entries(buffers)) {
+    if (bytes <= maxBufferBytes) continue;
+    throw new PagemindError(
+      'unsupported_model',
+      `${spec.name} (${plane}) takes ${bytes} bytes; a buffer of this device ends at ${maxBufferBytes}.`,
+      { hint: 'Use a model with a smaller vocabulary or hidden size, or a device with a larger buffer limit.' },
+    );
+  }
+}
+
+/** Elements of a tensor. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Tensors or rows left over mean that the model is not what config.json says: better an error than wrong text. */
+function checkTaken(
+  checkpoint: Checkpoint,
+  taken: ReadonlyMap<string, readonly Range[]>,
+  ignored: (tensor: string) => boolean,
+): void {
+  const unexpected: string[] = [];
+  for (const [tensor, { shape }] of checkpoint.tensors) {
+    const ranges = taken.get(tensor);
+    if (!ranges) {
+      if (!ROPE_TABLE.test(tensor) && !ignored(tensor)) unexpected.push(tensor);
+      continue;
+    }
+    let end = 0;
+    for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
+      if (range.start <= end) end = Math.max(end, range.end);
+    }
+    if (end === product(shape)) continue;
+    throw mismatch(tensor, `has shape [${shape.join(', ')}]; the model takes ${end} of its ${product(shape)} elements`);
+  }
+  if (unexpected.length === 0) return;
+  const more = unexpected.length > 3 ? ` and ${unexpected.length - 3} more` : '';
+  throw new PagemindError(
+    'tensor_unexpected',
+    `${checkpoint.name} holds tensors that the model does not use: ${unexpected.slice(0, 3).join(', ')}${more}.`,
+    { hint: 'The weights are of another architecture than config.json says, or of a variant that is not supported.' },
+  );
+}

@@ -1,0 +1,110 @@
+// Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
+// the tensors are and whether they fit the model was settled before.
+import type { PackShape, PackSource, PackTarget } from '@pagemind/kernels-wgsl';
+import { PagemindError } from '../errors.js';
+import type { TensorEntry } from './checkpoint.js';
+import type { ByteSource } from './source.js';
+import type { WeightPiece } from './weights.js';
+
+/** Bytes of an element. */
+export const ELEMENT_BYTES: Readonly<Record<PackSource, number>> = { f32: 4, f16: 2, bf16: 2 };
+
+/** Rows that are packed by one dispatch, and where they lie in their file. */
+export interface RowWindow {
+  /** Its `sourceStart` counts from `offset`, until windows are joined. */
+  readonly shape: PackShape;
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** One read of a file: windows that lie beside each other in it, `sourceStart` counting from the read's first byte. */
+export interface WindowRead<Window extends RowWindow> {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+  readonly windows: readonly Window[];
+}
+
+/** A piece with all that its windows need to know. */
+export interface CutOptions {
+  readonly piece: WeightPiece;
+  readonly entry: TensorEntry;
+  readonly from: PackSource;
+  readonly target: PackTarget;
+  /** Elements of a row; 1 for vectors. */
+  readonly rowLength: number;
+  /** Most bytes of a window. */
+  readonly windowBytes: number;
+}
+
+/**
+ * Cuts a piece into windows of whole rows. A window holds whole blocks of the piece, or lies inside one.
+ * @throws PagemindError `unsupported_model` when a single row is larger than a window.
+ */
+export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }: CutOptions): RowWindow[] {
+  const rowBytes = rowLength * ELEMENT_BYTES[from];
+  const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes);
+  if (maxRows === 0) {
+    throw new PagemindError(
+      'unsupported_model',
+      `A row of tensor ${piece.tensor} has ${rowBytes} bytes; at most ${windowBytes} are loaded at once.`,
+      { hint: 'Load with a larger windowBytes.' },
+    );
+  }
+  const { block, stride } = piece;
+  const windows: RowWindow[] = [];
+  let row = 0;
+  while (row < piece.numRows) {
+    const isWhole = maxRows >= block;
+    const most = isWhole ? Math.floor(maxRows / block) * block : Math.min(maxRows, block - (row % block));
+    const numRows = Math.min(most, piece.numRows - row);
+    const dst = piece.dst + Math.floor(row / block) * stride + (row % block);
+    const isInOneBlock = !isWhole || numRows <= block;
+    const place = isInOneBlock ? { dst, block: numRows, stride: numRows } : { dst, block, stride };
+    // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
+    const isRow = target === 'vector' && isInOneBlock;
+    windows.push({
+      shape: {
+        source: from,
+        target,
+        numRows: isRow ? 1 : numRows,
+        numCols: isRow ? numRows : rowLength,
+        sourceStart: 0,
+        ...(isRow ? { dst, block: 1, stride: 1 } : place),
+        ...(target === 'vector' ? { pitch: 1 } : {}),
+      },
+      source: entry.source,
+      offset: entry.offset + (piece.firstRow + row) * rowBytes,
+      length: numRows * rowBytes,
+    });
+    row += numRows;
+  }
+  return windows;
+}
+
+/** Joins neighbours into reads of at most `windowBytes`, in file order: else every norm and bias costs a round trip. */
+export function joinWindows<Window extends RowWindow>(
+  windows: readonly Window[],
+  windowBytes: number,
+): WindowRead<Window>[] {
+  const fileNumbers = new Map<ByteSource, number>();
+  for (const { source } of windows) fileNumbers.set(source, fileNumbers.get(source) ?? fileNumbers.size);
+  const fileOf = ({ source }: Window): number => fileNumbers.get(source) ?? 0;
+
+  const reads: { source: ByteSource; offset: number; length: number; windows: Window[] }[] = [];
+  for (const window of windows.toSorted((a, b) => fileOf(a) - fileOf(b) || a.offset - b.offset)) {
+    const { source, offset, length, shape } = window;
+    const elementBytes = ELEMENT_BYTES[shape.source];
+    const last = reads.at(-1);
+    const at = last?.source === source ? offset - last.offset : Number.POSITIVE_INFINITY;
+    const joined = Math.max(last?.length ?? 0, at + length);
+    if (last && at <= last.length && joined <= windowBytes && at % elementBytes === 0) {
+      last.length = joined;
+      last.windows.push({ ...window, shape: { ...shape, sourceStart: at / elementBytes } });
+    } else {
+      reads.push({ source, offset, length, windows: [window] });
+    }
+  }
+  return reads;
+}

@@ -1,0 +1,136 @@
+// From a family's names and a config to the list of weights to load: what is concatenated, interleaved or regrouped is
+// said here once, so that the forward pass sees one matrix per dispatch.
+import { type MatrixSpec, type VectorSpec, type WeightPiece, type WeightSpec, wholeTensor } from '../load/weights.js';
+import type { DecoderConfig } from './decoder-config.js';
+import type { DecoderNames, Family } from './family.js';
+
+/** Names of loaded weights, as {@link decoderWeights} and the forward pass spell them. */
+export const weightName = {
+  embedding: 'embedding',
+  finalNorm: 'norm',
+  head: 'head',
+  layer: (layer: number, role: LayerRole): string => `layers.${layer}.${role}`,
+} as const;
+
+export type LayerRole =
+  | 'attentionNorm'
+  | 'qkv'
+  | 'qkvBias'
+  | 'output'
+  | 'outputBias'
+  | 'mlpNorm'
+  | 'gateUp'
+  | 'gateUpBias'
+  | 'down'
+  | 'downBias';
+
+/** Gate and up rows alternate in fours, so that one invocation holds both of an output. */
+const INTERLEAVE = 4;
+
+/** Rows of the fused gate and up matrix. */
+export function gateUpRows(intermediateSize: number): number {
+  return Math.ceil(intermediateSize / INTERLEAVE) * INTERLEAVE * 2;
+}
+
+/**
+ * Weights of a decoder. `has` tells which tensors the checkpoint holds: a tied model may store its one table under
+ * either name.
+ */
+export function decoderWeights(
+  { names }: Family,
+  config: DecoderConfig,
+  has: (tensor: string) => boolean,
+): readonly WeightSpec[] {
+  const { hiddenSize, vocabSize } = config;
+  const table = config.isTied && !has(`${names.embedding}.weight`) ? names.head : names.embedding;
+  const specs: WeightSpec[] = [
+    matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], false),
+    vector(weightName.finalNorm, hiddenSize, [wholeTensor(`${names.finalNorm}.weight`, hiddenSize)]),
+  ];
+  if (!config.isTied) {
+    specs.push(matrix(weightName.head, vocabSize, hiddenSize, [wholeTensor(`${names.head}.weight`, vocabSize)], false));
+  }
+  for (let layer = 0; layer < config.numLayers; layer++) specs.push(...layerWeights(names, config, layer));
+  return specs;
+}
+
+/** Tensors that a tied model may hold twice. */
+export function isTiedCopy({ names }: Family, config: DecoderConfig, tensor: string): boolean {
+  return config.isTied && tensor === `${names.head}.weight`;
+}
+
+function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number): WeightSpec[] {
+  const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim } = config;
+  const stem = (name: string): string => name.replace('{i}', String(layer));
+  const name = (role: LayerRole): string => weightName.layer(layer, role);
+  const { attentionNorm, mlpNorm, output, gate, up, down } = names.layer;
+  const qkvRows = (numHeads + 2 * numKvHeads) * headDim;
+  const fusedRows = gateUpRows(intermediateSize);
+  const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
+  const gateUp = (suffix: string): WeightPiece[] =>
+    [gate, up].map((part, index) => ({
+      ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
+      block: INTERLEAVE,
+      stride: 2 * INTERLEAVE,
+    }));
+  const specs: WeightSpec[] = [
+    vector(name('attentionNorm'), hiddenSize, [wholeTensor(`${stem(attentionNorm)}.weight`, hiddenSize)]),
+    matrix(name('qkv'), qkvRows, hiddenSize, qkv('weight'), true),
+    matrix(name('output'), hiddenSize, numHeads * headDim, [wholeTensor(`${stem(output)}.weight`, hiddenSize)], true),
+    vector(name('mlpNorm'), hiddenSize, [wholeTensor(`${stem(mlpNorm)}.weight`, hiddenSize)]),
+    matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), true),
+    matrix(name('down'), hiddenSize, intermediateSize, [wholeTensor(`${stem(down)}.weight`, hiddenSize)], true),
+  ];
+  if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows, qkv('bias')));
+  if (config.hasOutputBias) {
+    specs.push(vector(name('outputBias'), hiddenSize, [wholeTensor(`${stem(output)}.bias`, hiddenSize)]));
+  }
+  if (config.hasMlpBias) {
+    specs.push(vector(name('gateUpBias'), fusedRows, gateUp('bias')));
+    specs.push(vector(name('downBias'), hiddenSize, [wholeTensor(`${stem(down)}.bias`, hiddenSize)]));
+  }
+  return specs;
+}
+
+/** All query heads, then all key heads, then all value heads, whatever the checkpoint's order. */
+function qkvPieces(
+  names: DecoderNames['layer']['qkv'],
+  { numHeads, numKvHeads, headDim }: DecoderConfig,
+  stem: (name: string) => string,
+  suffix: string,
+): WeightPiece[] {
+  const [queries, keys] = [numHeads * headDim, numKvHeads * headDim];
+  if ('q' in names) {
+    return [
+      wholeTensor(`${stem(names.q)}.${suffix}`, queries),
+      wholeTensor(`${stem(names.k)}.${suffix}`, keys, queries),
+      wholeTensor(`${stem(names.v)}.${suffix}`, keys, queries + keys),
+    ];
+  }
+  const tensor = `${stem(names.grouped)}.${suffix}`;
+  const perGroup = queries / numKvHeads;
+  const groupRows = perGroup + 2 * headDim;
+  const rows = (firstRow: number, numRows: number, dst: number): WeightPiece => ({
+    ...wholeTensor(tensor, numRows, dst),
+    firstRow,
+  });
+  return Array.from({ length: numKvHeads }, (_, group) => [
+    rows(group * groupRows, perGroup, group * perGroup),
+    rows(group * groupRows + perGroup, headDim, queries + group * headDim),
+    rows(group * groupRows + perGroup + headDim, headDim, queries + keys + group * headDim),
+  ]).flat();
+}
+
+function matrix(
+  name: string,
+  numRows: number,
+  numCols: number,
+  pieces: readonly WeightPiece[],
+  isQuantizable: boolean,
+): MatrixSpec {
+  return { kind: 'matrix', name, numRows, numCols, pieces, isQuantizable };
+}
+
+function vector(name: string, length: number, pieces: readonly WeightPiece[]): VectorSpec {
+  return { kind: 'vector', name, length, pieces };
+}

@@ -1,0 +1,66 @@
+// Llama 1 to 3.x, Code Llama, Yi, TinyLlama, SmolLM2 and whatever else says LlamaForCausalLM.
+import type { DecoderConfig } from '../decoder-config.js';
+import type { DecoderNames, Family } from '../family.js';
+import type { RawConfig } from '../raw-config.js';
+import { readRope } from '../rope.js';
+
+/** Hugging Face's names, shared by many families. */
+export const LLAMA_NAMES: DecoderNames = {
+  embedding: 'model.embed_tokens',
+  layer: {
+    attentionNorm: 'model.layers.{i}.input_layernorm',
+    qkv: {
+      q: 'model.layers.{i}.self_attn.q_proj',
+      k: 'model.layers.{i}.self_attn.k_proj',
+      v: 'model.layers.{i}.self_attn.v_proj',
+    },
+    output: 'model.layers.{i}.self_attn.o_proj',
+    mlpNorm: 'model.layers.{i}.post_attention_layernorm',
+    gate: 'model.layers.{i}.mlp.gate_proj',
+    up: 'model.layers.{i}.mlp.up_proj',
+    down: 'model.layers.{i}.mlp.down_proj',
+  },
+  finalNorm: 'model.norm',
+  head: 'lm_head',
+};
+
+/** Buffers of old exports that hold what {@link readRope} computes. */
+export const OLD_ROPE_BUFFERS: RegExp = /\.rotary_emb\.inv_freq$/;
+
+/** The keys most families share; each overrides what differs. */
+export function readLlamaConfig(raw: RawConfig): DecoderConfig {
+  const hiddenSize = raw.count('hidden_size');
+  const numHeads = raw.count('num_attention_heads');
+  const headDim = raw.count('head_dim', Math.floor(hiddenSize / numHeads));
+  const maxPositions = raw.count('max_position_embeddings', 2048, 2 ** 31);
+  const hasBias = raw.flag('attention_bias', false);
+  const [architecture = ''] = (raw.get('architectures') as string[] | undefined) ?? [];
+  return {
+    family: raw.text('model_type'),
+    architecture: String(architecture),
+    hiddenSize,
+    intermediateSize: raw.count('intermediate_size'),
+    numLayers: raw.count('num_hidden_layers'),
+    numHeads,
+    numKvHeads: raw.count('num_key_value_heads', numHeads),
+    headDim,
+    vocabSize: raw.count('vocab_size'),
+    normEpsilon: raw.positive('rms_norm_eps', 1e-6),
+    maxPositions,
+    rope: readRope(raw, headDim, maxPositions),
+    hasQkvBias: hasBias,
+    hasOutputBias: hasBias,
+    hasMlpBias: raw.flag('mlp_bias', false),
+    isTied: raw.flag('tie_word_embeddings', false),
+    bosId: raw.ids('bos_token_id')[0],
+    eosIds: raw.ids('eos_token_id'),
+  };
+}
+
+export const llama: Family = {
+  modelType: 'llama',
+  architectures: ['LlamaForCausalLM'],
+  names: LLAMA_NAMES,
+  ignored: OLD_ROPE_BUFFERS,
+  readConfig: readLlamaConfig,
+};

@@ -1,0 +1,19 @@
+// Qwen1.5, Qwen2 and Qwen2.5 (dense): Llama's graph with biases on q, k and v.
+import { PagemindError } from '../../errors.js';
+import type { Family } from '../family.js';
+import { LLAMA_NAMES, OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
+
+export const qwen2: Family = {
+  modelType: 'qwen2',
+  architectures: ['Qwen2ForCausalLM'],
+  names: LLAMA_NAMES,
+  ignored: OLD_ROPE_BUFFERS,
+  readConfig(raw) {
+    if (raw.flag('use_sliding_window', false)) {
+      throw new PagemindError('unsupported_model', 'Sliding-window attention is switched on in config.json.', {
+        hint: 'Use a checkpoint with use_sliding_window false; the published Qwen2 models have it off.',
+      });
+    }
+    return { ...readLlamaConfig(raw), hasQkvBias: true, hasOutputBias: false };
+  },
+};

@@ -1,0 +1,35 @@
+// What a family file declares: how config.json maps to DecoderConfig and what the weights are called. No code of a
+// forward pass belongs in a family.
+import type { DecoderConfig } from './decoder-config.js';
+import type { RawConfig } from './raw-config.js';
+
+/** Names of one layer's weights, `{i}` standing for the layer. Biases carry the same stem. */
+export interface LayerNames {
+  readonly attentionNorm: string;
+  /** Three tensors, or one whose rows are grouped per key head: its query heads, then k, then v. */
+  readonly qkv: { readonly q: string; readonly k: string; readonly v: string } | { readonly grouped: string };
+  readonly output: string;
+  readonly mlpNorm: string;
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+}
+
+/** Tensor stems (without `.weight`) of a decoder. */
+export interface DecoderNames {
+  readonly embedding: string;
+  readonly layer: LayerNames;
+  readonly finalNorm: string;
+  readonly head: string;
+}
+
+export interface Family {
+  /** `model_type` of config.json. */
+  readonly modelType: string;
+  /** `architectures` it answers to. */
+  readonly architectures: readonly string[];
+  readonly names: DecoderNames;
+  /** Tensors that may be present and are not used. */
+  readonly ignored: RegExp;
+  readConfig(raw: RawConfig): DecoderConfig;
+}

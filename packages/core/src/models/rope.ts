@@ -1,0 +1,169 @@
+// Rotary position tables, computed in f64: every rope_scaling type is a rule for frequencies and an attention factor.
+// The kernels only look rows up.
+import { PagemindError } from '../errors.js';
+import type { RawConfig } from './raw-config.js';
+
+/** How positions turn into angles. */
+export interface RopeConfig {
+  readonly theta: number;
+  /** Rotated elements of a head, even. */
+  readonly dims: number;
+  readonly scaling: RopeScaling;
+}
+
+export type RopeScaling =
+  | { readonly type: 'none' }
+  | { readonly type: 'linear'; readonly factor: number }
+  | { readonly type: 'dynamic'; readonly factor: number; readonly originalMaxPositions: number }
+  | {
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFreqFactor: number;
+      readonly highFreqFactor: number;
+      readonly originalMaxPositions: number;
+    }
+  | {
+      readonly type: 'yarn';
+      readonly factor: number;
+      readonly betaFast: number;
+      readonly betaSlow: number;
+      readonly originalMaxPositions: number;
+      readonly attentionFactor: number;
+      readonly truncate: boolean;
+    };
+
+/**
+ * Reads `rope_theta` with `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5).
+ * @throws PagemindError `unsupported_model` for a scaling type that is not known.
+ */
+export function readRope(raw: RawConfig, dims: number, maxPositions: number): RopeConfig {
+  const parameters = raw.object('rope_parameters') ?? raw.object('rope_scaling');
+  const theta = raw.positive('rope_theta', Number(parameters?.get('rope_theta') ?? 10000));
+  if (!parameters) return { theta, dims, scaling: { type: 'none' } };
+  const type = String(parameters.get('rope_type') ?? parameters.get('type') ?? 'default');
+  const originalMaxPositions = (): number =>
+    parameters.count(
+      'original_max_position_embeddings',
+      Number(raw.get('original_max_position_embeddings') ?? maxPositions),
+    );
+  switch (type) {
+    case 'default':
+    case 'none':
+      return { theta, dims, scaling: { type: 'none' } };
+    case 'linear':
+      return { theta, dims, scaling: { type, factor: parameters.positive('factor') } };
+    case 'dynamic':
+      return {
+        theta,
+        dims,
+        scaling: { type, factor: parameters.positive('factor'), originalMaxPositions: maxPositions },
+      };
+    case 'llama3':
+      return {
+        theta,
+        dims,
+        scaling: {
+          type,
+          factor: parameters.positive('factor'),
+          lowFreqFactor: parameters.positive('low_freq_factor', 1),
+          highFreqFactor: parameters.positive('high_freq_factor', 4),
+          originalMaxPositions: originalMaxPositions(),
+        },
+      };
+    case 'yarn': {
+      const factor = parameters.positive('factor');
+      return {
+        theta,
+        dims,
+        scaling: {
+          type,
+          factor,
+          betaFast: parameters.positive('beta_fast', 32),
+          betaSlow: parameters.positive('beta_slow', 1),
+          originalMaxPositions: originalMaxPositions(),
+          attentionFactor: yarnAttentionFactor(parameters, factor),
+          truncate: parameters.flag('truncate', true),
+        },
+      };
+    }
+    default:
+      throw new PagemindError('unsupported_model', `rope_scaling type '${type.slice(0, 40)}' is not known.`, {
+        hint: 'Known are linear, dynamic, llama3 and yarn.',
+      });
+  }
+}
+
+function yarnAttentionFactor(parameters: RawConfig, factor: number): number {
+  const magnitude = (mscale: number): number => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1);
+  const given = parameters.get('attention_factor');
+  if (typeof given === 'number') return given;
+  const [mscale, allDims] = [parameters.get('mscale'), parameters.get('mscale_all_dim')];
+  if (typeof mscale === 'number' && typeof allDims === 'number') return magnitude(mscale) / magnitude(allDims);
+  return magnitude(1);
+}
+
+/** Angle per position of each pair, `[dims / 2]`; `length` is what dynamic scaling depends on. */
+export function ropeFrequencies({ theta, dims, scaling }: RopeConfig, length: number): Float64Array {
+  const base = scaling.type === 'dynamic' ? dynamicTheta(theta, dims, scaling, length) : theta;
+  const plain = Float64Array.from({ length: dims / 2 }, (_, i) => base ** ((-2 * i) / dims));
+  switch (scaling.type) {
+    case 'none':
+    case 'dynamic':
+      return plain;
+    case 'linear':
+      return plain.map((frequency) => frequency / scaling.factor);
+    case 'llama3':
+      return plain.map((frequency) => {
+        const { factor, lowFreqFactor, highFreqFactor, originalMaxPositions } = scaling;
+        const turns = (originalMaxPositions * frequency) / (2 * Math.PI);
+        if (turns < lowFreqFactor) return frequency / factor;
+        if (turns > highFreqFactor) return frequency;
+        const smooth = (turns - lowFreqFactor) / (highFreqFactor - lowFreqFactor);
+        return ((1 - smooth) * frequency) / factor + smooth * frequency;
+      });
+    case 'yarn': {
+      const { factor, betaFast, betaSlow, originalMaxPositions, truncate } = scaling;
+      const dimOf = (turns: number): number =>
+        (dims * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+      const [first, last] = [dimOf(betaFast), dimOf(betaSlow)];
+      const low = Math.max(truncate ? Math.floor(first) : first, 0);
+      const high = Math.min(truncate ? Math.ceil(last) : last, dims - 1);
+      return plain.map((frequency, i) => {
+        const ramp = Math.min(Math.max((i - low) / (high === low ? 0.001 : high - low), 0), 1);
+        return (frequency / factor) * ramp + frequency * (1 - ramp);
+      });
+    }
+  }
+}
+
+/** NTK: the base grows with the length once it passes the trained one. */
+function dynamicTheta(
+  theta: number,
+  dims: number,
+  { factor, originalMaxPositions }: { readonly factor: number; readonly originalMaxPositions: number },
+  length: number,
+): number {
+  if (length <= originalMaxPositions) return theta;
+  return theta * ((factor * length) / originalMaxPositions - (factor - 1)) ** (dims / (dims - 2));
+}
+
+/** True when a sequence of this length needs a table of its own. */
+export function needsOwnTable({ scaling }: RopeConfig, length: number): boolean {
+  return scaling.type === 'dynamic' && length > scaling.originalMaxPositions;
+}
+
+/** (cos, sin) of every position and pair, `[numPositions, dims / 2, 2]`, scaled by the attention factor. */
+export function ropeTable(rope: RopeConfig, numPositions: number, length: number): Float32Array<ArrayBuffer> {
+  const frequencies = ropeFrequencies(rope, length);
+  const scale = rope.scaling.type === 'yarn' ? rope.scaling.attentionFactor : 1;
+  const table = new Float32Array(numPositions * rope.dims);
+  let at = 0;
+  for (let position = 0; position < numPositions; position++) {
+    for (const frequency of frequencies) {
+      const angle = position * frequency;
+      table[at++] = Math.cos(angle) * scale;
+      table[at++] = Math.sin(angle) * scale;
+    }
+  }
+  return table;
+}

@@ -1,0 +1,9 @@
+// The browser, in a page or in a worker.
+import type { Platform } from './platform.js';
+
+export const browserPlatform: Platform = {
+  name: 'browser',
+  pokesQueue: /firefox/i.test(globalThis.navigator?.userAgent ?? ''),
+  gpu: () => globalThis.navigator?.gpu,
+  now: () => performance.now(),
+};

@@ -1,0 +1,99 @@
+// What the engine asks of a model runner, as plain data. The real one is model-runner.ts; tests of the engine use a fake.
+import type { SamplingParams } from '../sampling/params.js';
+
+/** Fixed sizes of a runner, known once the model is loaded. */
+export interface RunnerLimits {
+  /** Slots: sequences that can be running at once. */
+  readonly maxBatchSize: number;
+  /** KV blocks (pages) in the pool. */
+  readonly numBlocks: number;
+  /** Tokens per block. */
+  readonly blockSize: number;
+  /** Longest sequence, prompt and answer together. */
+  readonly sessionLen: number;
+  /** Most tokens of one step. */
+  readonly maxPrefillTokenNum: number;
+  /** Most decode steps of one submission. */
+  readonly maxStepsPerSubmit: number;
+  readonly vocabSize: number;
+}
+
+/** A sequence takes a slot. */
+export interface BeginSequence {
+  readonly slot: number;
+  readonly params: SamplingParams;
+  /** Ids known at the start; they count for the repetition penalty. */
+  readonly promptIds: readonly number[];
+  /** Ids generated earlier (a preempted sequence comes back); they count for all penalties. */
+  readonly generatedIds: readonly number[];
+  /** The sequence is done when it holds this many tokens. */
+  readonly maxLength: number;
+  /** Before the sequence holds this many tokens the stop ids are masked. */
+  readonly minLength: number;
+  /** At most 8 ids that end the sequence on the GPU; empty with `ignore_eos`. */
+  readonly stopIds: readonly number[];
+}
+
+/** What one sequence does in a step. */
+export interface ScheduledSequence {
+  readonly slot: number;
+  /** Number of tokens already computed; the step's first token has this position. */
+  readonly startPosition: number;
+  /** Ids to compute. Empty: one token, the one sampled last, which only the GPU may know yet. */
+  readonly tokens: readonly number[];
+  /** Blocks added to the slot's table since the last step: table entries from `firstBlock` on. */
+  readonly firstBlock: number;
+  readonly newBlocks: readonly number[];
+  /** Sample the token that follows the last of these (false inside a chunked prompt). */
+  readonly sample: boolean;
+  /** Return the logits of every token of this sequence in the step. */
+  readonly wantsLogits: boolean;
+}
+
+/** One submission. */
+export interface StepPlan {
+  /** Either all of them want logits or none does. */
+  readonly sequences: readonly ScheduledSequence[];
+  /**
+   * Decode steps to run in a row, from 1 to `maxStepsPerSubmit`; above 1 only if every sequence continues from the GPU.
+   * The blocks of all steps are already in the tables.
+   */
+  readonly numSteps: number;
+}
+
+/** What a submission gave one sequence that sampled or wanted logits, in the plan's order. */
+export interface SequenceResult {
+  readonly slot: number;
+  /** Sampled ids in order: at most `numSteps`, fewer when the sequence was done before. */
+  readonly tokens: readonly number[];
+  /** The sequence met a stop id (its last token) or its maximal length. */
+  readonly isDone: boolean;
+  /** `[numTokens, vocabSize]` when wanted. */
+  readonly logits?: Float32Array;
+}
+
+export interface StepResult {
+  readonly sequences: readonly SequenceResult[];
+}
+
+/** Counters since the start; benches and tests read differences. */
+export interface RunnerCounters {
+  readonly steps: number;
+  readonly submits: number;
+  readonly passes: number;
+  readonly dispatches: number;
+  /** Buffers, bind groups, pipelines, shader modules, query sets created. */
+  readonly gpuObjects: number;
+  readonly readbackBytes: number;
+}
+
+/** Runs steps of a model. Calls are made in order from one thread; nothing here blocks on the GPU. */
+export interface ModelRunner {
+  readonly limits: RunnerLimits;
+  readonly counters: RunnerCounters;
+  /** Prepares a slot. Steps submitted before still see the slot's earlier sequence. */
+  beginSequence(begin: BeginSequence): void;
+  /** Submits a step at once; resolves when its results arrive, usually after later steps were submitted. */
+  execute(plan: StepPlan): Promise<StepResult>;
+  dispose(): void;
+}

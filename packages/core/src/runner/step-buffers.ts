@@ -1,0 +1,94 @@
+// The buffers that steps work in: activations, step metadata and sampler state, allocated once for the largest step.
+import {
+  SLOT_PARAMS_BYTES,
+  SLOT_STATE_BYTES,
+  sampleCountsBytes,
+  samplePartialsBytes,
+  sampleRingBytes,
+  tokenMarksBytes,
+} from '@pagemind/kernels-wgsl';
+import type { GpuContext } from '../gpu/context.js';
+import { partialBytes } from '../layers/attention.js';
+import { rowStride, type StepBuffers } from '../layers/context.js';
+import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
+import type { DecoderConfig } from '../models/decoder-config.js';
+
+/** What the sizes depend on. */
+export interface StepSizes {
+  /** Most tokens of a step. */
+  readonly maxRows: number;
+  readonly maxBatchSize: number;
+  readonly sessionLen: number;
+  readonly pageSize: number;
+}
+
+export type RunnerBuffers = StepBuffers & SamplerBuffers;
+
+/** Rows of logits that exist at once: all sequences, and a slice of a prompt when its logits are wanted. */
+export function maxLogitRows(vocabSize: number, maxBatchSize: number): number {
+  const fitting = Math.floor(2 ** 24 / (rowStride(vocabSize) * 4));
+  return padRows(Math.max(maxBatchSize, Math.min(fitting, 64)));
+}
+
+/** Pages of the longest sequence. */
+export function maxPagesOf({ sessionLen, pageSize }: StepSizes): number {
+  return Math.ceil(sessionLen / pageSize);
+}
+
+/** Bytes of every buffer; the plan and the allocation agree by construction. */
+export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<Record<keyof RunnerBuffers, number>> {
+  const { maxRows, maxBatchSize, sessionLen } = sizes;
+  const { numHeads, numKvHeads, headDim, hiddenSize, intermediateSize, vocabSize, rope } = config;
+  const rows = padRows(maxRows);
+  const activation = (width: number): number => rows * rowStride(width) * 4;
+  const ownTables = rope.scaling.type === 'dynamic' ? maxBatchSize : 0;
+  return {
+    rows: rows * 16,
+    tiles: rows * 16,
+    sampleRows: rows * 4,
+    pageTable: maxBatchSize * maxPagesOf(sizes) * 4,
+    slotState: maxBatchSize * SLOT_STATE_BYTES,
+    rope: (1 + ownTables) * sessionLen * rope.dims * 4,
+    residual: activation(hiddenSize),
+    normed: activation(hiddenSize),
+    qkv: activation((numHeads + 2 * numKvHeads) * headDim),
+    attention: activation(numHeads * headDim),
+    partials: partialBytes(config, maxBatchSize, sessionLen),
+    mlp: activation(intermediateSize),
+    logits: maxLogitRows(vocabSize, maxBatchSize) * rowStride(vocabSize) * 4,
+    slotParams: maxBatchSize * SLOT_PARAMS_BYTES,
+    counts: sampleCountsBytes(maxBatchSize, rowStride(vocabSize)),
+    ring: sampleRingBytes(maxBatchSize, RING_LENGTH),
+    samplePartials: samplePartialsBytes(maxBatchSize, vocabSize),
+    startedSlots: 4,
+    tokenMarks: tokenMarksBytes(sessionLen),
+  };
+}
+
+/** Sum of {@link bufferBytes}. */
+export function activationBytes(config: DecoderConfig, sizes: StepSizes): number {
+  return Object.values(bufferBytes(config, sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Allocates all of them; on failure nothing stays. */
+export async function allocateBuffers(
+  gpu: GpuContext,
+  config: DecoderConfig,
+  sizes: StepSizes,
+): Promise<RunnerBuffers> {
+  const buffers: Record<string, GPUBuffer> = {};
+  try {
+    for (const [name, bytes] of Object.entries(bufferBytes(config, sizes))) {
+      buffers[name] = await gpu.allocate(name, bytes);
+    }
+  } catch (error) {
+    gpu.release(...Object.values(buffers));
+    throw error;
+  }
+  return buffers as unknown as RunnerBuffers;
+}
+
+/** Tiled kernels write whole tiles of rows: there is always a spare tile. */
+function padRows(numRows: number): number {
+  return Math.ceil(numRows / 64) * 64 + 64;
+}

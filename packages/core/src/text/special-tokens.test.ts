@@ -1,0 +1,41 @@
+// Which files say which tokens end an answer, and what malformed ones get.
+import { expect, it } from 'vitest';
+import { tinyLlama } from '../testing/tiny-tokenizers.js';
+import { readSpecialTokens } from './special-tokens.js';
+import { createTokenizer } from './tokenizer.js';
+
+const tokenizer = createTokenizer({ tokenizerJson: tinyLlama().text });
+
+it('unites the tokenizer’s EOS with those of generation_config.json', () => {
+  const tokens = readSpecialTokens(
+    {
+      tokenizerConfigJson: JSON.stringify({ bos_token: '<s>', eos_token: { content: '</s>' } }),
+      generationConfigJson: JSON.stringify({ eos_token_id: [9, 7] }),
+      configJson: JSON.stringify({ eos_token_id: 5 }),
+    },
+    tokenizer,
+  );
+  expect(tokens).toEqual({ bosToken: '<s>', eosToken: '</s>', bosId: 1, stopIds: [2, 7, 9] });
+});
+
+it('falls back to special_tokens_map.json, config.json and the decoder’s part of it', () => {
+  expect(readSpecialTokens({ specialTokensMapJson: '{"eos_token":"</s>"}' }, tokenizer).stopIds).toEqual([2]);
+  expect(readSpecialTokens({ configJson: '{"eos_token_id":5,"bos_token_id":4}' }, tokenizer)).toMatchObject({
+    bosId: 4,
+    stopIds: [5],
+  });
+  const nested = JSON.stringify({ eos_token_id: null, text_config: { eos_token_id: [6] } });
+  expect(readSpecialTokens({ configJson: nested }, tokenizer).stopIds).toEqual([6]);
+  expect(readSpecialTokens({}, tokenizer)).toEqual({
+    bosToken: undefined,
+    eosToken: undefined,
+    bosId: undefined,
+    stopIds: [],
+  });
+});
+
+it.each(['[]', '{', '{"eos_token_id":"2"}', '{"eos_token_id":[-1]}', '{"bos_token_id":{}}'])('refuses %s', (json) => {
+  expect(() => readSpecialTokens({ generationConfigJson: json }, tokenizer)).toThrow(
+    expect.objectContaining({ code: 'invalid_tokenizer', hint: expect.any(String) }),
+  );
+});

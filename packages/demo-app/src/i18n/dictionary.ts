@@ -1,0 +1,111 @@
+// Every word on the page, as a type that each language fills. Words for error codes are typed by the codes themselves.
+import type { LoadProgress, PagemindErrorCode } from '@pagemind/core/client';
+import type { QuantizeChoice, SliderKey } from '../state/settings.js';
+
+/** A name and a sentence that explains it. */
+export interface Labelled {
+  readonly label: string;
+  readonly help: string;
+}
+
+export interface Dictionary {
+  readonly tagline: string;
+  readonly privacy: string;
+  readonly language: { readonly label: string; readonly auto: string };
+  readonly model: {
+    readonly choose: string;
+    readonly hosted: string;
+    readonly openFolder: string;
+    readonly openFolderHelp: string;
+    readonly dropHere: string;
+    readonly none: string;
+    readonly noneHelp: string;
+    readonly current: string;
+    readonly unusable: string;
+  };
+  readonly loading: {
+    readonly title: (name: string) => string;
+    readonly phase: Readonly<Record<LoadProgress['phase'] | 'worker', string>>;
+    readonly bytes: (loaded: string, total: string) => string;
+    readonly cancel: string;
+  };
+  readonly chat: {
+    readonly greeting: string;
+    readonly greetingHelp: string;
+    readonly placeholder: string;
+    readonly starters: readonly string[];
+    readonly log: string;
+    readonly you: string;
+    readonly model: string;
+  };
+  readonly story: {
+    readonly greeting: string;
+    readonly greetingHelp: string;
+    readonly placeholder: string;
+    readonly placeholderNext: string;
+    readonly starters: readonly string[];
+    readonly log: string;
+    readonly continue: string;
+    readonly yourWords: string;
+    readonly modelWords: string;
+  };
+  readonly actions: {
+    readonly send: string;
+    readonly stop: string;
+    readonly regenerate: string;
+    readonly copy: string;
+    readonly copied: string;
+    readonly clear: string;
+    readonly close: string;
+    readonly retry: string;
+    readonly dismiss: string;
+    readonly keys: string;
+  };
+  readonly answer: { readonly stopped: string; readonly length: string; readonly thinking: string };
+  readonly status: {
+    readonly label: string;
+    readonly adapter: string;
+    readonly software: string;
+    readonly memory: string;
+    readonly weights: string;
+    readonly kv: string;
+    readonly activations: string;
+    readonly context: string;
+    readonly speed: string;
+    readonly tokensPerSecond: (value: string) => string;
+    readonly firstToken: string;
+    readonly tokens: (count: number) => string;
+  };
+  readonly settings: {
+    readonly title: string;
+    readonly systemPrompt: Labelled;
+    readonly systemPromptPlaceholder: string;
+    readonly systemPromptStory: string;
+    readonly sampling: string;
+    readonly sliders: Readonly<Record<SliderKey, Labelled>>;
+    readonly off: string;
+    readonly seed: Labelled;
+    readonly random: string;
+    readonly loading: string;
+    readonly quantize: Labelled;
+    readonly quantizeChoices: Readonly<Record<QuantizeChoice, string>>;
+    readonly sessionLen: Labelled;
+    readonly automatic: string;
+    readonly applyByReload: string;
+    readonly reload: string;
+    readonly reset: string;
+  };
+  readonly unsupported: {
+    readonly title: string;
+    readonly text: string;
+    readonly insecure: string;
+    readonly yourBrowser: string;
+    readonly browsers: readonly { readonly id: BrowserId; readonly name: string; readonly advice: string }[];
+    readonly reload: string;
+  };
+  readonly errors: Readonly<Record<PagemindErrorCode, string>>;
+  readonly errorDetails: string;
+}
+
+/** Browsers that the page has advice for. */
+export type BrowserId = 'chrome' | 'firefox' | 'safari' | 'android' | 'ios';

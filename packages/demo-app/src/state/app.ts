@@ -1,0 +1,106 @@
+// The page's state put together, and the acts that touch more than one part of it. Handed to components through
+// app-context.ts; nothing here draws.
+import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
+import type { Dictionary } from '../i18n/dictionary.js';
+import { fetchCatalog, hostedChoice, type HostedModel, type ModelChoice } from './catalog.js';
+import type { Connect } from './chat-engine.js';
+import { Conversation } from './conversation.js';
+import { type Failure, needsReload } from './failure.js';
+import { Preferences, type SettingsStorage } from './preferences.js';
+import type { Mode } from './prompt.js';
+import { ModelSession } from './session.js';
+
+/** What the page's environment offers. */
+export interface AppEnvironment {
+  /** The page's own address. */
+  readonly base: string;
+  readonly hasWebGpu: boolean;
+  readonly languages: readonly string[];
+  readonly storage: SettingsStorage | undefined;
+  readonly connect: Connect;
+  readonly fetchJson: (url: URL) => Promise<unknown>;
+  readonly now: () => number;
+}
+
+export class App {
+  readonly preferences: Preferences;
+  readonly session: ModelSession;
+  readonly conversation: Conversation;
+  readonly language: ReadonlySignal<'en' | 'zh'>;
+  readonly text: ReadonlySignal<Dictionary>;
+  readonly isSettingsOpen: Signal<boolean> = signal(false);
+  /** Set when this browser cannot run any model. */
+  readonly unsupported: ReadonlySignal<Failure | 'no-webgpu' | undefined>;
+  readonly #environment: AppEnvironment;
+
+  constructor(environment: AppEnvironment) {
+    this.#environment = environment;
+    this.preferences = new Preferences(environment.storage);
+    const { settings } = this.preferences;
+    this.language = computed(() => resolveLanguage(settings.value.language, environment.languages));
+    this.text = computed(() => dictionaryOf(this.language.value));
+    this.session = new ModelSession(environment.connect);
+    const { state, mode } = this.session;
+    this.conversation = new Conversation({
+      engine: () => {
+        const current = state.peek();
+        return current.kind === 'ready' ? current.engine : undefined;
+      },
+      mode: () => mode.peek(),
+      settings: () => settings.peek(),
+      now: environment.now,
+    });
+    this.unsupported = computed(() => {
+      if (!environment.hasWebGpu) return 'no-webgpu';
+      const current = state.value;
+      return current.kind === 'failed' && current.failure.code === 'webgpu_unavailable' ? current.failure : undefined;
+    });
+    this.#clearWhenModeChanges();
+  }
+
+  /** Finds the models and loads the one used last, or the first, so that one can write at once. */
+  async start(): Promise<void> {
+    if (!this.#environment.hasWebGpu) return;
+    const models = await fetchCatalog(this.#environment.base, this.#environment.fetchJson);
+    this.session.catalog.value = models;
+    const { lastModel } = this.preferences.settings.peek();
+    const model = models.find(({ id }) => id === lastModel) ?? models[0];
+    if (model && this.session.state.peek().kind === 'empty') await this.openHosted(model);
+  }
+
+  openHosted(model: HostedModel): Promise<void> {
+    return this.open(hostedChoice(model, this.#environment.base));
+  }
+
+  async open(choice: ModelChoice): Promise<void> {
+    this.conversation.stop();
+    this.conversation.failure.value = undefined;
+    await this.session.load(choice, this.preferences.settings.peek().load);
+    const { kind } = this.session.state.peek();
+    if (kind === 'ready' && choice.hostedId !== null) this.preferences.set({ lastModel: choice.hostedId });
+  }
+
+  async reload(): Promise<void> {
+    this.conversation.stop();
+    this.conversation.failure.value = undefined;
+    await this.session.reload(this.preferences.settings.peek().load);
+  }
+
+  /** Answers what failed, on a fresh engine where the old one is gone. */
+  async retry(failure: Failure): Promise<void> {
+    if (needsReload(failure)) await this.reload();
+    if (this.session.state.peek().kind === 'ready') await this.conversation.retry();
+  }
+
+  /** A story is no conversation and the other way round. */
+  #clearWhenModeChanges(): void {
+    let last: Mode | undefined;
+    effect(() => {
+      if (!this.session.info.value) return;
+      const mode = this.session.mode.value;
+      if (last !== undefined && last !== mode) this.conversation.clear();
+      last = mode;
+    });
+  }
+}

@@ -1,0 +1,193 @@
+// What is said to the loaded model and what it answers: sending, streaming, stopping, trying again. How turns change is
+// turns.ts; how they become a prompt is prompt.ts.
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+import type { GenerateEvent, GenerateRequest, Prompt } from '@pagemind/core/client';
+import type { ChatEngine } from './chat-engine.js';
+import { type Failure, failureOf } from './failure.js';
+import { countTokens, type Meter, startMeter, timeToFirstTokenMs, tokensPerSecond } from './meter.js';
+import { chatPrompt, continuation, type Mode, storyText, storyWindow } from './prompt.js';
+import { type Settings, samplingOf } from './settings.js';
+import { reduceTurns, type Turn, type TurnAction, type TurnStats } from './turns.js';
+
+/** Where a conversation gets what it needs at the moment it is asked. */
+export interface ConversationContext {
+  readonly engine: () => ChatEngine | undefined;
+  readonly mode: () => Mode;
+  readonly settings: () => Settings;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** Text reaches the page at most this often: readable, and cheap to draw. */
+const FLUSH_EVERY_MS = 40;
+
+export class Conversation {
+  readonly turns: Signal<readonly Turn[]> = signal([]);
+  readonly failure: Signal<Failure | undefined> = signal(undefined);
+  /** Figures of the present or of the last answer. */
+  readonly stats: Signal<Partial<TurnStats>> = signal({});
+  /** Tokens that the session holds after the last answer. */
+  readonly numContextTokens: Signal<number> = signal(0);
+  readonly isAnswering: ReadonlySignal<boolean>;
+  readonly #context: ConversationContext;
+  #answering: AbortController | undefined;
+  /** The last turn is what an answer brought before it failed. */
+  #isLastAnswerBroken = false;
+
+  constructor(context: ConversationContext) {
+    this.#context = context;
+    this.isAnswering = computed(() => this.turns.value.at(-1)?.status === 'streaming');
+  }
+
+  /** Adds what the person wrote and has it answered. In a story, nothing written means "go on". */
+  async send(text: string): Promise<void> {
+    if (this.isAnswering.peek()) return;
+    const isStory = this.#context.mode() === 'story';
+    const turns = this.turns.peek();
+    const piece = isStory ? continuation(storyText(turns), text) : text.trim();
+    if (piece.trim() === '' && !(isStory && turns.length > 0)) return;
+    if (piece !== '') this.#change({ type: 'write', text: piece });
+    await this.#answer();
+  }
+
+  /** Another answer in place of the last one, or the answer that failed. */
+  async regenerate(): Promise<void> {
+    if (this.isAnswering.peek() || this.turns.peek().length === 0) return;
+    this.#change({ type: 'retract' });
+    if (this.turns.peek().length > 0) await this.#answer();
+  }
+
+  /** Tries the answer that failed once more; what it had brought is dropped. */
+  async retry(): Promise<void> {
+    if (this.isAnswering.peek() || this.turns.peek().length === 0) return;
+    if (this.#isLastAnswerBroken) this.#change({ type: 'retract' });
+    await this.#answer();
+  }
+
+  stop(): void {
+    this.#answering?.abort();
+  }
+
+  clear(): void {
+    this.stop();
+    this.#answering = undefined;
+    this.failure.value = undefined;
+    this.stats.value = {};
+    this.numContextTokens.value = 0;
+    this.#change({ type: 'clear' });
+  }
+
+  async #answer(): Promise<void> {
+    const engine = this.#context.engine();
+    if (!engine) return;
+    const controller = new AbortController();
+    this.#answering = controller;
+    this.#isLastAnswerBroken = false;
+    this.failure.value = undefined;
+    this.stats.value = {};
+    const turns = this.turns.peek();
+    this.#change({ type: 'answer' });
+    try {
+      const request = await this.#request(engine, turns);
+      await this.#stream(engine.generate(request, controller.signal), () => this.#answering === controller);
+    } catch (error) {
+      if (this.#answering !== controller) return;
+      const failure = failureOf(error);
+      this.#isLastAnswerBroken = failure.code !== 'aborted' && this.turns.peek().at(-1)?.text !== '';
+      this.#change({ type: 'finish', status: 'stopped' });
+      if (failure.code !== 'aborted') this.failure.value = failure;
+    } finally {
+      if (this.#answering === controller) this.#answering = undefined;
+    }
+  }
+
+  async #request(engine: ChatEngine, turns: readonly Turn[]): Promise<GenerateRequest> {
+    const { generation, systemPrompt } = this.#context.settings();
+    const prompt =
+      this.#context.mode() === 'chat'
+        ? chatPrompt(turns, systemPrompt)
+        : await storyPrompt(engine, storyText(turns), generation.maxTokens);
+    return { prompt, sampling: samplingOf(generation), maxNewTokens: generation.maxTokens };
+  }
+
+  /** @param isCurrent false once the conversation was cleared */
+  async #stream(events: AsyncIterable<GenerateEvent>, isCurrent: () => boolean): Promise<void> {
+    const { now } = this.#context;
+    const buffer = new TextBuffer(FLUSH_EVERY_MS, (text) => {
+      if (isCurrent()) this.#change({ type: 'append', text });
+    });
+    let meter = startMeter(now());
+    try {
+      for await (const event of events) {
+        if (!isCurrent()) return;
+        if (event.type === 'delta') {
+          meter = countTokens(meter, event.tokenIds.length, now());
+          this.stats.value = statsOf(meter);
+          buffer.add(event.text);
+        } else {
+          buffer.flush();
+          this.#finish(event);
+        }
+      }
+    } finally {
+      buffer.flush();
+    }
+  }
+
+  #finish({ finishReason, usage, stats }: GenerateEvent & { readonly type: 'end' }): void {
+    const figures: TurnStats = {
+      numTokens: usage.completionTokens,
+      tokensPerSecond: stats.decodeTokensPerSecond,
+      timeToFirstTokenMs: stats.timeToFirstTokenMs,
+    };
+    this.stats.value = figures;
+    this.numContextTokens.value = usage.promptTokens + usage.completionTokens;
+    this.#change({ type: 'finish', status: finishReason === 'length' ? 'length' : 'done', stats: figures });
+  }
+
+  #change(action: TurnAction): void {
+    this.turns.value = reduceTurns(this.turns.peek(), action);
+  }
+}
+
+/** The story, or as much of its end as leaves room to go on. */
+async function storyPrompt(engine: ChatEngine, text: string, maxTokens: number): Promise<Prompt> {
+  const ids = storyWindow(await engine.encode(text), engine.info.sessionLen, maxTokens);
+  return ids ? { kind: 'tokens', ids } : { kind: 'text', text, addSpecialTokens: true };
+}
+
+function statsOf(meter: Meter): Partial<TurnStats> {
+  const speed = tokensPerSecond(meter);
+  const first = timeToFirstTokenMs(meter);
+  return {
+    numTokens: meter.numTokens,
+    ...(speed !== undefined && { tokensPerSecond: speed }),
+    ...(first !== undefined && { timeToFirstTokenMs: first }),
+  };
+}
+
+/** Collects text and passes it on at intervals. */
+class TextBuffer {
+  readonly #everyMs: number;
+  readonly #emit: (text: string) => void;
+  #text = '';
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(everyMs: number, emit: (text: string) => void) {
+    this.#everyMs = everyMs;
+    this.#emit = emit;
+  }
+
+  add(text: string): void {
+    this.#text += text;
+    this.#timer ??= setTimeout(() => this.flush(), this.#everyMs);
+  }
+
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const text = this.#text;
+    this.#text = '';
+    if (text !== '') this.#emit(text);
+  }
+}

@@ -1,0 +1,137 @@
+// Decode attention: one new token per row, with rotary turn and cache write inside. attention-prefill takes runs of
+// tokens.
+import { type DeviceProfile, defineKernel, type Kernel, supports, type Variant } from '../kernel.js';
+import {
+  type KvShape,
+  type KvType,
+  kvConstantNames,
+  kvConstants,
+  kvPart,
+  numHeadWorkgroups,
+  shareOfGroup,
+} from '../kv-write/kv-cache.js';
+import source from './attention-decode.wgsl';
+import spreadNone from './spread-none.wgsl';
+import spreadSubgroup from './spread-subgroup.wgsl';
+import spreadWorkgroup from './spread-workgroup.wgsl';
+
+export interface AttentionDecodeShape extends KvShape {
+  readonly numRows: number;
+  /**
+   * Splits that cover the longest row: `ceil((position + 1) / splitSize)` or more. With 1 the kernel writes `out`;
+   * with more it writes `partials`, which attention-reduce merges. Rows come out the same to the bit either way.
+   */
+  readonly numSplits: number;
+  /** Keys of a split: a multiple of `pageSize` that never depends on the batch. */
+  readonly splitSize: number;
+  /** Elements of a head that turn: even, at most `headDim`; 0 for none. */
+  readonly rotaryDim: number;
+  /** What q is multiplied by, usually `1 / sqrt(headDim)`. */
+  readonly scale: number;
+  /** Elements between rows of out: a multiple of 4. */
+  readonly outStride: number;
+}
+
+/** Keys of a split unless the caller has reasons. */
+export const DEFAULT_SPLIT_SIZE = 256;
+
+/** f32 elements of `partials`: per split, row and query head a maximum, a sum, two zeros and `headDim` outputs. */
+export function numPartialElements(
+  shape: Pick<AttentionDecodeShape, 'numSplits' | 'numRows' | 'numQueryHeads' | 'headDim'>,
+): number {
+  return shape.numSplits * shape.numRows * shape.numQueryHeads * (shape.headDim + 4);
+}
+
+const MAX_HEADS = 8;
+const WORKGROUP_BYTES = 16384;
+
+interface Tier {
+  readonly name: string;
+  readonly kvTypes: readonly KvType[];
+  readonly lanes: number;
+  readonly spread: number;
+  readonly sum: Variant['slots'][string];
+  readonly requires: Variant['requires'];
+}
+
+// shader-f16 here means reading halves without unpacking; products and sums stay f32, since a product in f16 costs its
+// conversion anyway and would put the overflow of large keys into the scores.
+const tiers: readonly Tier[] = [
+  { name: 'portable', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, sum: spreadWorkgroup, requires: [] },
+  { name: 'subgroup', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, sum: spreadSubgroup, requires: ['subgroups'] },
+  { name: 'half', kvTypes: ['f16'], lanes: 128, spread: 4, sum: spreadWorkgroup, requires: ['shader-f16'] },
+  {
+    name: 'half-subgroup',
+    kvTypes: ['f16'],
+    lanes: 128,
+    spread: 4,
+    sum: spreadSubgroup,
+    requires: ['shader-f16', 'subgroups'],
+  },
+  { name: 'narrow', kvTypes: ['f16', 'f32'], lanes: 64, spread: 1, sum: spreadNone, requires: [] },
+];
+
+function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
+  const kv = kvPart(kvType, 'read_write', tier.requires.includes('shader-f16'));
+  return {
+    ...kv,
+    id: `${kvType}-${tier.name}-${isDirect ? 'direct' : 'split'}`,
+    knobs: { LANES: tier.lanes, SPREAD: tier.spread },
+    flags: { ...kv.flags, direct: isDirect, split: !isDirect },
+    slots: { ...kv.slots, spread: tier.sum },
+    requires: tier.requires,
+  };
+}
+
+const variants: readonly Variant[] = tiers.flatMap((tier) =>
+  tier.kvTypes.flatMap((kvType) => [true, false].map((isDirect) => variantOf(tier, kvType, isDirect))),
+);
+
+/** Query heads of a workgroup: as many of a group as fit, with their queries and scores, into workgroup memory. */
+function headsOf(shape: AttentionDecodeShape, variant: Variant): number {
+  const lanes = Number(variant.knobs['LANES']);
+  const pages = Math.ceil((4 * shape.splitSize) / shape.pageSize / 16) * 16;
+  const fixed = 2 * 4 * shape.headDim + 8 * MAX_HEADS + (4 + 16) * lanes + pages;
+  const perHead = 4 * (shape.headDim + shape.splitSize);
+  const numFitting = Math.floor((WORKGROUP_BYTES - fixed) / perHead);
+  if (numFitting < 1) throw new Error(`attention-decode: a split of ${shape.splitSize} keys exceeds workgroup memory`);
+  return shareOfGroup(shape, Math.min(numFitting, MAX_HEADS));
+}
+
+/**
+ * `out[row] = softmax(q k) v` per head over positions 0 to `rows[row].position`, heads concatenated, padding untouched;
+ * writes the row's turned k and v into the cache. qkv `[numRows, qkvStride]` f32 is as the projection left it.
+ */
+export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
+  name: 'attention-decode',
+  source,
+  bindings: [
+    { name: 'qkv', index: 1, access: 'read' },
+    { name: 'rope', index: 2, access: 'read' },
+    { name: 'rows', index: 3, access: 'read' },
+    { name: 'page_table', index: 4, access: 'read' },
+    { name: 'out', index: 5, access: 'read_write', flag: 'direct' },
+    { name: 'partials', index: 5, access: 'read_write', flag: 'split' },
+  ],
+  constants: [...kvConstantNames, 'ROT', 'HEADS', 'SCALE', 'SPLIT', 'OUT_STRIDE'],
+  variants,
+  pick(shape: AttentionDecodeShape, profile: DeviceProfile): Variant {
+    const order = profile.isCpu ? ['narrow'] : ['half-subgroup', 'subgroup', 'half', 'portable'];
+    const ids = order.map((name) => `${shape.kvType}-${name}-${shape.numSplits === 1 ? 'direct' : 'split'}`);
+    const found = ids.map((id) => variants.find((v) => v.id === id)).find((v) => v && supports(profile, v));
+    return found as Variant;
+  },
+  constantsOf: (shape, variant) => ({
+    ...kvConstants(shape),
+    ROT: shape.rotaryDim,
+    HEADS: headsOf(shape, variant),
+    SCALE: shape.scale,
+    SPLIT: shape.splitSize,
+    OUT_STRIDE: shape.outStride,
+  }),
+  workgroupsOf: (shape, variant) => [
+    numHeadWorkgroups(shape, headsOf(shape, variant)),
+    shape.numSplits,
+    shape.numRows,
+  ],
+});

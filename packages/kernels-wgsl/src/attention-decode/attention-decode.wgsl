@@ -1,0 +1,202 @@
+// Attention of one new token per row, one workgroup per (kv head, split of the keys, row): turns q and the new k,
+// puts k and v into the cache, and leaves softmax(q k) v over the keys of its split.
+// Several new tokens of one sequence are attention-prefill's; splits are merged in attention-reduce.
+import package::lib::row::{Row};
+import package::lib::rope::{rope_four};
+import package::lib::pages::{kv_key, kv_value_offset};
+import slot::kv::{kv_load, kv_store, kv_round};
+import slot::spread::{spread_sum};
+
+override D4: u32;             // head size / 4
+override ROT: u32;            // elements of a head that turn
+override KV_HEADS: u32;
+override GROUP: u32;          // query heads per kv head
+override HEADS: u32;          // query heads of a workgroup, at most MAX_HEADS; several workgroups share a larger GROUP
+override SCALE: f32;
+override PAGE: u32;           // tokens in a page, a multiple of 4
+override SPLIT: u32;          // keys of a workgroup, a multiple of PAGE; never depends on the batch
+override MAX_PAGES: u32;      // pages in a row of the page table
+override QKV_STRIDE: u32;     // elements between rows of qkv
+override OUT_STRIDE: u32;     // elements between rows of out
+
+const LANES: u32 = 128u; // knob: invocations of a workgroup, at least D4
+const SPREAD: u32 = 4u; // knob: lanes that share the dot products of a key
+const MAX_HEADS: u32 = 8u;
+const TEAM: u32 = LANES / MAX_HEADS;  // lanes that make the weights of one head
+const LOWEST: f32 = -3.0e38;
+
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;              // [numRows, QKV_STRIDE]: q heads, k heads, v heads
+@group(0) @binding(2) var<storage, read> rope: array<vec2<f32>>;       // [numRopeRows, ROT / 2]
+@group(0) @binding(3) var<storage, read> rows: array<Row>;             // [numRows]
+@group(0) @binding(4) var<storage, read> page_table: array<u32>;       // [numSlots, MAX_PAGES]
+@if(direct)
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // [numRows, OUT_STRIDE / 4]
+@if(split)
+@group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>;  // [numSplits, numRows, query heads, 1 + D4]: (max, sum, 0, 0), output
+
+var<workgroup> query: array<vec4<f32>, HEADS * D4>;             // turned and scaled
+var<workgroup> newest: array<vec4<f32>, 2u * D4>;               // the new token's k, v as the cache will give them
+var<workgroup> scores: array<vec4<f32>, HEADS * (SPLIT / 4u)>;  // of the cached keys, four to a block; then weights
+var<workgroup> heads: array<vec2<f32>, MAX_HEADS>;              // (score of the newest key); then (max, its weight)
+var<workgroup> sums: array<f32, LANES>;
+var<workgroup> scratch: array<vec4<f32>, LANES>;
+var<workgroup> pages: array<u32, SPLIT / PAGE>;
+
+// Where the four keys of a block start; keys from `num_keys` on repeat the last one, and get no weight.
+fn block_keys(block: u32, num_keys: u32, kv_head: u32) -> vec4<u32> {
+  let key = block * 4u;
+  let first = kv_key(pages[key / PAGE], kv_head, key % PAGE);
+  return first + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(num_keys - 1u - key)) * D4;
+}
+
+fn load_four(at: vec4<u32>) -> mat4x4<f32> {
+  return mat4x4<f32>(kv_load(at.x), kv_load(at.y), kv_load(at.z), kv_load(at.w));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) wg: vec3<u32>,
+  @if(split) @builtin(num_workgroups) grid: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = rows[wg.z];
+  let begin = wg.y * SPLIT;
+  if (begin > row.position) {
+    return;
+  }
+  let num_keys = min(row.position - begin, SPLIT);   // in the cache before this token
+  let has_newest = row.position - begin < SPLIT;
+  let num_shares = (GROUP + HEADS - 1u) / HEADS;
+  let kv_head = wg.x / num_shares;
+  let first_head = wg.x % num_shares * HEADS;
+
+  for (var i = lane; i * PAGE < min(row.position - begin + 1u, SPLIT); i += LANES) {
+    pages[i] = page_table[row.slot * MAX_PAGES + begin / PAGE + i];
+  }
+  // A norm of q and k over the head would come in between qkv and rope_four.
+  let at = wg.z * QKV_STRIDE;
+  for (var i = lane; i < HEADS * D4; i += LANES) {
+    let head = kv_head * GROUP + min(first_head + i / D4, GROUP - 1u);
+    query[i] = rope_four(row.rope_row, at + head * D4 * 4u, i % D4) * SCALE;
+  }
+  if (has_newest && lane < D4) {
+    let key_at = at + (KV_HEADS * GROUP + kv_head) * D4 * 4u;
+    let v = key_at + KV_HEADS * D4 * 4u + lane * 4u;
+    let key = rope_four(row.rope_row, key_at, lane);
+    let value = vec4<f32>(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]);
+    newest[lane] = kv_round(key);
+    newest[D4 + lane] = kv_round(value);
+    if (first_head == 0u) {
+      let unit = kv_key(page_table[row.slot * MAX_PAGES + row.position / PAGE], kv_head, row.position % PAGE) + lane;
+      kv_store(unit, key);
+      kv_store(unit + kv_value_offset(), value);
+    }
+  }
+  workgroupBarrier();
+
+  // Scores: SPREAD lanes share a block of four keys, each takes a part of D for all heads.
+  let part = lane % SPREAD;
+  let num_blocks = (num_keys + 3u) / 4u;
+  for (var first = 0u; first < num_blocks; first += LANES / SPREAD) {
+    let block = first + lane / SPREAD;
+    let keys_at = block_keys(min(block, num_blocks - 1u), num_keys, kv_head);
+    var dots: array<vec4<f32>, MAX_HEADS>;
+    for (var c = part; c < D4; c += SPREAD) {
+      let keys = load_four(keys_at + c);
+      for (var h = 0u; h < HEADS; h++) {
+        dots[h] += query[h * D4 + c] * keys;
+      }
+    }
+    let is_key = block * 4u + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(num_keys);
+    for (var h = 0u; h < HEADS; h++) {
+      let score = spread_sum(dots[h], lane);
+      if (part == 0u && block < num_blocks) {
+        scores[h * (SPLIT / 4u) + block] = select(vec4<f32>(LOWEST), score, is_key);
+      }
+    }
+  }
+  let h = min(lane / SPREAD, HEADS - 1u);
+  var newest_dot = 0.0;
+  for (var c = part; c < D4; c += SPREAD) {
+    newest_dot += dot(query[h * D4 + c], newest[c]);
+  }
+  newest_dot = spread_sum(vec4<f32>(newest_dot), lane).x;
+  if (part == 0u && lane / SPREAD < HEADS) {
+    heads[h] = vec2<f32>(select(LOWEST, newest_dot, has_newest), 0.0);
+  }
+  workgroupBarrier();
+
+  // Weights.
+  let team = lane / TEAM;
+  let member = lane % TEAM;
+  var top = LOWEST;
+  if (team < HEADS) {
+    top = heads[team].x;
+    for (var block = member; block < num_blocks; block += TEAM) {
+      let score = scores[team * (SPLIT / 4u) + block];
+      top = max(top, max(max(score.x, score.y), max(score.z, score.w)));
+    }
+  }
+  scratch[lane] = vec4<f32>(top);
+  workgroupBarrier();
+  if (team < HEADS) {
+    for (var i = 0u; i < TEAM; i++) {
+      top = max(top, scratch[team * TEAM + i].x);
+    }
+    var sum = 0.0;
+    for (var block = member; block < num_blocks; block += TEAM) {
+      let score = scores[team * (SPLIT / 4u) + block];
+      let weight = select(vec4<f32>(), exp(max(score - top, vec4<f32>(-80.0))), score > vec4<f32>(LOWEST));
+      scores[team * (SPLIT / 4u) + block] = weight;
+      sum += dot(weight, vec4<f32>(1.0));
+    }
+    if (member == 0u) {
+      let weight = select(0.0, exp(max(heads[team].x - top, -80.0)), has_newest);
+      heads[team] = vec2<f32>(top, weight);
+      sum += weight;
+    }
+    sums[lane] = sum;
+  }
+  workgroupBarrier();
+
+  // Output: a lane owns four elements of D for all heads and every num_parties-th block of keys.
+  let num_parties = LANES / D4;
+  let party = lane / D4;
+  var totals: array<vec4<f32>, MAX_HEADS>;
+  for (var h = 0u; h < HEADS; h++) {
+    totals[h] = newest[D4 + lane % D4] * select(0.0, heads[h].y, party == 0u);
+  }
+  for (var block = party; party < num_parties && block < num_blocks; block += num_parties) {
+    let values = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
+    for (var h = 0u; h < HEADS; h++) {
+      totals[h] += values * scores[h * (SPLIT / 4u) + block];
+    }
+  }
+  for (var h = 0u; h < HEADS; h++) {
+    scratch[lane] = totals[h];
+    workgroupBarrier();
+    if (lane < D4 && first_head + h < GROUP) {
+      var total = scratch[lane];
+      for (var i = 1u; i < num_parties; i++) {
+        total += scratch[i * D4 + lane];
+      }
+      var sum = 0.0;
+      for (var i = 0u; i < TEAM; i++) {
+        sum += sums[h * TEAM + i];
+      }
+      let result = total / sum;
+      let head = kv_head * GROUP + first_head + h;
+      @if(direct) {
+        out[wg.z * (OUT_STRIDE / 4u) + head * D4 + lane] = result;
+      }
+      @if(split) {
+        let entry = ((wg.y * grid.z + wg.z) * KV_HEADS * GROUP + head) * (D4 + 1u);
+        partials[entry + 1u + lane] = result;
+        if (lane == 0u) {
+          partials[entry] = vec4<f32>(heads[h].x, sum, 0.0, 0.0);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+}

@@ -1,0 +1,33 @@
+// Merge of attention-decode's splits; only needed when a step has more than one.
+import type { AttentionDecodeShape } from '../attention-decode/attention-decode.js';
+import { defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
+import source from './attention-reduce.wgsl';
+
+export type AttentionReduceShape = Pick<
+  AttentionDecodeShape,
+  'numRows' | 'headDim' | 'numQueryHeads' | 'splitSize' | 'outStride'
+>;
+
+const LANES = 64;
+const portable: Variant = { id: 'portable', knobs: { LANES }, flags: {}, slots: {}, requires: [] };
+
+/** `out[row]` from the splits that cover positions 0 to `rows[row].position`; padding of a row untouched. */
+export const attentionReduce: Kernel<AttentionReduceShape> = defineKernel({
+  name: 'attention-reduce',
+  source,
+  bindings: [
+    { name: 'partials', index: 0, access: 'read' },
+    { name: 'rows', index: 1, access: 'read' },
+    { name: 'out', index: 2, access: 'read_write' },
+  ],
+  constants: ['D4', 'QUERY_HEADS', 'SPLIT', 'OUT_STRIDE'],
+  variants: [portable],
+  pick: () => portable,
+  constantsOf: (shape: AttentionReduceShape) => ({
+    D4: shape.headDim / 4,
+    QUERY_HEADS: shape.numQueryHeads,
+    SPLIT: shape.splitSize,
+    OUT_STRIDE: shape.outStride,
+  }),
+  workgroupsOf: ({ numQueryHeads, headDim, numRows }) => [tiles((numQueryHeads * headDim) / 4, LANES), numRows, 1],
+});

@@ -1,0 +1,34 @@
+// f64 reference of embed.
+import type { EmbedShape } from './embed.js';
+
+/** Words of a `Row`: slot, position, token, rope row. */
+const ROW_WORDS = 4;
+/** Words of a `SlotState`: token, flags, step, reserved. */
+const STATE_WORDS = 4;
+
+/**
+ * Returns the residual `[numRows, stride]`; rows whose token lies outside the table's part keep what `before` holds.
+ * @param table the part of the table, `[numTokens, width]`
+ */
+export function embedReference(
+  shape: EmbedShape,
+  table: Float32Array,
+  rows: Uint32Array,
+  slotState: Uint32Array,
+  before: Float32Array,
+): Float64Array {
+  const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, scale = 1 } = shape;
+  const stride = Math.ceil(width / 32) * 32;
+  const residual = Float64Array.from(before);
+  for (let row = 0; row < numRows; row++) {
+    const slot = rows[row * ROW_WORDS] ?? 0;
+    const named = rows[row * ROW_WORDS + 2] ?? 0;
+    const token = named === 0xffffffff ? (slotState[slot * STATE_WORDS] ?? 0) : named;
+    const index = (token < vocab ? token : 0) - firstToken;
+    if (index < 0 || index >= numTokens) continue;
+    for (let i = 0; i < stride; i++) {
+      residual[row * stride + i] = i < width ? (table[index * width + i] ?? 0) * scale : 0;
+    }
+  }
+  return residual;
+}

@@ -1,0 +1,36 @@
+// Parity of embed for every weight format: whole and split tables, sampled and impossible tokens.
+import { declaredWeightOptions, weightFormats, weightSlot } from '@pagemind/quant';
+import { describeParity } from '../../testing/parity.js';
+import { type EmbedShape, embed } from './embed.js';
+import { embedReference } from './embed.reference.js';
+
+const tables: readonly Omit<EmbedShape, 'weights'>[] = [
+  { numRows: 6, width: 48, vocab: 11 },
+  { numRows: 5, width: 32, vocab: 9, scale: 5.65625 },
+  { numRows: 4, width: 300, vocab: 6 },
+  { numRows: 6, width: 129, vocab: 20, firstToken: 4, numTokens: 9 },
+];
+
+describeParity<EmbedShape>({
+  kernel: embed,
+  shapes: declaredWeightOptions.flatMap((weights) => tables.map((table) => ({ ...table, weights }))),
+  accepts: (variant, { weights }) => variant.id === weightSlot(weights).id,
+  makeCase(shape, _variant, random) {
+    const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, weights } = shape;
+    const format = weightFormats[weights.format];
+    const planes = format.pack(random.normals(numTokens * width), numTokens, width, weights);
+    const table = format.unpack(planes, numTokens, width, weights);
+    // Row 0 takes the token last sampled for slot 1, row 1 names a token that does not exist.
+    const slotState = Uint32Array.from([0, 0, 0, 0, vocab - 1, 0, 0, 0]);
+    const rows = new Uint32Array(numRows * 4);
+    for (let row = 0; row < numRows; row++) rows.set([row % 2, row, random.int(vocab), row], row * 4);
+    rows.set([1, 0, 0xffffffff, 0, 0, 0, vocab + 3], 0);
+    const residual = random.normals(numRows * Math.ceil(width / 32) * 32);
+    return {
+      shape,
+      buffers: { ...planes, rows, slot_state: slotState, residual },
+      expected: { residual: embedReference(shape, table, rows, slotState, residual) },
+    };
+  },
+  tolerance: () => 1e-6,
+});

@@ -1,0 +1,48 @@
+// Token embedding: rows of the embedding table become the residual stream. Positions and images are not its business.
+import { declaredWeightOptions, type WeightFormatOptions, weightSlot } from '@pagemind/quant';
+import { defineKernel, type Kernel, type Variant } from '../kernel.js';
+import source from './embed.wgsl';
+
+export interface EmbedShape {
+  readonly numRows: number;
+  /** Columns of the table: the hidden size. */
+  readonly width: number;
+  /** Tokens of the whole table. */
+  readonly vocab: number;
+  /** The part of the table that is bound; by default all of it. */
+  readonly firstToken?: number;
+  readonly numTokens?: number;
+  /** Factor on every element; 1 by default. */
+  readonly scale?: number;
+  readonly weights: WeightFormatOptions;
+}
+
+function variantOf(weights: WeightFormatOptions): Variant {
+  const { id, wgsl, knobs, flags, slotBindings } = weightSlot(weights);
+  return { id, knobs: { ...knobs, LANES: 64 }, flags, slots: { weights: wgsl }, requires: [], slotBindings };
+}
+
+/**
+ * `residual[row] = table[token of row] * scale`, zero in pad columns; residual `[numRows, width rounded up to 32]` f32.
+ * A token of 0xFFFFFFFF means the last token sampled for the row's slot; tokens outside the vocabulary become 0.
+ */
+export const embed: Kernel<EmbedShape> = defineKernel({
+  name: 'embed',
+  source,
+  bindings: [
+    { name: 'rows', index: 3, access: 'read' },
+    { name: 'slot_state', index: 4, access: 'read' },
+    { name: 'residual', index: 5, access: 'read_write' },
+  ],
+  constants: ['FIRST_TOKEN', 'NUM_TOKENS', 'VOCAB', 'EMBED_SCALE'],
+  variants: declaredWeightOptions.map(variantOf),
+  pick: ({ weights }: EmbedShape): Variant => variantOf(weights),
+  constantsOf: ({ width, vocab, firstToken = 0, numTokens = vocab - firstToken, scale = 1 }) => ({
+    COLS: width,
+    FIRST_TOKEN: firstToken,
+    NUM_TOKENS: numTokens,
+    VOCAB: vocab,
+    EMBED_SCALE: scale,
+  }),
+  workgroupsOf: ({ numRows }) => [numRows, 1, 1],
+});

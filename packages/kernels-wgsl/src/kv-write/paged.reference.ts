@@ -1,0 +1,179 @@
+// f64 model of the paged cache and of attention over it, and test data for the kernels around it.
+// f16 data lie on coarse grids, angles included, so that no device has to round a turned key and the cache is exact.
+// Keys and cosines are odd multiples, sines even ones: no turned element is zero, whose sign would be open.
+import type { Random } from '../../testing/parity.js';
+import type { KvShape, KvType } from './kv-cache.js';
+
+export interface PagedShape extends KvShape {
+  readonly rotaryDim: number;
+  readonly scale: number;
+}
+
+export interface Token {
+  readonly slot: number;
+  readonly position: number;
+}
+
+export interface PagedData {
+  /** The cache's elements, as a kernel reads them. */
+  readonly kv: Float64Array;
+  /** `[numSlots, maxPages]`. */
+  readonly pageTable: Uint32Array;
+  /** `[numRopeRows, rotaryDim / 2, 2]`: (cos, sin); the rows lie in reverse, see {@link ropeRowOf}. */
+  readonly rope: Float32Array;
+  readonly numRopeRows: number;
+}
+
+/** Softmax state and outputs of all query heads of a row over some of its keys. */
+export interface Attended {
+  /** `[numQueryHeads]`: the largest score. */
+  readonly top: Float64Array;
+  /** `[numQueryHeads]`: the sum of exp(score - top). */
+  readonly sum: Float64Array;
+  /** `[numQueryHeads, headDim]`. */
+  readonly output: Float64Array;
+}
+
+/** A cache of shuffled pages with random contents for slots of at most `capacity` tokens. */
+export function makePaged(shape: PagedShape, numSlots: number, random: Random): PagedData {
+  const numPages = numSlots * shape.maxPages;
+  const pageTable = Uint32Array.from({ length: numPages }, (_, index) => index);
+  for (let i = numPages - 1; i > 0; i--) {
+    const j = random.int(i + 1);
+    [pageTable[i], pageTable[j]] = [pageTable[j] as number, pageTable[i] as number];
+  }
+  const numElements = numPages * shape.numKvHeads * 2 * shape.pageSize * shape.headDim;
+  const numRopeRows = shape.maxPages * shape.pageSize;
+  const angles = Float32Array.from({ length: numRopeRows * (shape.rotaryDim / 2) }, () => 7 * random.uniform());
+  const isHalf = shape.kvType === 'f16';
+  return {
+    kv: Float64Array.from({ length: numElements }, () => onGrid(random.normal(), isHalf ? 16 : 0, 1)),
+    pageTable,
+    rope: Float32Array.from({ length: 2 * angles.length }, (_, i) => {
+      const angle = angles[i >> 1] ?? 0;
+      return onGrid(i % 2 === 0 ? Math.cos(angle) : Math.sin(angle), isHalf ? 8 : 0, 1 - (i % 2));
+    }),
+    numRopeRows,
+  };
+}
+
+/** qkv `[numRows, qkvStride]` of random tokens, zero in the padding. */
+export function makeQkv(shape: PagedShape, numRows: number, random: Random): Float32Array {
+  const grid = shape.kvType === 'f16' ? 16 : 0;
+  const width = (shape.numQueryHeads + 2 * shape.numKvHeads) * shape.headDim;
+  return Float32Array.from({ length: numRows * shape.qkvStride }, (_, i) => {
+    const column = i % shape.qkvStride;
+    if (column >= width) return 0;
+    return onGrid(random.normal(), column < shape.numQueryHeads * shape.headDim ? 0 : grid, 1);
+  });
+}
+
+/** `rows` binding. */
+export function packRows(data: PagedData, tokens: readonly Token[]): Uint32Array {
+  return Uint32Array.from(tokens.flatMap(({ slot, position }) => [slot, position, 0, ropeRowOf(data, position)]));
+}
+
+/** `kv` binding. */
+export function packKv(kvType: KvType, kv: Float64Array): Float32Array | Uint16Array {
+  return kvType === 'f32' ? Float32Array.from(kv) : Uint16Array.from(kv, halfBits);
+}
+
+/** Turns q of one row in `qkv` and writes its k and v into `data.kv`. Returns turned q `[numQueryHeads, headDim]`. */
+export function writeReference(
+  shape: PagedShape,
+  data: PagedData,
+  qkv: Float32Array,
+  row: number,
+  token: Token,
+): Float64Array {
+  const { headDim, numQueryHeads, numKvHeads } = shape;
+  const head = (index: number): Float32Array => {
+    const at = row * shape.qkvStride + index * headDim;
+    return qkv.subarray(at, at + headDim);
+  };
+  for (let h = 0; h < numKvHeads; h++) {
+    const at = keyIndex(shape, data, h, token);
+    data.kv.set(turn(shape, data, head(numQueryHeads + h), token.position), at);
+    data.kv.set(head(numQueryHeads + numKvHeads + h), at + shape.pageSize * headDim);
+  }
+  const turned = new Float64Array(numQueryHeads * headDim);
+  for (let h = 0; h < numQueryHeads; h++) turned.set(turn(shape, data, head(h), token.position), h * headDim);
+  return turned;
+}
+
+/** Attention of turned queries over positions `first` to `last` of a slot. */
+export function attendReference(
+  shape: PagedShape,
+  data: PagedData,
+  queries: ArrayLike<number>,
+  slot: number,
+  first: number,
+  last: number,
+): Attended {
+  const { headDim, numQueryHeads } = shape;
+  const top = new Float64Array(numQueryHeads);
+  const sum = new Float64Array(numQueryHeads);
+  const output = new Float64Array(numQueryHeads * headDim);
+  for (let h = 0; h < numQueryHeads; h++) {
+    const kvHead = Math.floor((h * shape.numKvHeads) / numQueryHeads);
+    const starts = Array.from({ length: last - first + 1 }, (_, i) =>
+      keyIndex(shape, data, kvHead, { slot, position: first + i }),
+    );
+    const scores = starts.map((start) => {
+      let dot = 0;
+      for (let d = 0; d < headDim; d++) dot += (queries[h * headDim + d] ?? 0) * (data.kv[start + d] ?? 0);
+      return dot * shape.scale;
+    });
+    const largest = Math.max(...scores);
+    const weights = scores.map((score) => Math.exp(score - largest));
+    const total = weights.reduce((a, b) => a + b, 0);
+    top[h] = largest;
+    sum[h] = total;
+    for (const [i, start] of starts.entries()) {
+      const weight = (weights[i] ?? 0) / total;
+      const valueAt = start + shape.pageSize * headDim;
+      for (let d = 0; d < headDim; d++) {
+        output[h * headDim + d] = (output[h * headDim + d] ?? 0) + weight * (data.kv[valueAt + d] ?? 0);
+      }
+    }
+  }
+  return { top, sum, output };
+}
+
+/** Row of the rope table of a position: reversed, so that a kernel which takes the position instead is found out. */
+function ropeRowOf(data: PagedData, position: number): number {
+  return data.numRopeRows - 1 - position;
+}
+
+function turn(shape: PagedShape, data: PagedData, head: Float32Array, position: number): Float64Array {
+  const half = shape.rotaryDim / 2;
+  const result = Float64Array.from(head);
+  for (let i = 0; i < half; i++) {
+    const at = 2 * (ropeRowOf(data, position) * half + i);
+    const [cos, sin] = [data.rope[at] ?? 0, data.rope[at + 1] ?? 0];
+    const [low, high] = [head[i] ?? 0, head[i + half] ?? 0];
+    result[i] = low * cos - high * sin;
+    result[i + half] = high * cos + low * sin;
+  }
+  return result;
+}
+
+function keyIndex(shape: KvShape, data: PagedData, kvHead: number, { slot, position }: Token): number {
+  const page = data.pageTable[slot * shape.maxPages + Math.floor(position / shape.pageSize)] ?? 0;
+  return ((page * shape.numKvHeads + kvHead) * 2 * shape.pageSize + (position % shape.pageSize)) * shape.headDim;
+}
+
+/** Rounds to an odd (offset 1) or even (0) multiple of `1 / steps` in ±31 / 16; 0 steps round to f32 only. */
+function onGrid(value: number, steps: number, offset: number): number {
+  if (steps === 0) return Math.fround(value);
+  const multiple = 2 * Math.round((value * steps - offset) / 2) + offset;
+  return Math.max(-31, Math.min(31, multiple)) / steps + 0;
+}
+
+/** Bits of a value that is a normal half or zero. */
+function halfBits(value: number): number {
+  if (value === 0) return 0;
+  const exponent = Math.floor(Math.log2(Math.abs(value)));
+  const mantissa = Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | mantissa;
+}

@@ -1,0 +1,25 @@
+// KV cache of halves through shader-f16: the same bytes as kv-f16, no unpacking. Fills the slot `kv`.
+
+@if(kvWrite)
+@group(0) @binding(0) var<storage, read_write> kv: array<vec4<f16>>;
+@if(!kvWrite)
+@group(0) @binding(0) var<storage, read> kv: array<vec4<f16>>;
+
+// Beyond the range of a half there is only infinity, which must not enter the cache.
+fn kv_half(value: vec4<f32>) -> vec4<f16> {
+  return vec4<f16>(clamp(value, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
+}
+
+fn kv_load(index4: u32) -> vec4<f32> {
+  return vec4<f32>(kv[index4]);
+}
+
+// What a later kv_load will give for a value stored now.
+fn kv_round(value: vec4<f32>) -> vec4<f32> {
+  return vec4<f32>(kv_half(value));
+}
+
+@if(kvWrite)
+fn kv_store(index4: u32, value: vec4<f32>) {
+  kv[index4] = kv_half(value);
+}

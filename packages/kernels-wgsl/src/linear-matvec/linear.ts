@@ -1,0 +1,77 @@
+// What linear-matvec and linear-matmul share: how a linear product is described, and the parts of a variant that follow
+// from its weights and its epilogue. How either kernel spreads the work does not belong here.
+import { type WeightFormatOptions, weightSlot } from '@pagemind/quant';
+import type { Binding, Variant } from '../kernel.js';
+import silu from '../lib/activation-silu.wgsl';
+import gated from './epilogue-gated.wgsl';
+import rows from './epilogue-rows.wgsl';
+
+/**
+ * What happens to the sums of a product W x:
+ * - `store`: y = W x (+ bias);
+ * - `add`: y += W x (+ bias), the residual;
+ * - `silu_mul`: y = silu(gate) · up. Weight rows, and biases with them, come interleaved 4 + 4: rows 8j..8j+3 are the gates
+ *   of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in all, padded with zeros.
+ */
+export type Epilogue = 'store' | 'add' | 'silu_mul';
+
+/** The choices of a linear product that change shader text. */
+export interface LinearUse {
+  readonly weights: WeightFormatOptions;
+  readonly epilogue: Epilogue;
+  /** Adds `bias` f32, one per weight row. */
+  readonly hasBias: boolean;
+  /** Token t reads row `row_ids[t]` of x instead of row t. Ids of padded tokens must name rows that exist. */
+  readonly hasRowIds: boolean;
+}
+
+/** A linear product: y `[numTokens, yStride]` from x `[numRows, xStride]`, both f32, and W `[weight rows, numInputs]`. */
+export interface LinearShape extends LinearUse {
+  /** Rows of y to compute. Buffers must have room for the next multiple of 64: kernels may fill padded rows. */
+  readonly numTokens: number;
+  /** Columns of W: elements of a row of x that count. Not padded. */
+  readonly numInputs: number;
+  /** Elements of a row of y that are written. Half of the weight rows for `silu_mul`. Not padded. */
+  readonly numOutputs: number;
+  /** Elements between rows of x: a multiple of 32, at least `numInputs`; zero beyond `numInputs`. */
+  readonly xStride: number;
+  /** Elements between rows of y. */
+  readonly yStride: number;
+}
+
+/** Bindings that both kernels have beside the planes of the weights (0-2) and the matvec's gamma (4). */
+export const linearBindings: readonly Binding[] = [
+  { name: 'x', index: 3, access: 'read' },
+  { name: 'bias', index: 5, access: 'read', flag: 'bias' },
+  { name: 'row_ids', index: 6, access: 'read', flag: 'gather' },
+  { name: 'y', index: 7, access: 'read_write' },
+];
+
+/** Number of row-blocks of four weight rows. */
+export function numWeightBlocks({ epilogue, numOutputs }: LinearShape): number {
+  return epilogue === 'silu_mul' ? 2 * Math.ceil(numOutputs / 4) : Math.ceil(numOutputs / 4);
+}
+
+/** Values of the overrides that both kernels declare, the format's included. */
+export function linearConstants(shape: LinearShape): Readonly<Record<string, number>> {
+  return {
+    COLS: shape.numInputs,
+    X_STRIDE: shape.xStride,
+    OUTPUTS: shape.numOutputs,
+    Y_STRIDE: shape.yStride,
+    NUM_BLOCKS: numWeightBlocks(shape),
+  };
+}
+
+/** A variant but for the kernel's own knobs and flags. `id` names weights, epilogue and inputs: `int4-g64-add-bias`. */
+export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse): Required<Omit<Variant, 'requires'>> {
+  const { id, knobs, flags, wgsl, slotBindings } = weightSlot(weights);
+  const own = epilogue === 'silu_mul' ? { slots: { epilogue: gated, activation: silu } } : { slots: { epilogue: rows } };
+  return {
+    id: [id, epilogue, ...(hasBias ? ['bias'] : []), ...(hasRowIds ? ['gather'] : [])].join('-'),
+    knobs,
+    flags: { ...flags, bias: hasBias, gather: hasRowIds, ...(epilogue === 'silu_mul' ? {} : { add: epilogue === 'add' }) },
+    slots: { weights: wgsl, ...own.slots },
+    slotBindings,
+  };
+}

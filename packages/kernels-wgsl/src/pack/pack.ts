@@ -1,0 +1,93 @@
+// Raw checkpoint rows into the planes of a weight format, on the GPU: the last step of the streaming loader.
+// Where tensors and windows come from is the loader's business.
+import { declaredWeightOptions, type WeightFormatOptions, type WgslModule, weightSlot } from '@pagemind/quant';
+import { type Binding, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
+import source from './pack.wgsl';
+import sourceBf16 from './source-bf16.wgsl';
+import sourceF16 from './source-f16.wgsl';
+import sourceF32 from './source-f32.wgsl';
+import targetF32 from './target-f32.wgsl';
+import targetHalves from './target-halves.wgsl';
+import targetInt4 from './target-int4.wgsl';
+import targetVector from './target-vector.wgsl';
+
+/** Element types of checkpoints that the kernel reads. */
+export type PackSource = 'f32' | 'f16' | 'bf16';
+
+/** A weight format, or `vector`: plain f32 rows. */
+export type PackTarget = WeightFormatOptions | 'vector';
+
+/** Rows of a window and where they go. A vector may be seen as rows of length 1. */
+export interface PackShape {
+  readonly source: PackSource;
+  readonly target: PackTarget;
+  /** Rows of the window, `[numRows, numCols]` without gaps. */
+  readonly numRows: number;
+  readonly numCols: number;
+  /** Element of the source buffer where the first row starts; any number. */
+  readonly sourceStart: number;
+  /** Row `i` of the window becomes row `dst + floor(i / block) * stride + i % block`. */
+  readonly dst: number;
+  readonly block: number;
+  readonly stride: number;
+  /** Target `vector`: elements between rows; `numCols` by default. */
+  readonly pitch?: number;
+}
+
+const LANES = 64;
+
+const sources: Readonly<Record<PackSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
+const targets: Readonly<Record<WeightFormatOptions['format'], WgslModule>> = {
+  f32: targetF32,
+  f16: targetHalves,
+  bf16: targetHalves,
+  int4: targetInt4,
+};
+
+function variantOf(from: PackSource, target: PackTarget): Variant {
+  const common = { requires: [], slots: { source: sources[from] } };
+  if (target === 'vector') {
+    const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }];
+    const slots = { ...common.slots, target: targetVector };
+    return { ...common, id: `${from}-vector`, knobs: { LANES }, flags: {}, slots, slotBindings };
+  }
+  const { id, knobs, flags, slotBindings } = weightSlot(target);
+  return {
+    ...common,
+    id: `${from}-${id}`,
+    knobs: { ...knobs, LANES },
+    flags,
+    slots: { ...common.slots, target: targets[target.format] },
+    slotBindings: slotBindings.map((binding) => ({ ...binding, access: 'read_write' })),
+  };
+}
+
+/** Contents of the binding `params` for a shape, 32 bytes. */
+export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
+  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
+  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0);
+}
+
+/**
+ * Writes the rows of a window into the planes of a matrix with `numCols` columns (or into plain f32 rows).
+ * Every row may be written once, in any order and by any number of dispatches; int4 needs planes that were zero.
+ * Values are converted through f32; f16 saturates. Its pipelines have no constants: one serves all tensors of a kind.
+ */
+export const pack: Kernel<PackShape> = defineKernel({
+  name: 'pack',
+  source,
+  bindings: [
+    { name: 'source', index: 3, access: 'read' },
+    { name: 'params', index: 4, access: 'read' },
+  ],
+  constants: [],
+  variants: (['f32', 'f16', 'bf16'] as const).flatMap((from) =>
+    [...declaredWeightOptions, 'vector' as const].map((target) => variantOf(from, target)),
+  ),
+  pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
+  constantsOf: () => ({}),
+  workgroupsOf({ target, numRows, numCols }) {
+    const span = target === 'vector' ? 32 : Math.max(target.groupSize, 32);
+    return [...foldGrid(tiles(numRows * tiles(numCols, span), LANES)), 1];
+  },
+});

@@ -1,0 +1,24 @@
+// Repacks a window of raw checkpoint rows into the planes of a weight format: one invocation per destination row and
+// span of columns. All numbers come from a buffer, so that one pipeline serves every tensor of a kind.
+import package::pack::span::{params, Span};
+import slot::target::{SPAN, pack_span};
+
+const LANES: u32 = 64u; // knob: invocations of a workgroup
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let spans = (params.num_cols + SPAN - 1u) / SPAN;
+  let index = (wg.y * 32768u + wg.x) * LANES + lane;
+  let row = index / spans;
+  if row >= params.num_rows {
+    return;
+  }
+  let number = index % spans;
+  let first = number * SPAN;
+  pack_span(Span(
+    params.dst + row / params.block * params.stride + row % params.block,
+    number,
+    params.source_start + row * params.num_cols + first,
+    min(SPAN, params.num_cols - first),
+  ));
+}

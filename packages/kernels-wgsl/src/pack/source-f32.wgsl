@@ -1,0 +1,7 @@
+// Raw f32 elements.
+@group(0) @binding(3) var<storage, read> source: array<u32>;
+
+// Bits of element `index` as f32.
+fn source_bits(index: u32) -> u32 {
+  return source[index];
+}

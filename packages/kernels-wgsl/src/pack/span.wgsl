@@ -1,0 +1,29 @@
+// What pack's targets share: its parameters, a span of a row, and the place of a unit (quant's tile-layout.ts).
+struct Params {
+  num_rows: u32,       // rows of the window
+  num_cols: u32,
+  source_start: u32,   // element of the source where the window's first row starts
+  dst: u32,            // window row i becomes row dst + i / block * stride + i % block
+  block: u32,
+  stride: u32,
+  pitch: u32,          // elements between rows of a plain target
+  reserved: u32,
+}
+
+@group(0) @binding(4) var<storage, read> params: Params;
+
+struct Span {
+  row: u32,      // destination row
+  number: u32,   // spans before it in the row
+  first: u32,    // element of the source
+  count: u32,    // columns that exist; the rest of the span is padding
+}
+
+// x: unit of part 0, y: step from part to part.
+fn unit_place(row: u32, group: u32, units_per_group: u32) -> vec2<u32> {
+  let groups = (params.num_cols + 31u) / 32u;
+  let tile = group / 8u;
+  let width = min(8u, groups - tile * 8u);
+  let start = (row / 4u * groups + tile * 8u) * 4u * units_per_group;
+  return vec2<u32>(start + (row % 4u) * width + group % 8u, 4u * width);
+}

@@ -1,0 +1,22 @@
+// The list of weight formats. A new format is one folder and one line here; its slots reach every kernel of weights.
+import type { WeightFormat, WeightFormatId, WeightFormatOptions, WeightSlot } from '../format.js';
+import { bf16 } from './bf16/bf16.js';
+import { f16 } from './f16/f16.js';
+import { f32 } from './f32/f32.js';
+import { int4 } from './int4/int4.js';
+
+/** All formats. */
+export const weightFormats: Readonly<Record<WeightFormatId, WeightFormat>> = { f32, f16, bf16, int4 };
+
+/** The parameters that kernels declare variants for and tests hold; other group sizes work the same way. */
+export const declaredWeightOptions: readonly WeightFormatOptions[] = [
+  ...(['f32', 'f16', 'bf16'] as const).map((format) => ({ format, groupSize: 0, hasZeros: false })),
+  ...[32, 64, 128].flatMap((groupSize) =>
+    [false, true].map((hasZeros) => ({ format: 'int4' as const, groupSize, hasZeros })),
+  ),
+];
+
+/** The slot of a format with its parameters. */
+export function weightSlot(options: WeightFormatOptions): WeightSlot {
+  return weightFormats[options.format].slot(options);
+}
