@@ -2,6 +2,7 @@
 // imported here but types: a page that uses a worker loads the engine once, there.
 import type { Engine } from './api/engine-api.js';
 import type { AssembleOptions } from './assemble.js';
+import { PagemindError } from './errors.js';
 import type { DirectoryHandle } from './load/directory-source.js';
 import { type ConnectHooks, connectEngine as connect } from './remote/client.js';
 import type { Endpoint } from './remote/endpoints.js';
@@ -24,12 +25,23 @@ export interface ConnectOptions extends Omit<AssembleOptions, 'onProgress' | 'si
  * Loads a model in the worker behind `target`, which runs `serve()` of `@pagemind/core/host`.
  * @throws PagemindError; its code says what was wrong.
  */
-export function connectEngine(
+export async function connectEngine(
   target: Worker | MessagePort | Endpoint,
   { model, ...options }: ConnectOptions,
   hooks?: ConnectHooks,
 ): Promise<Engine> {
-  // In the worker a relative URL would be taken from the worker's script.
   const isUrl = typeof model === 'string' || model instanceof URL;
-  return connect(target, { ...options, model: isUrl ? new URL(model, globalThis.location?.href).href : model }, hooks);
+  return connect(target, { ...options, model: isUrl ? absoluteUrl(model) : model }, hooks);
+}
+
+/** In the worker a relative URL would be taken from the worker's script. */
+function absoluteUrl(url: string | URL): string {
+  try {
+    return new URL(url, globalThis.location?.href).href;
+  } catch (cause) {
+    throw new PagemindError('invalid_option', `model is ${String(url)}, which is no URL.`, {
+      hint: "Give the URL of the model's folder.",
+      cause,
+    });
+  }
 }

@@ -77,6 +77,12 @@ describe('the registry', () => {
 });
 
 describe.each(kernels.map((kernel) => [kernel.name, kernel] as const))('%s', (_name, kernel: KernelBase) => {
+  it('initialises every variable (decision 005)', () => {
+    for (const variant of kernel.variants) {
+      expect(sourceOf(kernel, variant).match(/^\s+var \w+\s*(:[^=;]*)?;/m)?.[0]).toBeUndefined();
+    }
+  });
+
   it('gives each variant an id of its own', () => {
     const ids = kernel.variants.map(({ id }) => id);
     expect(ids).toEqual([...new Set(ids)]);

@@ -91,7 +91,7 @@ export class Sequence {
       slot,
       params: sampling,
       promptIds,
-      generatedIds: [],
+      generatedIds: this.#knownIds.slice(promptIds.length),
       maxLength,
       minLength,
       stopIds: [...stopIds].slice(0, MAX_SLOT_STOP_IDS),
