@@ -5,12 +5,9 @@ import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import { wgsl } from '../../tools/wgsl/src/plugin.ts';
 
 /** Everything comes from the page's own origin, and nothing is evaluated. */
-const contentSecurityPolicy = [
-  "default-src 'self'",
-  "object-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
+const contentSecurityPolicy = ["default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'none'"].join(
+  '; ',
+);
 
 /** Isolated from other origins, as a page that handles private text should be. */
 const headers = {
@@ -35,7 +32,13 @@ export default defineConfig({
   resolve: { conditions: ['@pagemind/source', ...defaultClientConditions] },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es', plugins: () => [wgsl()] },
-  build: { target: 'es2023', outDir: 'dist', sourcemap: true, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2023',
+    outDir: 'dist',
+    sourcemap: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
   // Models come from `npm start`, running beside the development server.
   server: { port: 5174, headers, proxy: { '/models': 'http://localhost:5173' } },
   preview: { headers },

@@ -28,13 +28,14 @@ const OPTIONS = {
 export async function generate(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, OPTIONS, 1);
   const prompt = await readPrompt(values);
+  const options = generationOptions(values);
   const stopStrings = (values['stop'] ?? []) as readonly string[];
   const asJson = values['json'] === true;
   await withEngine(positionals[0] ?? '', engineOptions(values), async (engine) => {
     let text = '';
     const tokenIds: number[] = [];
     let end: Extract<GenerateEvent, { type: 'end' }> | undefined;
-    for await (const event of engine.generate({ ...generationOptions(values), prompt, stopStrings })) {
+    for await (const event of engine.generate({ ...options, prompt, stopStrings })) {
       if (event.type === 'end') {
         end = event;
         continue;

@@ -24,6 +24,11 @@ export async function logits(args: readonly string[]): Promise<void> {
   await withEngine(positionals[0] ?? '', options, async (engine) => {
     const data = await engine.logits(ids, decodeFrom === undefined ? {} : { decodeFrom });
     const shape = [ids.length, engine.info.vocabSize];
-    await writeFile(out, writeSafetensors({ logits: { dtype: 'F32', shape, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) } }));
+    await writeFile(
+      out,
+      writeSafetensors({
+        logits: { dtype: 'F32', shape, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
+      }),
+    );
   });
 }

@@ -43,6 +43,7 @@ export class GpuContext {
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   #nextBufferId = 1;
   #isDisposed = false;
+  #fault: PagemindError | undefined;
 
   /** Dawn's objects die with the instance that made them, so it is kept. */
   readonly gpu: GPU;
@@ -52,6 +53,12 @@ export class GpuContext {
     this.device = device;
     this.queue = device.queue;
     this.profile = profile;
+    device.addEventListener('uncapturederror', (event) => {
+      this.#fault ??= new PagemindError('gpu_error', 'The GPU reported an error outside of any operation.', {
+        hint: 'This is a defect; please report it with the adapter that `check_env` prints.',
+        cause: new Error((event as GPUUncapturedErrorEvent).error.message),
+      });
+    });
     this.lost = new Promise((resolve) => {
       device.lost.then(({ message }) => {
         if (this.#isDisposed) return;
@@ -187,8 +194,12 @@ export class GpuContext {
     };
   }
 
-  /** Encodes launches into one pass and one command buffer, with copies after the pass, and submits it. */
+  /**
+   * Encodes launches into one pass and one command buffer, with copies after the pass, and submits it.
+   * @throws PagemindError `gpu_error` when the device has reported an error before: results could be anything.
+   */
   submit(launches: Iterable<Launch>, afterPass?: (encoder: GPUCommandEncoder) => void): void {
+    if (this.#fault) throw this.#fault;
     const encoder = this.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     let pipeline: GPUComputePipeline | undefined;
@@ -205,6 +216,12 @@ export class GpuContext {
     this.queue.submit([encoder.finish()]);
     this.counters.passes++;
     this.counters.submits++;
+  }
+
+  /** What a failed GPU promise means: the device was lost, or reported an error. Settles soon in either case. */
+  async explain(cause: unknown): Promise<PagemindError> {
+    const lost = await Promise.race([this.lost, new Promise<undefined>((resolve) => setTimeout(resolve, 100))]);
+    return lost ?? this.#fault ?? new PagemindError('gpu_error', 'An operation of the GPU failed.', { cause });
   }
 
   /** Ends the device; every buffer goes with it. */

@@ -6,9 +6,9 @@ export class RawConfig {
   readonly #values: Readonly<Record<string, unknown>>;
   readonly #name: string;
 
-  constructor(values: Readonly<Record<string, unknown>>, name: string = 'config.json') {
+  constructor(values: Readonly<Record<string, unknown>>, name?: string) {
     this.#values = values;
-    this.#name = name;
+    this.#name = name ?? 'config.json';
   }
 
   get(key: string): unknown {
@@ -16,7 +16,7 @@ export class RawConfig {
   }
 
   /** A whole number from 1 to `max`. */
-  count(key: string, fallback?: number, max = 1 << 24): number {
+  count(key: string, fallback?: number, max = 16777216): number {
     const value = this.get(key) ?? fallback;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max) {
       throw this.#wrong(key, `a whole number from 1 to ${max}`, value);

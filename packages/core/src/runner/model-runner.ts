@@ -112,7 +112,20 @@ export class GpuModelRunner implements ModelRunner {
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
   }
 
-  execute(plan: StepPlan): Promise<StepResult> {
+  async execute(plan: StepPlan): Promise<StepResult> {
+    try {
+      return await this.#submit(plan);
+    } catch (error) {
+      throw error instanceof PagemindError ? error : await this.#parts.gpu.explain(error);
+    }
+  }
+
+  dispose(): void {
+    this.#recorder.clear();
+    this.#parts.gpu.dispose();
+  }
+
+  #submit(plan: StepPlan): Promise<StepResult> {
     const { sequences, numSteps } = plan;
     const { gpu, buffers, sizes } = this.#parts;
     for (const sequence of sequences) this.#writeBlocks(sequence);
@@ -145,11 +158,6 @@ export class GpuModelRunner implements ModelRunner {
         sequence.sample ? [this.#readRing(sequence, numSteps, ring, firstSlot)] : [],
       ),
     }));
-  }
-
-  dispose(): void {
-    this.#recorder.clear();
-    this.#parts.gpu.dispose();
   }
 
   /** Launches of a step: replayed for decode, recorded anew for prefill, whose grids hardly ever repeat. */
@@ -303,8 +311,6 @@ export class GpuModelRunner implements ModelRunner {
           return { slot, tokens: [], isDone: false, logits };
         }),
       };
-    } catch (cause) {
-      throw new PagemindError('gpu_error', 'Reading logits back failed.', { cause });
     } finally {
       gpu.release(staging);
     }

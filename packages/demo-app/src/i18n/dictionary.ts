@@ -11,7 +11,6 @@ export interface Labelled {
 export interface Dictionary {
   readonly tagline: string;
   readonly privacy: string;
-  readonly language: { readonly label: string; readonly auto: string };
   readonly model: {
     readonly choose: string;
     readonly hosted: string;
@@ -46,6 +45,7 @@ export interface Dictionary {
     readonly starters: readonly string[];
     readonly log: string;
     readonly continue: string;
+    readonly theEnd: string;
     readonly yourWords: string;
     readonly modelWords: string;
   };
@@ -63,7 +63,6 @@ export interface Dictionary {
   };
   readonly answer: { readonly stopped: string; readonly length: string; readonly thinking: string };
   readonly status: {
-    readonly label: string;
     readonly adapter: string;
     readonly software: string;
     readonly memory: string;

@@ -4,12 +4,12 @@ import type { Dictionary } from './dictionary.js';
 export const en: Dictionary = {
   tagline: 'A language model, inside this page',
   privacy: 'Everything happens on your device. Nothing you write leaves it; pull the plug and go on.',
-  language: { label: 'Language', auto: 'Automatic' },
   model: {
     choose: 'Choose a model',
     hosted: 'On this site',
     openFolder: 'Open a folder from disk…',
-    openFolderHelp: 'A model folder as the hub has it: config.json, tokenizer, safetensors. The files stay where they are.',
+    openFolderHelp:
+      'A model folder as the hub has it: config.json, tokenizer, safetensors. The files stay where they are.',
     dropHere: 'Drop the model folder here',
     none: 'No model yet',
     noneHelp: 'Open a model folder from your disk, or drop it anywhere on this page.',
@@ -51,10 +51,11 @@ export const en: Dictionary = {
       'Once upon a time',
       'One day, a little girl named Lily found a',
       'The small dog looked at the big red ball and',
-      '"Mom, why is the moon following us?" asked Tom.',
+      '"Look at the moon!" said Tom. His mom',
     ],
     log: 'Story',
     continue: 'Continue',
+    theEnd: 'The end',
     yourWords: 'your words',
     modelWords: 'the model’s words',
   },
@@ -72,7 +73,6 @@ export const en: Dictionary = {
   },
   answer: { stopped: 'Stopped', length: 'Reached the longest answer', thinking: 'The model is reading' },
   status: {
-    label: 'Engine',
     adapter: 'GPU',
     software: 'software',
     memory: 'Memory',
@@ -121,7 +121,8 @@ export const en: Dictionary = {
   unsupported: {
     title: 'This browser does not offer WebGPU',
     text: 'Pagemind runs the model on your graphics processor, through WebGPU. Here is how to get it:',
-    insecure: 'This page was not opened over a secure connection. WebGPU exists only on https:// pages and on localhost.',
+    insecure:
+      'This page was not opened over a secure connection. WebGPU exists only on https:// pages and on localhost.',
     yourBrowser: 'your browser',
     browsers: [
       {

@@ -4,7 +4,6 @@ import type { Dictionary } from './dictionary.js';
 export const zh: Dictionary = {
   tagline: '就在这个网页里的语言模型',
   privacy: '一切都在您的设备上运行，您写下的内容不会离开这里；断开网络也能继续。',
-  language: { label: '语言', auto: '自动' },
   model: {
     choose: '选择模型',
     hosted: '本站模型',
@@ -51,10 +50,11 @@ export const zh: Dictionary = {
       'Once upon a time',
       'One day, a little girl named Lily found a',
       'The small dog looked at the big red ball and',
-      '"Mom, why is the moon following us?" asked Tom.',
+      '"Look at the moon!" said Tom. His mom',
     ],
     log: '故事',
     continue: '继续',
+    theEnd: '完',
     yourWords: '您写的',
     modelWords: '模型写的',
   },
@@ -72,7 +72,6 @@ export const zh: Dictionary = {
   },
   answer: { stopped: '已停止', length: '已达到最大长度', thinking: '模型正在阅读' },
   status: {
-    label: '引擎',
     adapter: 'GPU',
     software: '软件模拟',
     memory: '内存',

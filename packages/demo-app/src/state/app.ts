@@ -1,9 +1,9 @@
 // The page's state put together, and the acts that touch more than one part of it. Handed to components through
 // app-context.ts; nothing here draws.
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
-import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
 import type { Dictionary } from '../i18n/dictionary.js';
-import { fetchCatalog, hostedChoice, type HostedModel, type ModelChoice } from './catalog.js';
+import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
+import { fetchCatalog, type HostedModel, hostedChoice, type ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
 import { Conversation } from './conversation.js';
 import { type Failure, needsReload } from './failure.js';

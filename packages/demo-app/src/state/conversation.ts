@@ -1,11 +1,12 @@
 // What is said to the loaded model and what it answers: sending, streaming, stopping, trying again. How turns change is
 // turns.ts; how they become a prompt is prompt.ts.
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+
 import type { GenerateEvent, GenerateRequest, Prompt } from '@pagemind/core/client';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ChatEngine } from './chat-engine.js';
 import { type Failure, failureOf } from './failure.js';
 import { countTokens, type Meter, startMeter, timeToFirstTokenMs, tokensPerSecond } from './meter.js';
-import { chatPrompt, continuation, type Mode, storyText, storyWindow } from './prompt.js';
+import { chatPrompt, continuation, type Mode, STORY_ENDS, storyText, storyWindow } from './prompt.js';
 import { type Settings, samplingOf } from './settings.js';
 import { reduceTurns, type Turn, type TurnAction, type TurnStats } from './turns.js';
 
@@ -103,11 +104,10 @@ export class Conversation {
 
   async #request(engine: ChatEngine, turns: readonly Turn[]): Promise<GenerateRequest> {
     const { generation, systemPrompt } = this.#context.settings();
-    const prompt =
-      this.#context.mode() === 'chat'
-        ? chatPrompt(turns, systemPrompt)
-        : await storyPrompt(engine, storyText(turns), generation.maxTokens);
-    return { prompt, sampling: samplingOf(generation), maxNewTokens: generation.maxTokens };
+    const limits = { sampling: samplingOf(generation), maxNewTokens: generation.maxTokens };
+    if (this.#context.mode() === 'chat') return { ...limits, prompt: chatPrompt(turns, systemPrompt) };
+    const prompt = await storyPrompt(engine, storyText(turns), generation.maxTokens);
+    return { ...limits, prompt, stopStrings: STORY_ENDS };
   }
 
   /** @param isCurrent false once the conversation was cleared */

@@ -1,6 +1,12 @@
 // The settings as a signal, kept in the page's storage. Their shape and ranges are settings.ts.
 import { effect, type Signal, signal } from '@preact/signals';
-import { DEFAULT_SETTINGS, type GenerationSettings, type LoadSettings, parseSettings, type Settings } from './settings.js';
+import {
+  DEFAULT_SETTINGS,
+  type GenerationSettings,
+  type LoadSettings,
+  parseSettings,
+  type Settings,
+} from './settings.js';
 
 /** What is used of `localStorage`. */
 export type SettingsStorage = Pick<Storage, 'getItem' | 'setItem'>;

@@ -6,6 +6,9 @@ import type { Turn } from './turns.js';
 /** `chat`: question and answer. `story`: the model continues what is written. */
 export type Mode = 'chat' | 'story';
 
+/** Some models of plain text have learnt to write their end marker out, letter by letter. */
+export const STORY_ENDS: readonly string[] = ['<|end_story|>', '<|endoftext|>', '</s>'];
+
 export function chatPrompt(turns: readonly Turn[], systemPrompt: string): Prompt {
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: systemPrompt }];
   const spoken = turns.map(

@@ -1,6 +1,7 @@
 // The loaded model: loading one, leaving the loading, replacing it. What is said to it is conversation.ts.
-import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
+
 import type { EngineInfo, LoadProgress } from '@pagemind/core/client';
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { HostedModel, ModelChoice } from './catalog.js';
 import type { ChatEngine, Connect } from './chat-engine.js';
 import { type Failure, failureOf } from './failure.js';

@@ -1,28 +1,43 @@
 // Markdown of a model → HTML that is safe to show. A model's text is untrusted: everything passes the sanitiser, and
 // nothing that would load from elsewhere survives it.
-import DOMPurify from 'dompurify';
+import createPurifier, { type Config } from 'dompurify';
 import { Marked } from 'marked';
 
-const marked = new Marked({ gfm: true, breaks: true });
+/** Text without formatting around it, e.g. a paragraph, a list, a piece of code. */
+export type MarkdownBlock = string;
 
-const ALLOWED_TAGS = [
-  ...['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'blockquote', 'ul', 'ol', 'li', 'pre', 'code'],
-  ...['em', 'strong', 'del', 'a', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'sup', 'sub'],
-];
-const ALLOWED_ATTR = ['href', 'title', 'align', 'start'];
-
-/** A block of the text: a paragraph, a list, a piece of code. Blocks before the last no longer change while streaming. */
-export interface MarkdownBlock {
-  readonly source: string;
+export interface MarkdownRenderer {
+  /** The blocks of a text. While a text grows, those before the last no longer change. */
+  split(text: string): MarkdownBlock[];
+  /** Safe HTML. */
+  render(block: MarkdownBlock): string;
 }
 
-export function splitBlocks(text: string): MarkdownBlock[] {
-  return marked
-    .lexer(text)
-    .filter(({ type }) => type !== 'space')
-    .map(({ raw }) => ({ source: raw }));
-}
+const SANITISER_OPTIONS: Config = {
+  ALLOWED_TAGS: [
+    ...['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'blockquote', 'ul', 'ol', 'li', 'pre', 'code'],
+    ...['em', 'strong', 'del', 'a', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'sup', 'sub'],
+  ],
+  ALLOWED_ATTR: ['href', 'title', 'align', 'start'],
+  ALLOWED_URI_REGEXP: /^(https?|mailto):/i,
+};
 
-export function renderBlock({ source }: MarkdownBlock): string {
-  return DOMPurify.sanitize(marked.parse(source, { async: false }), { ALLOWED_TAGS, ALLOWED_ATTR });
+/** @param page the window whose HTML parser is used */
+export function createMarkdownRenderer(page: Window & typeof globalThis): MarkdownRenderer {
+  const marked = new Marked({ gfm: true, breaks: true });
+  const purifier = createPurifier(page);
+  purifier.addHook('afterSanitizeAttributes', (node) => {
+    if (node.tagName !== 'A') return;
+    // A link must not take the conversation's place, nor learn of it.
+    node.setAttribute('target', '_blank');
+    node.setAttribute('rel', 'noopener noreferrer');
+  });
+  return {
+    split: (text) =>
+      marked
+        .lexer(text)
+        .filter(({ type }) => type !== 'space')
+        .map(({ raw }) => raw),
+    render: (block) => purifier.sanitize(marked.parse(block, { async: false }), SANITISER_OPTIONS),
+  };
 }

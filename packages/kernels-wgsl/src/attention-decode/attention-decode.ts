@@ -42,7 +42,6 @@ export function numPartialElements(
   return shape.numSplits * shape.numRows * shape.numQueryHeads * (shape.headDim + 4);
 }
 
-const MAX_HEADS = 8;
 const WORKGROUP_BYTES = 16384;
 
 interface Tier {
@@ -50,6 +49,9 @@ interface Tier {
   readonly kvTypes: readonly KvType[];
   readonly lanes: number;
   readonly spread: number;
+  /** Query heads of a workgroup at most. */
+  readonly heads: number;
+  readonly unroll: number;
   readonly sum: Variant['slots'][string];
   readonly requires: Variant['requires'];
 }
@@ -57,18 +59,18 @@ interface Tier {
 // shader-f16 here means reading halves without unpacking; products and sums stay f32, since a product in f16 costs its
 // conversion anyway and would put the overflow of large keys into the scores.
 const tiers: readonly Tier[] = [
-  { name: 'portable', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, sum: spreadWorkgroup, requires: [] },
-  { name: 'subgroup', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, sum: spreadSubgroup, requires: ['subgroups'] },
-  { name: 'half', kvTypes: ['f16'], lanes: 128, spread: 4, sum: spreadWorkgroup, requires: ['shader-f16'] },
+  { name: 'portable', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadWorkgroup, requires: [] },
+  { name: 'subgroup', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadSubgroup, requires: ['subgroups'] },
+  { name: 'half', kvTypes: ['f16'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadWorkgroup, requires: ['shader-f16'] },
   {
     name: 'half-subgroup',
     kvTypes: ['f16'],
     lanes: 128,
-    spread: 4,
+    spread: 4, heads: 8, unroll: 2,
     sum: spreadSubgroup,
     requires: ['shader-f16', 'subgroups'],
   },
-  { name: 'narrow', kvTypes: ['f16', 'f32'], lanes: 64, spread: 1, sum: spreadNone, requires: [] },
+  { name: 'narrow', kvTypes: ['f16', 'f32'], lanes: 64, spread: 1, heads: 2, unroll: 1, sum: spreadNone, requires: [] },
 ];
 
 function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
@@ -76,7 +78,7 @@ function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
   return {
     ...kv,
     id: `${kvType}-${tier.name}-${isDirect ? 'direct' : 'split'}`,
-    knobs: { LANES: tier.lanes, SPREAD: tier.spread },
+    knobs: { LANES: tier.lanes, SPREAD: tier.spread, MAX_HEADS: tier.heads, UNROLL: tier.unroll },
     flags: { ...kv.flags, direct: isDirect, split: !isDirect },
     slots: { ...kv.slots, spread: tier.sum },
     requires: tier.requires,
@@ -91,11 +93,12 @@ const variants: readonly Variant[] = tiers.flatMap((tier) =>
 function headsOf(shape: AttentionDecodeShape, variant: Variant): number {
   const lanes = Number(variant.knobs['LANES']);
   const pages = Math.ceil((4 * shape.splitSize) / shape.pageSize / 16) * 16;
-  const fixed = 2 * 4 * shape.headDim + 8 * MAX_HEADS + (4 + 16) * lanes + pages;
+  const maxHeads = Number(variant.knobs['MAX_HEADS']);
+  const fixed = 8 * shape.headDim + (8 + 32 + 4) * maxHeads + 16 * lanes + pages + 16;
   const perHead = 4 * (shape.headDim + shape.splitSize);
   const numFitting = Math.floor((WORKGROUP_BYTES - fixed) / perHead);
   if (numFitting < 1) throw new Error(`attention-decode: a split of ${shape.splitSize} keys exceeds workgroup memory`);
-  return shareOfGroup(shape, Math.min(numFitting, MAX_HEADS));
+  return shareOfGroup(shape, Math.min(numFitting, maxHeads));
 }
 
 /**

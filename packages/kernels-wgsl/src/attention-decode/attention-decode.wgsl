@@ -21,8 +21,9 @@ override OUT_STRIDE: u32;     // elements between rows of out
 
 const LANES: u32 = 128u; // knob: invocations of a workgroup, at least D4
 const SPREAD: u32 = 4u; // knob: lanes that share the dot products of a key
-const MAX_HEADS: u32 = 8u;
-const TEAM: u32 = LANES / MAX_HEADS;  // lanes that make the weights of one head
+const MAX_HEADS: u32 = 8u; // knob: query heads that a workgroup may have
+const UNROLL: u32 = 2u; // knob: blocks of values that a lane has in flight
+const TEAM: u32 = 8u;         // lanes that make the weights of one head
 const LOWEST: f32 = -3.0e38;
 
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;              // [numRows, QKV_STRIDE]: q heads, k heads, v heads
@@ -37,8 +38,9 @@ const LOWEST: f32 = -3.0e38;
 var<workgroup> query: array<vec4<f32>, HEADS * D4>;             // turned and scaled
 var<workgroup> newest: array<vec4<f32>, 2u * D4>;               // the new token's k, v as the cache will give them
 var<workgroup> scores: array<vec4<f32>, HEADS * (SPLIT / 4u)>;  // of the cached keys, four to a block; then weights
-var<workgroup> heads: array<vec2<f32>, MAX_HEADS>;              // (score of the newest key); then (max, its weight)
-var<workgroup> sums: array<f32, LANES>;
+var<workgroup> heads: array<vec2<f32>, MAX_HEADS>;              // largest score, weight of the newest key
+var<workgroup> sums: array<f32, TEAM * MAX_HEADS>;              // of weights, by lane
+var<workgroup> denominators: array<f32, MAX_HEADS>;             // of weights, by head
 var<workgroup> scratch: array<vec4<f32>, LANES>;
 var<workgroup> pages: array<u32, SPLIT / PAGE>;
 
@@ -74,22 +76,24 @@ fn main(
     pages[i] = page_table[row.slot * MAX_PAGES + begin / PAGE + i];
   }
   // A norm of q and k over the head would come in between qkv and rope_four.
-  let at = wg.z * QKV_STRIDE;
-  for (var i = lane; i < HEADS * D4; i += LANES) {
-    let head = kv_head * GROUP + min(first_head + i / D4, GROUP - 1u);
-    query[i] = rope_four(row.rope_row, at + head * D4 * 4u, i % D4) * SCALE;
-  }
-  if (has_newest && lane < D4) {
-    let key_at = at + (KV_HEADS * GROUP + kv_head) * D4 * 4u;
-    let v = key_at + KV_HEADS * D4 * 4u + lane * 4u;
-    let key = rope_four(row.rope_row, key_at, lane);
-    let value = vec4<f32>(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]);
-    newest[lane] = kv_round(key);
-    newest[D4 + lane] = kv_round(value);
-    if (first_head == 0u) {
-      let unit = kv_key(page_table[row.slot * MAX_PAGES + row.position / PAGE], kv_head, row.position % PAGE) + lane;
-      kv_store(unit, key);
-      kv_store(unit + kv_value_offset(), value);
+  for (var i = lane; i < (HEADS + 1u) * D4; i += LANES) {
+    let h = i / D4;
+    let c = i % D4;
+    let query_head = kv_head * GROUP + min(first_head + h, GROUP - 1u);
+    let at = wg.z * QKV_STRIDE + select(query_head, KV_HEADS * GROUP + kv_head, h == HEADS) * D4 * 4u;
+    let turned = rope_four(row.rope_row, at, c);
+    if (h < HEADS) {
+      query[i] = turned * SCALE;
+    } else if (has_newest) {
+      let v = at + KV_HEADS * D4 * 4u + c * 4u;
+      let value = vec4<f32>(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]);
+      newest[c] = kv_round(turned);
+      newest[D4 + c] = kv_round(value);
+      if (first_head == 0u) {
+        let unit = kv_key(page_table[row.slot * MAX_PAGES + row.position / PAGE], kv_head, row.position % PAGE) + c;
+        kv_store(unit, turned);
+        kv_store(unit + kv_value_offset(), value);
+      }
     }
   }
   workgroupBarrier();
@@ -100,11 +104,13 @@ fn main(
   for (var first = 0u; first < num_blocks; first += LANES / SPREAD) {
     let block = first + lane / SPREAD;
     let keys_at = block_keys(min(block, num_blocks - 1u), num_keys, kv_head);
-    var dots: array<vec4<f32>, MAX_HEADS>;
-    for (var c = part; c < D4; c += SPREAD) {
-      let keys = load_four(keys_at + c);
-      for (var h = 0u; h < HEADS; h++) {
-        dots[h] += query[h * D4 + c] * keys;
+    var dots = array<vec4<f32>, MAX_HEADS>();
+    for (var c = 0u; c < D4; c += SPREAD) {
+      if (D4 % SPREAD == 0u || c + part < D4) {
+        let keys = load_four(keys_at + c + part);
+        for (var h = 0u; h < HEADS; h++) {
+          dots[h] += query[h * D4 + c + part] * keys;
+        }
       }
     }
     let is_key = block * 4u + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(num_keys);
@@ -115,61 +121,66 @@ fn main(
       }
     }
   }
-  let h = min(lane / SPREAD, HEADS - 1u);
-  var newest_dot = 0.0;
-  for (var c = part; c < D4; c += SPREAD) {
-    newest_dot += dot(query[h * D4 + c], newest[c]);
-  }
-  newest_dot = spread_sum(vec4<f32>(newest_dot), lane).x;
-  if (part == 0u && lane / SPREAD < HEADS) {
-    heads[h] = vec2<f32>(select(LOWEST, newest_dot, has_newest), 0.0);
-  }
   workgroupBarrier();
 
-  // Weights.
+  // Weights: a team of lanes per head. Here the newest key comes in, which the cache is not read for.
   let team = lane / TEAM;
-  let member = lane % TEAM;
   var top = LOWEST;
+  var newest_score = 0.0;
   if (team < HEADS) {
-    top = heads[team].x;
-    for (var block = member; block < num_blocks; block += TEAM) {
+    for (var block = lane % TEAM; block < num_blocks; block += TEAM) {
       let score = scores[team * (SPLIT / 4u) + block];
       top = max(top, max(max(score.x, score.y), max(score.z, score.w)));
     }
+    for (var c = lane % TEAM; c < D4; c += TEAM) {
+      newest_score += dot(query[team * D4 + c], newest[c]);
+    }
   }
-  scratch[lane] = vec4<f32>(top);
+  scratch[lane] = vec4<f32>(top, newest_score, 0.0, 0.0);
   workgroupBarrier();
   if (team < HEADS) {
+    newest_score = 0.0;
     for (var i = 0u; i < TEAM; i++) {
       top = max(top, scratch[team * TEAM + i].x);
+      newest_score += scratch[team * TEAM + i].y;
     }
-    var sum = 0.0;
-    for (var block = member; block < num_blocks; block += TEAM) {
+    top = select(top, max(top, newest_score), has_newest);
+    let newest_weight = select(0.0, exp(max(newest_score - top, -80.0)), has_newest);
+    heads[team] = vec2<f32>(top, newest_weight);   // the same from all of the team
+    var sum = select(0.0, newest_weight, lane % TEAM == 0u);
+    for (var block = lane % TEAM; block < num_blocks; block += TEAM) {
       let score = scores[team * (SPLIT / 4u) + block];
       let weight = select(vec4<f32>(), exp(max(score - top, vec4<f32>(-80.0))), score > vec4<f32>(LOWEST));
       scores[team * (SPLIT / 4u) + block] = weight;
       sum += dot(weight, vec4<f32>(1.0));
     }
-    if (member == 0u) {
-      let weight = select(0.0, exp(max(heads[team].x - top, -80.0)), has_newest);
-      heads[team] = vec2<f32>(top, weight);
-      sum += weight;
-    }
     sums[lane] = sum;
   }
   workgroupBarrier();
 
-  // Output: a lane owns four elements of D for all heads and every num_parties-th block of keys.
-  let num_parties = LANES / D4;
+  // Output: a lane owns four elements of D for all heads, and every num_parties-th block of values.
+  if (lane < HEADS) {
+    for (var i = 0u; i < TEAM; i++) {
+      denominators[lane] += sums[lane * TEAM + i];
+    }
+  }
+  let num_parties = min(LANES / D4, 8u);
   let party = lane / D4;
-  var totals: array<vec4<f32>, MAX_HEADS>;
+  var totals = array<vec4<f32>, MAX_HEADS>();
   for (var h = 0u; h < HEADS; h++) {
     totals[h] = newest[D4 + lane % D4] * select(0.0, heads[h].y, party == 0u);
   }
-  for (var block = party; party < num_parties && block < num_blocks; block += num_parties) {
-    let values = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
-    for (var h = 0u; h < HEADS; h++) {
-      totals[h] += values * scores[h * (SPLIT / 4u) + block];
+  for (var first = party; party < num_parties && first < num_blocks; first += num_parties * UNROLL) {
+    var values: array<mat4x4<f32>, UNROLL>;
+    for (var i = 0u; i < UNROLL; i++) {
+      let block = min(first + i * num_parties, num_blocks - 1u);
+      values[i] = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
+    }
+    for (var i = 0u; i < UNROLL; i++) {
+      let block = first + i * num_parties;
+      for (var h = 0u; h < HEADS && block < num_blocks; h++) {
+        totals[h] += values[i] * scores[h * (SPLIT / 4u) + block];
+      }
     }
   }
   for (var h = 0u; h < HEADS; h++) {
@@ -177,14 +188,10 @@ fn main(
     workgroupBarrier();
     if (lane < D4 && first_head + h < GROUP) {
       var total = scratch[lane];
-      for (var i = 1u; i < num_parties; i++) {
+      for (var i = 1u; i < min(num_parties, num_blocks); i++) {
         total += scratch[i * D4 + lane];
       }
-      var sum = 0.0;
-      for (var i = 0u; i < TEAM; i++) {
-        sum += sums[h * TEAM + i];
-      }
-      let result = total / sum;
+      let result = total / denominators[h];
       let head = kv_head * GROUP + first_head + h;
       @if(direct) {
         out[wg.z * (OUT_STRIDE / 4u) + head * D4 + lane] = result;
@@ -193,7 +200,7 @@ fn main(
         let entry = ((wg.y * grid.z + wg.z) * KV_HEADS * GROUP + head) * (D4 + 1u);
         partials[entry + 1u + lane] = result;
         if (lane == 0u) {
-          partials[entry] = vec4<f32>(heads[h].x, sum, 0.0, 0.0);
+          partials[entry] = vec4<f32>(heads[h].x, denominators[h], 0.0, 0.0);
         }
       }
     }

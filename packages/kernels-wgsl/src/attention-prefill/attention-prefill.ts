@@ -72,7 +72,7 @@ export function tileTokens(shape: KvShape, profile: DeviceProfile): number {
  * qkv `[numRows, qkvStride]` f32 has q already turned (kv-write); tiles are `{ slot, firstRow, numRows, firstPosition }`
  * as four u32. How a sequence is cut into tiles and chunks does not change a row's result.
  */
-export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel({
+export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel<AttentionPrefillShape>({
   name: 'attention-prefill',
   source,
   bindings: [
@@ -84,7 +84,7 @@ export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel({
   constants: [...kvConstantNames, 'HEADS', 'SCALE', 'OUT_STRIDE'],
   variants,
   pick,
-  constantsOf: (shape: AttentionPrefillShape, variant) => ({
+  constantsOf: (shape, variant) => ({
     ...kvConstants(shape),
     HEADS: shareOfGroup(shape, queriesOf(variant)),
     SCALE: shape.scale,

@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
   var top = vec4<f32>(LOWEST);   // of the four queries: the largest score so far,
   var sum = vec4<f32>();         // the weights of this lane's keys,
-  var totals: array<vec4<f32>, 4u * MAX_CHUNKS>;   // and the outputs of this lane's elements, chunk by chunk
+  var totals = array<vec4<f32>, 4u * MAX_CHUNKS>();   // and the outputs of this lane's elements, chunk by chunk
   for (var first_key = 0u; first_key <= last_position; first_key += KEYS) {
     for (var i = lane; i < KEYS; i += LANES) {
       let key = min(first_key + i, last_position);
@@ -81,7 +81,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
     workgroupBarrier();
 
-    var scores: array<vec4<f32>, 4>;
+    var scores = array<vec4<f32>, 4>();
     for (var chunk = 0u; chunk < D4; chunk += ACROSS) {
       let num_units = min(ACROSS, D4 - chunk);
       // As LANES is a multiple of ACROSS, a lane stages the same unit x of every line it takes.
@@ -111,7 +111,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       stats[(y + j) * ACROSS + x] = max(pairs.x, pairs.y);
     }
     workgroupBarrier();
-    var fade: vec4<f32>;   // of what was summed under a smaller maximum
+    var fade = vec4<f32>();   // of what was summed under a smaller maximum
     for (var j = 0u; j < 4u; j++) {
       var new_top = top[j];
       for (var i = 0u; i < ACROSS; i++) {
@@ -131,7 +131,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
         right[key * PITCH + x] = Tile4(kv_load(key_units[key] + kv_value_offset() + chunk + x));
       }
       workgroupBarrier();
-      var products: array<vec4<f32>, 4>;
+      var products = array<vec4<f32>, 4>();
       for (var c = 0u; c < ACROSS; c++) {
         let values = right_four(c * 4u, 1u, x);
         for (var j = 0u; j < 4u; j++) {

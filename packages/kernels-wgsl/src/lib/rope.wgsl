@@ -13,7 +13,7 @@ fn rope_turn(rope_row: u32, d: u32, value: f32, partner: f32) -> f32 {
 
 // Elements 4c to 4c + 3 of the head at qkv[at], after the turn.
 fn rope_four(rope_row: u32, at: u32, c: u32) -> vec4<f32> {
-  var result: vec4<f32>;
+  var result = vec4<f32>();
   for (var i = 0u; i < 4u; i++) {
     let d = c * 4u + i;
     let partner = select(d, select(d - ROT / 2u, d + ROT / 2u, d < ROT / 2u), d < ROT);

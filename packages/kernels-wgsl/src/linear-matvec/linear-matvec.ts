@@ -2,8 +2,18 @@
 // Any number of rows works, eight at a time; past two readings linear-matmul is faster.
 import { declaredWeightOptions } from '@pagemind/quant';
 import { type DeviceProfile, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
-import { type LinearShape, type LinearUse, linearBindings, linearConstants, linearParts, numWeightBlocks } from './linear.js';
+import lanes from './lanes.wgsl';
+import {
+  type LinearShape,
+  type LinearUse,
+  linearBindings,
+  linearConstants,
+  linearParts,
+  numWeightBlocks,
+  SERIAL_PAIRS,
+} from './linear.js';
 import source from './linear-matvec.wgsl';
+import serial from './serial.wgsl';
 
 /** The choices of a product that change shader text. */
 export interface LinearMatvecUse extends LinearUse {
@@ -16,7 +26,7 @@ export interface LinearMatvecShape extends LinearMatvecUse, LinearShape {
   readonly epsilon: number;
 }
 
-/** How a workgroup is built: lanes that share a weight row, or one invocation per row (adapters that are CPUs). */
+/** How the work is spread: over lanes that share weight rows, with or without subgroups, or a row to an invocation (CPUs). */
 export type MatvecTier = 'portable' | 'subgroup' | 'serial';
 
 /** A text of the kernel: what it computes, for how many activation rows, on which tier. */
@@ -29,19 +39,25 @@ export interface LinearMatvecChoice extends LinearMatvecUse {
 const WORKGROUP = 64;
 /** As many invocations keep enough bytes in flight for about 1 TB/s; fewer, where weight rows are many, share caches better. */
 const WANTED_INVOCATIONS = 8192;
-/** Pairs of row-blocks, one invocation each, of a serial workgroup. */
-const SERIAL_PAIRS = 8;
 
 /** The variant of a choice. */
 export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
   const { numColumns, tier, hasNorm } = choice;
-  const parts = linearParts(choice);
+  const { id, knobs, flags, slots, slotBindings } = linearParts(choice);
+  const base = {
+    id: `${id}${hasNorm ? '-norm' : ''}-c${numColumns}-${tier}`,
+    knobs: { ...knobs, COLUMNS: numColumns },
+    flags: { ...flags, norm: hasNorm },
+    slotBindings,
+  };
+  if (tier === 'serial') return { ...base, slots: { ...slots, product: serial }, requires: [] };
+  const hasSubgroups = tier === 'subgroup';
   return {
-    ...parts,
-    id: `${parts.id}${hasNorm ? '-norm' : ''}-c${numColumns}-${tier}`,
-    knobs: { ...parts.knobs, COLUMNS: numColumns, NEAREST: tier === 'subgroup' ? 4 : 1 },
-    flags: { ...parts.flags, norm: hasNorm, split: tier !== 'serial', subgroup: tier === 'subgroup' },
-    requires: tier === 'subgroup' ? ['subgroups'] : [],
+    ...base,
+    knobs: { ...base.knobs, NEAREST: hasSubgroups ? 4 : 1 },
+    flags: { ...base.flags, subgroup: hasSubgroups },
+    slots: { ...slots, product: lanes },
+    requires: hasSubgroups ? ['subgroups'] : [],
   };
 }
 
@@ -49,8 +65,7 @@ export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
  * Lanes that share a weight row. Depends on the matrix alone, so that a sum's order does not change with the batch.
  * Eight lanes read one full line of weights and share the activations' lines with the pairs beside them.
  */
-function numLanes(shape: LinearShape, { flags }: Variant): number {
-  if (flags['split'] !== true) return 1;
+function numLanes(shape: LinearShape): number {
   const pairs = tiles(numWeightBlocks(shape), 2);
   const groups = tiles(shape.numInputs, 32);
   let lanes = 8;
@@ -58,55 +73,85 @@ function numLanes(shape: LinearShape, { flags }: Variant): number {
   return lanes;
 }
 
-function numPairs(shape: LinearShape, variant: Variant): number {
-  return variant.flags['split'] === true ? WORKGROUP / numLanes(shape, variant) : SERIAL_PAIRS;
+/** Overrides of the module that fills the slot `product`. */
+function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: number; LANES?: number } {
+  if (slots['product'] === serial) return { PAIRS: SERIAL_PAIRS };
+  const lanes = numLanes(shape);
+  return { PAIRS: WORKGROUP / lanes, LANES: lanes };
 }
 
-/** The products of a decoder: qkv, o and down, gate and up, the head, and a plain one; each with and without biases. */
-const uses: readonly Omit<LinearMatvecUse, 'weights'>[] = [false, true].flatMap((hasBias) => [
-  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: false },
-  { epilogue: 'add', hasNorm: false, hasBias, hasRowIds: false },
-  { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
-  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: true },
-  { epilogue: 'store', hasNorm: false, hasBias, hasRowIds: false },
-]);
-
-const columns: readonly number[] = [1, 2, 4, 8];
 const tiers: readonly MatvecTier[] = ['portable', 'subgroup', 'serial'];
 
+/** Numbers of activation rows that a tier has texts for. A CPU gains little from more, and compiles them slowly. */
+const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
+  portable: [1, 2, 4, 8],
+  subgroup: [1, 2, 4, 8],
+  serial: [1, 4],
+};
+
+/** qkv, the head and a plain product. */
+const stores = [
+  { epilogue: 'store', hasNorm: true, hasRowIds: false },
+  { epilogue: 'store', hasNorm: true, hasRowIds: true },
+  { epilogue: 'store', hasNorm: false, hasRowIds: false },
+] as const;
+/** o and down. */
+const residual = { epilogue: 'add', hasNorm: false, hasRowIds: false } as const;
+/** gate and up. */
+const gated = { epilogue: 'silu_mul', hasNorm: true, hasRowIds: false } as const;
+
 /**
- * The declared choices: every weight format with every use on every tier. Numbers of columns go round, so that each
- * meets every use, every format and every tier; a text with another number differs in the bound of two loops.
+ * The declared choices. On every tier, every weight format meets every epilogue, and every number of columns meets every
+ * epilogue, the norm, biases and row ids; so any two choices of what `pick` returns meet in a declared variant, but for
+ * numbers of columns and weight formats: a text with another number differs in the bounds of loops around `weight_dot`.
  */
-export const linearMatvecChoices: readonly LinearMatvecChoice[] = tiers.flatMap((tier) =>
-  declaredWeightOptions.flatMap((weights, w) =>
-    uses.map((use, u) => ({ ...use, weights, tier, numColumns: columns[(w + u) % columns.length] ?? 1 })),
+export const linearMatvecChoices: readonly LinearMatvecChoice[] = tiers.flatMap((tier) => [
+  ...declaredWeightOptions.flatMap((weights, w) =>
+    [stores[w % 3] ?? stores[0], residual, gated].map((use, u) => ({
+      ...use,
+      tier,
+      weights,
+      hasBias: (w + u) % 2 === 0,
+      numColumns: 1,
+    })),
   ),
-);
+  ...columnsOf[tier].slice(1).flatMap((numColumns) =>
+    [stores[1], residual, gated].map((use) => ({
+      ...use,
+      tier,
+      weights: { format: 'int4', groupSize: 32, hasZeros: false } as const,
+      hasBias: use === stores[1],
+      numColumns,
+    })),
+  ),
+]);
 
 /**
  * Linear product for few tokens. Buffers: the planes of the weights, then `x`, `gamma`, `bias`, `row_ids` where used, `y`;
- * see {@link LinearShape}. A sum's bits do not depend on the tokens beside it, nor on `numTokens`.
+ * see {@link LinearShape}. A sum's bits depend neither on the tokens beside it nor on `numTokens`.
  */
 export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
   name: 'linear-matvec',
   source,
   bindings: [...linearBindings, { name: 'gamma', index: 4, access: 'read', flag: 'norm' }],
-  constants: ['X_STRIDE', 'EPSILON', 'NUM_BLOCKS', 'LANES', 'PAIRS'],
+  constants: ['WIDTH', 'NUM_GROUPS', 'NUM_BLOCKS', 'X_STRIDE', 'EPSILON'],
   variants: linearMatvecChoices.map(linearMatvecVariant),
   pick(shape: LinearMatvecShape, profile: DeviceProfile): Variant {
-    const numColumns = columns.find((count) => count >= shape.numTokens) ?? 8;
     const shared = profile.features.includes('subgroups') ? 'subgroup' : 'portable';
-    return linearMatvecVariant({ ...shape, numColumns, tier: profile.isCpu ? 'serial' : shared });
+    const tier = profile.isCpu ? 'serial' : shared;
+    const columns = columnsOf[tier];
+    const numColumns = columns.find((count) => count >= shape.numTokens) ?? (columns.at(-1) as number);
+    return linearMatvecVariant({ ...shape, numColumns, tier });
   },
   constantsOf: (shape, variant) => ({
     ...linearConstants(shape),
+    ...productConstants(shape, variant),
+    WIDTH: shape.numInputs,
     EPSILON: shape.epsilon,
-    LANES: numLanes(shape, variant),
-    PAIRS: numPairs(shape, variant),
   }),
   workgroupsOf(shape, variant) {
-    const groups = tiles(tiles(numWeightBlocks(shape), 2), numPairs(shape, variant));
-    return [...foldGrid(groups), tiles(shape.numTokens, Number(variant.knobs['COLUMNS']))];
+    const pairs = tiles(numWeightBlocks(shape), 2);
+    const grid = foldGrid(tiles(pairs, productConstants(shape, variant).PAIRS));
+    return [...grid, tiles(shape.numTokens, Number(variant.knobs['COLUMNS']))];
   },
 });

@@ -1,120 +1,33 @@
-// y[c] = epilogue(W x[c]) for COLUMNS activation rows c: the product of decoding, bound by the bytes of W.
-// LANES invocations share the columns of eight weight rows (a pair of row-blocks). Each reads its activations itself and
-// keeps all sums in registers; sums meet once, at the end. Their order depends on LANES alone, never on COLUMNS.
-import slot::weights::{COLS, weight_dot};
-import slot::epilogue::{write_pair};
+// y[c] = epilogue(W x[c]) for COLUMNS activation rows c: the product of decoding, bound by the bytes of W. This file holds
+// the inputs; the slot `product` spreads the work and has `main`: lanes.wgsl on GPUs, serial.wgsl on CPUs.
+import slot::product::{main};
 
-override X_STRIDE: u32;      // elements between activation rows, a multiple of 32, zero beyond COLS
-override EPSILON: f32;       // of the norm
+override WIDTH: u32;         // columns of W
+override NUM_GROUPS: u32;    // groups of 32 columns
 override NUM_BLOCKS: u32;    // row-blocks of four weight rows
-override LANES: u32;         // a power of two
-override PAIRS: u32;         // pairs of a workgroup; LANES * PAIRS is at most 64
+override X_STRIDE: u32;      // elements between activation rows, a multiple of 32, zero beyond WIDTH
+override EPSILON: f32;       // of the norm
 
 const COLUMNS: u32 = 1u; // knob: activation rows of a workgroup
-const NEAREST: u32 = 1u; // knob: smallest subgroup size, 1 without subgroups
 
 @group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;                 // [numRows, X_STRIDE / 4]
 @if(norm) @group(0) @binding(4) var<storage, read> gamma: array<vec4<f32>>;   // [X_STRIDE / 4]
 @if(gather) @group(0) @binding(6) var<storage, read> row_ids: array<u32>;     // [numTokens]
 
-// Sums of one activation row: of the pair's two row-blocks, and of the squares of x.
-alias Sums = mat3x4<f32>;
-
-@if(split) var<workgroup> meeting: array<Sums, 64u / NEAREST>;
-
-// Adds up the LANES invocations of a pair, neighbours first: the order is the same with any subgroup size and with none.
-// Lane 0 gets the total. Call it from uniform control flow.
-@if(split) fn reduce_lanes(mine: Sums, local: u32, width: u32) -> Sums {
-  var sums = mine;
-  var step = 1u;
-  @if(subgroup) for (; step < min(width, LANES); step *= 2u) {
-    sums += Sums(
-      subgroupShuffleXor(sums[0], step),
-      subgroupShuffleXor(sums[1], step),
-      subgroupShuffleXor(sums[2], step),
-    );
-  }
-  if (step < LANES) {
-    if (local % step == 0u) {
-      meeting[local / NEAREST] = sums;
-    }
-    for (; step < LANES; step *= 2u) {
-      workgroupBarrier();
-      if (local % (2u * step) == 0u) {
-        sums += meeting[(local + step) / NEAREST];
-        meeting[local / NEAREST] = sums;
-      }
-    }
-    workgroupBarrier();
-  }
-  return sums;
-}
-
-fn activation_row(token: u32) -> u32 {
+// Index of a token's activations in x.
+fn row_start(token: u32) -> u32 {
   @if(gather) return row_ids[token] * (X_STRIDE / 4u);
   @if(!gather) return token * (X_STRIDE / 4u);
 }
 
+// Activations as the product takes them; index counts inside a row.
 fn scaled(value: vec4<f32>, index: u32) -> vec4<f32> {
   @if(norm) return value * gamma[index];
   @if(!norm) return value;
 }
 
-@compute @workgroup_size(LANES * PAIRS)
-fn main(
-  @builtin(workgroup_id) wg: vec3<u32>,
-  @builtin(local_invocation_index) local: u32,
-  @if(subgroup) @builtin(subgroup_size) subgroup_size: u32,
-) {
-  let first = (wg.y * 32768u + wg.x) * PAIRS;
-  if (2u * first >= NUM_BLOCKS) {
-    return;
-  }
-  let lane = local % LANES;
-  let pair = first + local / LANES;
-  // Invocations beyond the last row-block stay for the barriers and read what the last one reads.
-  let low = min(2u * pair, NUM_BLOCKS - 1u);
-  let high = min(2u * pair + 1u, NUM_BLOCKS - 1u);
-
-  var rows: array<u32, COLUMNS>;
-  for (var c = 0u; c < COLUMNS; c++) {
-    rows[c] = activation_row(wg.z * COLUMNS + c);
-  }
-  var sums: array<Sums, COLUMNS>;
-  for (var group = lane; group < (COLS + 31u) / 32u; group += LANES) {
-    let g = 8u * group;
-    for (var c = 0u; c < COLUMNS; c++) {
-      let at = rows[c] + g;
-      let v0 = x[at];
-      let v1 = x[at + 1u];
-      let v2 = x[at + 2u];
-      let v3 = x[at + 3u];
-      let v4 = x[at + 4u];
-      let v5 = x[at + 5u];
-      let v6 = x[at + 6u];
-      let v7 = x[at + 7u];
-      @if(norm) sums[c][2] += ((v0 * v0 + v1 * v1) + (v2 * v2 + v3 * v3)) + ((v4 * v4 + v5 * v5) + (v6 * v6 + v7 * v7));
-      let x0 = scaled(v0, g);
-      let x1 = scaled(v1, g + 1u);
-      let x2 = scaled(v2, g + 2u);
-      let x3 = scaled(v3, g + 3u);
-      let x4 = scaled(v4, g + 4u);
-      let x5 = scaled(v5, g + 5u);
-      let x6 = scaled(v6, g + 6u);
-      let x7 = scaled(v7, g + 7u);
-      // The calls read the same weights for every c; with the loop unrolled, compilers read and unpack them once.
-      sums[c][0] += weight_dot(low, group, x0, x1, x2, x3, x4, x5, x6, x7);
-      sums[c][1] += weight_dot(high, group, x0, x1, x2, x3, x4, x5, x6, x7);
-    }
-  }
-
-  for (var c = 0u; c < COLUMNS; c++) {
-    var total = sums[c];
-    @if(subgroup) total = reduce_lanes(total, local, subgroup_size);
-    @if(split) @if(!subgroup) total = reduce_lanes(total, local, 1u);
-    @if(norm) total *= inverseSqrt(dot(total[2], vec4<f32>(1.0)) / f32(COLS) + EPSILON);
-    if (lane == 0u) {
-      write_pair(wg.z * COLUMNS + c, pair, total[0], total[1]);
-    }
-  }
+// What a sum over scaled activations is multiplied with: 1 / rms(x), which commutes with the product.
+fn sum_scale(squares: f32) -> f32 {
+  @if(norm) return inverseSqrt(squares / f32(WIDTH) + EPSILON);
+  @if(!norm) return 1.0;
 }

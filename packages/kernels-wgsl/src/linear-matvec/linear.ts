@@ -47,15 +47,19 @@ export const linearBindings: readonly Binding[] = [
   { name: 'y', index: 7, access: 'read_write' },
 ];
 
+/** Pairs of row-blocks, one invocation each, of a workgroup of serial.wgsl. */
+export const SERIAL_PAIRS = 8;
+
 /** Number of row-blocks of four weight rows. */
 export function numWeightBlocks({ epilogue, numOutputs }: LinearShape): number {
   return epilogue === 'silu_mul' ? 2 * Math.ceil(numOutputs / 4) : Math.ceil(numOutputs / 4);
 }
 
-/** Values of the overrides that both kernels declare, the format's included. */
+/** Values of the overrides that both kernels, every epilogue and every weight format declare. */
 export function linearConstants(shape: LinearShape): Readonly<Record<string, number>> {
   return {
     COLS: shape.numInputs,
+    NUM_GROUPS: Math.ceil(shape.numInputs / 32),
     X_STRIDE: shape.xStride,
     OUTPUTS: shape.numOutputs,
     Y_STRIDE: shape.yStride,

@@ -1,22 +1,30 @@
-// Best token and running sum over the lanes of a workgroup, through workgroup memory. Fills the slot `lanes` where
-// subgroups are missing. LANES is a power of two; call all of it from uniform control flow.
+// Best token and running sum over the lanes of a workgroup, through workgroup memory: within groups of lanes, then over the
+// groups. Fills the slot `lanes` where subgroups are missing. LANES is a power of two; call it from uniform control flow.
+// Plain loops instead of trees: few barriers, which is also what software adapters compile and run fastest.
 import package::sampling::state::{Best, better};
 
+const LANE_GROUP: u32 = min(LANES, 16u);
+
 var<workgroup> lanes_bests: array<Best, LANES>;
+var<workgroup> group_bests: array<Best, LANES / LANE_GROUP>;
 var<workgroup> lanes_sums: array<u32, LANES>;
+var<workgroup> group_sums: array<u32, LANES / LANE_GROUP>;
 
 // The best of all lanes, in every lane.
 fn lanes_best(mine: Best, lane: u32) -> Best {
   lanes_bests[lane] = mine;
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) {
-      lanes_bests[lane] = better(lanes_bests[lane], lanes_bests[lane + half]);
+  var best = mine;
+  if (lane % LANE_GROUP == 0u) {
+    for (var i = 1u; i < LANE_GROUP; i++) {
+      best = better(best, lanes_bests[lane + i]);
     }
-    workgroupBarrier();
+    group_bests[lane / LANE_GROUP] = best;
   }
-  let best = lanes_bests[0];
   workgroupBarrier();
+  for (var group = 0u; group < LANES / LANE_GROUP; group++) {
+    best = better(best, group_bests[group]);
+  }
   return best;
 }
 
@@ -24,14 +32,16 @@ fn lanes_best(mine: Best, lane: u32) -> Best {
 fn lanes_before(value: u32, lane: u32) -> u32 {
   lanes_sums[lane] = value;
   workgroupBarrier();
-  for (var step = 1u; step < LANES; step *= 2u) {
-    var earlier = 0u;
-    if (lane >= step) {
-      earlier = lanes_sums[lane - step];
-    }
-    workgroupBarrier();
-    lanes_sums[lane] += earlier;
-    workgroupBarrier();
+  var before = 0u;
+  for (var i = lane - lane % LANE_GROUP; i < lane; i++) {
+    before += lanes_sums[i];
   }
-  return lanes_sums[lane] - value;
+  if (lane % LANE_GROUP == LANE_GROUP - 1u) {
+    group_sums[lane / LANE_GROUP] = before + value;
+  }
+  workgroupBarrier();
+  for (var group = 0u; group < lane / LANE_GROUP; group++) {
+    before += group_sums[group];
+  }
+  return before;
 }

@@ -18,7 +18,7 @@ const subgroup: Variant = {
   slots: subgroupSlots,
   requires: ['subgroups'],
 };
-const narrow: Variant = { id: 'narrow', knobs: { DIGIT_BITS: 4 }, flags: {}, slots: workgroupSlots, requires: [] };
+const narrow: Variant = { id: 'narrow', knobs: { DIGIT_BITS: 2 }, flags: {}, slots: workgroupSlots, requires: [] };
 
 /**
  * Draws tokens from what {@link samplePrepare} left, in the same pass. Per sampled row: position and rope_row go up by

@@ -1,0 +1,95 @@
+// The demo page with a real model on a real (software) GPU: what a first visitor does, with the network on and off.
+// How the page behaves around the engine is demo-page.spec.ts.
+import { expect, type Page, test } from '@playwright/test';
+import { DEMO_URL } from './testing/addresses.mjs';
+import { MODEL, MODEL_FOLDER, needsModel } from './testing/fixtures.js';
+import { watch } from './testing/page-watch.js';
+
+needsModel();
+
+/** Few tokens: a software GPU is slow. */
+async function open(page: Page, { maxTokens = 16 } = {}): Promise<void> {
+  const settings = { lastModel: MODEL, generation: { maxTokens, seed: 1 } };
+  await page.addInitScript((text) => {
+    localStorage['pagemind.settings'] ??= text;
+  }, JSON.stringify(settings));
+  await page.goto('./');
+  await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible({ timeout: 120_000 });
+}
+
+const story = (page: Page) => page.getByRole('log');
+const continueButton = (page: Page) => page.getByRole('button', { name: 'Continue' });
+
+async function begin(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Once upon a time' }).click();
+  await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
+}
+
+test('a story begins at once, goes on, and can be told in another way', async ({ page }) => {
+  const { complaints, foreignRequests } = watch(page, DEMO_URL);
+  await open(page);
+  await begin(page);
+  await expect(story(page)).toHaveText(/^Once upon a time.{10,}/s);
+  await expect(page.getByRole('contentinfo')).toContainText(/First token.+Speed [\d,.]+ tokens\/s/);
+
+  const first = await story(page).innerText();
+  await page.getByRole('textbox').fill('Then came a cat');
+  await page.keyboard.press('Enter');
+  await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
+  const second = await story(page).innerText();
+  expect(second.startsWith(`${first} Then came a cat`)).toBe(true);
+  expect(second.length).toBeGreaterThan(first.length + 20);
+
+  // The same seed and the same text before it: the same words again.
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
+  expect(await story(page).innerText()).toBe(second);
+
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible();
+  expect(complaints).toEqual([]);
+  expect(foreignRequests).toEqual([]);
+});
+
+test('it can be stopped, and goes on afterwards', async ({ page }) => {
+  await open(page, { maxTokens: 256 });
+  await page.getByRole('button', { name: 'Once upon a time' }).click();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await expect(continueButton(page)).toBeVisible();
+  const stopped = await story(page).innerText();
+  await continueButton(page).click();
+  await expect(story(page)).not.toHaveText(stopped, { timeout: 120_000 });
+  await page.keyboard.press('Escape');
+  await expect(continueButton(page)).toBeVisible();
+});
+
+test('it works with the network off once the model is loaded', async ({ page, context }) => {
+  await open(page);
+  await context.setOffline(true);
+  await begin(page);
+  await expect(story(page)).toHaveText(/^Once upon a time.{10,}/s);
+  await continueButton(page).click();
+  await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
+});
+
+test('a folder from the disk is a model like any other', async ({ page }) => {
+  await page.route('**/models/index.json', (route) => route.fulfill({ json: [] }));
+  await page.goto('./');
+  await expect(page.getByRole('heading', { name: 'No model yet' })).toBeVisible();
+  await page.getByRole('main').locator('input[type=file]').setInputFiles(MODEL_FOLDER);
+  await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByRole('button', { name: 'Choose a model' })).toContainText(MODEL);
+});
+
+test('quantised weights take less memory', async ({ page }) => {
+  await open(page);
+  const weights = page.locator('.memory-parts dd').first();
+  const bytesBefore = Number.parseFloat((await weights.textContent()) ?? '');
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByLabel('Weights').selectOption('int4-g32');
+  await page.getByRole('button', { name: 'Reload the model' }).click();
+  await expect(page.getByRole('button', { name: 'Reload the model' })).toBeHidden();
+  await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible({ timeout: 120_000 });
+  expect(Number.parseFloat((await weights.textContent()) ?? '')).toBeLessThan(bytesBefore);
+  await begin(page);
+});

@@ -1,0 +1,28 @@
+// The browser tier: the demo page and the library in Chromium, once per software adapter that this machine has.
+// The pages are served by testing/serve.mjs; the demo must have been built.
+import { defineConfig } from '@playwright/test';
+import { browsers } from '../tools/setup/adapters.mjs';
+import { DEMO_URL } from './testing/addresses.mjs';
+
+const launchers = Object.entries(browsers());
+if (launchers.length === 0) throw new Error('there is no Chromium: run npm run setup, or name one in CHROMIUM');
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: '../test-results',
+  // A software adapter uses all cores by itself.
+  workers: 1,
+  forbidOnly: Boolean(process.env['CI']),
+  timeout: 180_000,
+  expect: { timeout: 30_000 },
+  reporter: 'list',
+  use: { baseURL: DEMO_URL, locale: 'en-US', serviceWorkers: 'allow' },
+  projects: launchers.map(([name, launchOptions]) => ({ name, use: { launchOptions } })),
+  webServer: {
+    command: 'node e2e/testing/serve.mjs',
+    cwd: '..',
+    url: DEMO_URL,
+    stdout: 'pipe',
+    reuseExistingServer: false,
+  },
+});

@@ -1,0 +1,146 @@
+// The command as people run it: the built file in a process of its own.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { describeWithFixtures } from '../../core/src/testing/fixtures.js';
+import { readTensors } from '../../core/src/testing/tensors.js';
+
+const BIN = fileURLToPath(new URL('../bin/pagemind.js', import.meta.url));
+const MODEL = 'fixtures/models/tinystories-656k';
+const folder = mkdtempSync(join(tmpdir(), 'pagemind-cli-'));
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function pagemind(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [BIN, ...args], { maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? 1 : 0, stdout, stderr });
+    });
+  });
+}
+
+/** The last line of stderr: what the user is told. */
+const complaint = ({ stderr }: Outcome): string => stderr.trim().split('\n').at(-1) ?? '';
+
+describe('pagemind', () => {
+  it('tells what it can do', async () => {
+    const { code, stdout } = await pagemind('help');
+    expect(code).toBe(0);
+    for (const command of ['check_env', 'chat', 'generate', 'logits', 'bench']) expect(stdout).toContain(command);
+  });
+
+  it('reports the environment as JSON', async () => {
+    const { code, stdout } = await pagemind('check_env', '--json');
+    const report = JSON.parse(stdout);
+    expect(code).toBe(0);
+    expect(report).toMatchObject({ ok: true, adapter: { isCpu: expect.any(Boolean) } });
+    expect(report.probe.bytesPerSecond).toBeGreaterThan(0);
+  });
+
+  it('names a command that it does not have', async () => {
+    const { code, stderr } = await pagemind('frobnicate');
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/no command 'frobnicate'/);
+  });
+
+  it.each([
+    [['generate', '/nowhere', '--prompt', 'x'], 1, /\((file_missing|source_unreachable)\)$/],
+    [['generate', folder, '--prompt', 'x'], 1, /config\.json.*\(file_missing\)$/],
+    [['generate', folder], 2, /exactly one of --prompt/],
+    [['generate', folder, '--prompt', 'x', '--warp', '9'], 2, /--warp/],
+    [['generate', folder, '--prompt', 'x', '--top-p', 'much'], 2, /--top-p must be a number/],
+    [['generate', folder, '--input-ids', '1,two'], 2, /--input-ids/],
+    [['logits', folder, '--input-ids', '1'], 2, /--out/],
+  ])('answers %j with one clear line', async (args, code, line) => {
+    const outcome = await pagemind(...args);
+    expect(outcome.code).toBe(code);
+    expect(complaint(outcome)).toMatch(line);
+    expect(outcome.stderr).not.toContain('    at ');
+  });
+});
+
+describeWithFixtures('pagemind with a model', MODEL, (model) => {
+  it('generates JSON that agrees with the goldens', async () => {
+    const golden = JSON.parse(readFileSync(`${model}/golden.json`, 'utf8'));
+    const { prompt, input_ids, greedy_ids } = golden.prompts[0];
+    const { code, stdout } = await pagemind(
+      'generate',
+      model,
+      '--prompt',
+      prompt,
+      '--raw',
+      '--max-new-tokens',
+      '24',
+      '--json',
+    );
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout);
+    expect(result.token_ids).toEqual(greedy_ids.slice(0, 24));
+    expect(golden.prompts[0].greedy_text).toContain(result.text.trim().slice(0, 40));
+    expect(result).toMatchObject({
+      finish_reason: 'length',
+      usage: { prompt_tokens: input_ids.length, completion_tokens: 24 },
+      stats: { timeToFirstTokenMs: expect.any(Number) },
+    });
+  });
+
+  it('writes the same logits through prefill and decode', async () => {
+    const ids = join(folder, 'ids.json');
+    writeFileSync(ids, '[1, 80, 147, 201, 282, 57]');
+    const read = async (name: string, ...args: string[]) => {
+      const out = join(folder, name);
+      const outcome = await pagemind('logits', model, '--input-ids', `@${ids}`, ...args, '--out', out);
+      expect(outcome.code, outcome.stderr).toBe(0);
+      return readTensors(readFileSync(out)).get('logits');
+    };
+    const prefill = await read('prefill.safetensors');
+    const decode = await read('decode.safetensors', '--decode-from', '2');
+    expect(prefill?.shape).toEqual([6, 2048]);
+    expect(decode?.shape).toEqual([6, 2048]);
+    const worst = prefill?.values.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - (decode?.values[i] ?? 0))),
+      0,
+    );
+    expect(worst).toBeLessThan(1e-3);
+  });
+
+  it('chats from standard input and leaves at its end', async () => {
+    const child = execFile(process.execPath, [BIN, 'chat', model, '--max-new-tokens', '8']);
+    let output = '';
+    child.stdout?.on('data', (text) => {
+      output += text;
+    });
+    child.stdin?.end('Once upon a time\n\nexit\n');
+    const code = await new Promise((resolve) => child.on('exit', resolve));
+    expect(code).toBe(0);
+    expect(output.length).toBeGreaterThan(20);
+  });
+
+  it('counts what a step costs', async () => {
+    const { code, stdout } = await pagemind('bench', model, '--prompt-tokens', '16', '--new-tokens', '40', '--json');
+    expect(code).toBe(0);
+    const report = JSON.parse(stdout);
+    expect(report.gpuObjectsPerStep).toBe(0);
+    expect(report.dispatchesPerStep).toBeLessThanOrEqual(6 * 2 + 4);
+    expect(report.submitsPerStep).toBeLessThanOrEqual(1);
+    expect(report.readbackBytesPerToken).toBeLessThanOrEqual(64);
+    for (const name of ['decodeTokensPerSecond', 'prefillTokensPerSecond', 'probeBandwidth', 'fractionOfProbe']) {
+      expect(report[name], name).toBeGreaterThan(0);
+    }
+  });
+
+  it('refuses a wrong option value with its name', async () => {
+    const outcome = await pagemind('generate', model, '--prompt', 'x', '--quantize', 'int3');
+    expect(outcome.code).toBe(1);
+    expect(complaint(outcome)).toMatch(/quantize.*int4-g32.*\(invalid_option\)$/);
+  });
+});

@@ -1,0 +1,102 @@
+// The fields of the settings: a number with a slider, a number that may be left out, a choice.
+import type { VNode } from 'preact';
+import { useApp, useText } from '../app-context.js';
+import type { Labelled } from '../i18n/dictionary.js';
+import { QUANTIZE_CHOICES, type QuantizeChoice, type Range, within } from '../state/settings.js';
+
+interface NumberProps<Value> {
+  readonly name: string;
+  readonly words: Labelled;
+  readonly range: Range;
+  readonly value: Value;
+  readonly onChange: (value: Value) => void;
+}
+
+export function Slider({ name, words, range, value, onChange }: NumberProps<number>): VNode {
+  const { language } = useApp();
+  const id = `setting-${name}`;
+  return (
+    <div class="field">
+      <label class="field-head" for={id}>
+        {words.label}
+        <output for={id}>{value.toLocaleString(language.value, { maximumFractionDigits: 2 })}</output>
+      </label>
+      <input
+        id={id}
+        type="range"
+        {...range}
+        value={value}
+        aria-describedby={`${id}-help`}
+        onInput={(event) => onChange(event.currentTarget.valueAsNumber)}
+      />
+      <p class="help" id={`${id}-help`}>
+        {words.help}
+      </p>
+    </div>
+  );
+}
+
+interface OptionalNumberProps extends NumberProps<number | null> {
+  /** What an empty field means. */
+  readonly placeholder: string;
+}
+
+export function OptionalNumber({ name, words, range, value, placeholder, onChange }: OptionalNumberProps): VNode {
+  const id = `setting-${name}`;
+  return (
+    <div class="field">
+      <label class="field-head" for={id}>
+        {words.label}
+      </label>
+      <input
+        id={id}
+        type="number"
+        inputMode="numeric"
+        {...range}
+        value={value ?? ''}
+        placeholder={placeholder}
+        aria-describedby={`${id}-help`}
+        onChange={(event) => {
+          const given = within(range, event.currentTarget.valueAsNumber);
+          // A value that was clamped to the present one changes nothing, so the field would keep what was typed.
+          event.currentTarget.value = given === null ? '' : String(given);
+          onChange(given);
+        }}
+      />
+      <p class="help" id={`${id}-help`}>
+        {words.help}
+      </p>
+    </div>
+  );
+}
+
+interface QuantizeProps {
+  readonly value: QuantizeChoice;
+  readonly onChange: (value: QuantizeChoice) => void;
+}
+
+export function QuantizeSelect({ value, onChange }: QuantizeProps): VNode {
+  const { settings: words } = useText();
+  return (
+    <div class="field">
+      <label class="field-head" for="setting-quantize">
+        {words.quantize.label}
+      </label>
+      <select
+        id="setting-quantize"
+        value={value}
+        aria-describedby="setting-quantize-help"
+        onChange={(event) => onChange(event.currentTarget.value as QuantizeChoice)}
+      >
+        {QUANTIZE_CHOICES.map((choice) => (
+          <option key={choice} value={choice}>
+            {words.quantizeChoices[choice]}
+          </option>
+        ))}
+      </select>
+      <p class="help" id="setting-quantize-help">
+        {words.quantize.help}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,140 @@
+// The state of the whole page: the first visit, switching models, leaving a load, a browser without WebGPU.
+import { PagemindError } from '@pagemind/core/client';
+import { describe, expect, it } from 'vitest';
+import { FakeEngine } from '../testing/fake-engine.js';
+import { App, type AppEnvironment } from './app.js';
+import type { ModelChoice } from './catalog.js';
+import type { Connect } from './chat-engine.js';
+
+const MODELS = ['first', 'second'].map((id) => ({ id, files: [{ path: 'config.json', size: 1 }] }));
+
+function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
+  return {
+    base: 'https://example.org/',
+    hasWebGpu: true,
+    languages: ['en-GB'],
+    storage: undefined,
+    connect: async () => new FakeEngine(),
+    fetchJson: async () => MODELS,
+    now: () => 0,
+    ...changes,
+  };
+}
+
+const OWN: ModelChoice = { hostedId: null, name: 'own', model: [] };
+
+describe('the page', () => {
+  it('loads the first model on the first visit, and the last one used after that', async () => {
+    const loaded: unknown[] = [];
+    const connect: Connect = async ({ model }) => {
+      loaded.push(model);
+      return new FakeEngine();
+    };
+    const app = new App(environment({ connect }));
+    await app.start();
+    await app.open({ hostedId: 'second', name: 'second', model: 'https://example.org/models/second/' });
+    expect(app.preferences.settings.value.lastModel).toBe('second');
+
+    const stored = JSON.stringify(app.preferences.settings.value);
+    const storage = { getItem: () => stored, setItem: () => {} };
+    await new App(environment({ connect, storage })).start();
+    expect(loaded).toEqual(['first', 'second', 'second'].map((id) => `https://example.org/models/${id}/`));
+  });
+
+  it('disposes of a model before the next one is loaded', async () => {
+    const engines: FakeEngine[] = [];
+    const connect: Connect = async () => {
+      expect(engines.every(({ isDisposed }) => isDisposed)).toBe(true);
+      const engine = new FakeEngine();
+      engines.push(engine);
+      return engine;
+    };
+    const app = new App(environment({ connect }));
+    await app.start();
+    await app.open(OWN);
+    await app.reload();
+    expect(engines.map(({ isDisposed }) => isDisposed)).toEqual([true, true, false]);
+  });
+
+  it('leaves a load that is cancelled', async () => {
+    const connect: Connect = (_, { signal }) =>
+      new Promise((_done, fail) => {
+        signal?.addEventListener('abort', () => fail(new PagemindError('aborted', 'left')));
+      });
+    const app = new App(environment({ connect }));
+    const opened = app.open(OWN);
+    expect(app.session.state.value.kind).toBe('loading');
+    await Promise.resolve();
+    app.session.cancel();
+    await opened;
+    expect(app.session.state.value.kind).toBe('empty');
+  });
+
+  it('disposes of an engine that came after its load was cancelled', async () => {
+    const engine = new FakeEngine();
+    let arrive = (_: FakeEngine): void => {};
+    const connect: Connect = () =>
+      new Promise((done) => {
+        arrive = done;
+      });
+    const app = new App(environment({ connect }));
+    const opened = app.open(OWN);
+    await new Promise((done) => setTimeout(done));
+    app.session.cancel();
+    arrive(engine);
+    await opened;
+    expect(engine.isDisposed).toBe(true);
+    expect(app.session.state.value.kind).toBe('empty');
+  });
+
+  it('shows why a model did not load', async () => {
+    const connect: Connect = () => Promise.reject(new PagemindError('file_missing', 'No config.json.'));
+    const app = new App(environment({ connect }));
+    await app.open(OWN);
+    expect(app.session.state.value).toMatchObject({ kind: 'failed', failure: { code: 'file_missing' } });
+    expect(app.unsupported.value).toBeUndefined();
+  });
+
+  it('loads again what the GPU lost, and answers then', async () => {
+    const engines: FakeEngine[] = [];
+    const connect: Connect = async () => {
+      const engine = new FakeEngine();
+      if (engines.length === 0) engine.error = new PagemindError('device_lost', 'Gone.');
+      engines.push(engine);
+      return engine;
+    };
+    const app = new App(environment({ connect }));
+    await app.start();
+    await app.conversation.send('Hi');
+    const failure = app.conversation.failure.value;
+    if (!failure) throw new Error('it did not fail');
+    await app.retry(failure);
+    expect(engines).toHaveLength(2);
+    expect(app.conversation.turns.value.map(({ text }) => text)).toEqual(['Hi', 'Hello there']);
+  });
+
+  it('clears a story when a model that talks is loaded', async () => {
+    const engines = [false, false, true].map((hasChatTemplate) => new FakeEngine({ hasChatTemplate }));
+    const connect: Connect = async () => engines.shift() ?? new FakeEngine();
+    const app = new App(environment({ connect }));
+    await app.start();
+    expect(app.session.mode.value).toBe('story');
+    await app.conversation.send('Once');
+    await app.open(OWN);
+    expect(app.conversation.turns.value).toHaveLength(2);
+    await app.open(OWN);
+    expect(app.session.mode.value).toBe('chat');
+    expect(app.conversation.turns.value).toHaveLength(0);
+  });
+
+  it('says so where there is no WebGPU, and loads nothing', async () => {
+    const app = new App(environment({ hasWebGpu: false }));
+    await app.start();
+    expect(app.unsupported.value).toBe('no-webgpu');
+    expect(app.session.state.value.kind).toBe('empty');
+    const refused = (): Promise<FakeEngine> => Promise.reject(new PagemindError('webgpu_unavailable', 'No adapter.'));
+    const late = new App(environment({ connect: refused }));
+    await late.start();
+    expect(late.unsupported.value).toMatchObject({ code: 'webgpu_unavailable' });
+  });
+});

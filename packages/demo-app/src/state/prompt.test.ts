@@ -1,0 +1,55 @@
+// Prompts: messages for a conversation, one growing text for a story.
+import { describe, expect, it } from 'vitest';
+import { chatPrompt, continuation, storyText, storyWindow } from './prompt.js';
+import type { Turn } from './turns.js';
+
+function turn(author: Turn['author'], text: string): Turn {
+  return { id: 1, author, text, status: 'done' };
+}
+
+describe('a conversation', () => {
+  const turns = [turn('person', 'Hi'), turn('model', 'Hello'), turn('person', 'Why?')];
+
+  it('becomes messages', () => {
+    expect(chatPrompt(turns, '')).toEqual({
+      kind: 'messages',
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: 'Hello' },
+        { role: 'user', content: 'Why?' },
+      ],
+    });
+  });
+
+  it('begins with the system prompt, if there is one', () => {
+    expect(chatPrompt(turns, 'Be brief.')).toMatchObject({
+      messages: [{ role: 'system', content: 'Be brief.' }, {}, {}, {}],
+    });
+    expect(chatPrompt(turns, ' \n')).toMatchObject({ messages: { length: 3 } });
+  });
+});
+
+describe('a story', () => {
+  it('is one text without a space at its end', () => {
+    expect(storyText([turn('person', 'Once'), turn('model', ' upon a time. ')])).toBe('Once upon a time.');
+  });
+
+  it.each([
+    ['', 'Once', 'Once'],
+    ['Once', 'upon ', ' upon'],
+    ['Once', ', upon', ', upon'],
+    ['Once ', 'upon', 'upon'],
+    ['The end.\n', 'Again', 'Again'],
+    ['从前', '有座山', '有座山'],
+    ['The end.', '', ''],
+  ])('goes on from %j with %j as %j', (story, piece, expected) => {
+    expect(continuation(story, piece)).toBe(expected);
+  });
+
+  it('that is too long is continued from its end', () => {
+    const ids = Array.from({ length: 100 }, (_, index) => index);
+    expect(storyWindow(ids, 120, 20)).toBeUndefined();
+    expect(storyWindow(ids, 119, 20)).toEqual(ids.slice(1));
+    expect(storyWindow(ids, 40, 1000)).toEqual(ids.slice(80));
+  });
+});

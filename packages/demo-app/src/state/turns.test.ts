@@ -1,0 +1,50 @@
+// The turns of a conversation, action by action.
+import { describe, expect, it } from 'vitest';
+import { reduceTurns, type Turn, type TurnAction } from './turns.js';
+
+function after(...actions: readonly TurnAction[]): readonly Turn[] {
+  return actions.reduce<readonly Turn[]>(reduceTurns, []);
+}
+
+const ASKED: readonly TurnAction[] = [{ type: 'write', text: 'Hi' }, { type: 'answer' }];
+
+describe('turns', () => {
+  it('stream into the last one', () => {
+    const turns = after(...ASKED, { type: 'append', text: 'Hel' }, { type: 'append', text: 'lo' });
+    expect(turns.map(({ author, text, status }) => [author, text, status])).toEqual([
+      ['person', 'Hi', 'done'],
+      ['model', 'Hello', 'streaming'],
+    ]);
+  });
+
+  it('end with their figures', () => {
+    const stats = { numTokens: 2, tokensPerSecond: 3, timeToFirstTokenMs: 4 };
+    const turns = after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'length', stats });
+    expect(turns.at(-1)).toMatchObject({ status: 'length', stats });
+  });
+
+  it('forget an answer that was stopped before its first word', () => {
+    expect(after(...ASKED, { type: 'finish', status: 'stopped' })).toHaveLength(1);
+    expect(after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'stopped' })).toHaveLength(2);
+  });
+
+  it('ignore words that come too late', () => {
+    const done = after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'done' });
+    expect(reduceTurns(done, { type: 'append', text: 'y' })).toBe(done);
+    expect(reduceTurns([], { type: 'append', text: 'y' })).toEqual([]);
+  });
+
+  it('take back answers only', () => {
+    const done = after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'done' });
+    const taken = reduceTurns(done, { type: 'retract' });
+    expect(taken).toHaveLength(1);
+    expect(reduceTurns(taken, { type: 'retract' })).toBe(taken);
+  });
+
+  it('have ids of their own', () => {
+    const ids = after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'done' }, ...ASKED).map(
+      ({ id }) => id,
+    );
+    expect(new Set(ids).size).toBe(4);
+  });
+});
