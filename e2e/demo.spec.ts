@@ -1,6 +1,6 @@
 // The demo page with a real model on a real (software) GPU: what a first visitor does, with the network on and off.
 // How the page behaves around the engine is demo-page.spec.ts.
-import { expect, type Page, test } from '@playwright/test';
+import { expect, type Locator, type Page, test } from '@playwright/test';
 import { DEMO_URL } from './testing/addresses.mjs';
 import { MODEL, MODEL_FOLDER, needsModel } from './testing/fixtures.js';
 import { watch } from './testing/page-watch.js';
@@ -20,6 +20,11 @@ async function open(page: Page, { maxTokens = 16 } = {}): Promise<void> {
 const story = (page: Page) => page.getByRole('log');
 const continueButton = (page: Page) => page.getByRole('button', { name: 'Continue' });
 
+/** As it stands in the document, spaces and all. */
+async function textOf(locator: Locator): Promise<string> {
+  return (await locator.textContent()) ?? '';
+}
+
 async function begin(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Once upon a time' }).click();
   await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
@@ -32,18 +37,18 @@ test('a story begins at once, goes on, and can be told in another way', async ({
   await expect(story(page)).toHaveText(/^Once upon a time.{10,}/s);
   await expect(page.getByRole('contentinfo')).toContainText(/First token.+Speed [\d,.]+ tokens\/s/);
 
-  const first = await story(page).innerText();
+  const first = await textOf(story(page));
   await page.getByRole('textbox').fill('Then came a cat');
   await page.keyboard.press('Enter');
   await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
-  const second = await story(page).innerText();
+  const second = await textOf(story(page));
   expect(second.startsWith(`${first} Then came a cat`)).toBe(true);
   expect(second.length).toBeGreaterThan(first.length + 20);
 
   // The same seed and the same text before it: the same words again.
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
-  expect(await story(page).innerText()).toBe(second);
+  expect(await story(page).textContent()).toBe(second);
 
   await page.getByRole('button', { name: 'Clear' }).click();
   await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible();
@@ -56,7 +61,7 @@ test('it can be stopped, and goes on afterwards', async ({ page }) => {
   await page.getByRole('button', { name: 'Once upon a time' }).click();
   await page.getByRole('button', { name: 'Stop' }).click();
   await expect(continueButton(page)).toBeVisible();
-  const stopped = await story(page).innerText();
+  const stopped = await textOf(story(page));
   await continueButton(page).click();
   await expect(story(page)).not.toHaveText(stopped, { timeout: 120_000 });
   await page.keyboard.press('Escape');
@@ -84,12 +89,12 @@ test('a folder from the disk is a model like any other', async ({ page }) => {
 test('quantised weights take less memory', async ({ page }) => {
   await open(page);
   const weights = page.locator('.memory-parts dd').first();
-  const bytesBefore = Number.parseFloat((await weights.textContent()) ?? '');
+  const bytesBefore = Number.parseFloat(await textOf(weights));
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByLabel('Weights').selectOption('int4-g32');
   await page.getByRole('button', { name: 'Reload the model' }).click();
   await expect(page.getByRole('button', { name: 'Reload the model' })).toBeHidden();
   await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible({ timeout: 120_000 });
-  expect(Number.parseFloat((await weights.textContent()) ?? '')).toBeLessThan(bytesBefore);
+  expect(Number.parseFloat(await textOf(weights))).toBeLessThan(bytesBefore);
   await begin(page);
 });

@@ -16,7 +16,7 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: 'list',
-  use: { baseURL: DEMO_URL, locale: 'en-US', serviceWorkers: 'allow' },
+  use: { baseURL: DEMO_URL, locale: 'en-US', actionTimeout: 30_000 },
   projects: launchers.map(([name, launchOptions]) => ({ name, use: { launchOptions } })),
   webServer: {
     command: 'node e2e/testing/serve.mjs',

@@ -37,7 +37,7 @@ const MARKDOWN = [
 
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-serveEngine(globalThis as unknown as DedicatedWorkerGlobalScope, async (options, { onProgress, signal }) => {
+serveEngine(globalThis as unknown as MessagePort, async (options, { onProgress, signal }) => {
   const { model, ...engineOptions } = options as { readonly model: unknown };
   const name = typeof model === 'string' ? (new URL(model).pathname.split('/').at(-2) ?? '') : 'files';
   if (name === 'no-adapter')

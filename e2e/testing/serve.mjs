@@ -1,5 +1,5 @@
 // Serves the built demo and, built anew, the harness, each with the models of the fixtures, until it is stopped.
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
@@ -11,7 +11,10 @@ import { HARNESS_FOLDER, PORTS } from './addresses.mjs';
 const demo = join(repository, 'packages/demo-app/dist');
 if (!existsSync(join(demo, 'index.html'))) throw new Error('the demo is not built: run npm run build');
 
-await build({ root: fileURLToPath(new URL('../harness', import.meta.url)), logLevel: 'warn' });
+rmSync(HARNESS_FOLDER, { recursive: true, force: true });
+for (const mode of ['index.html', 'fake-worker.ts']) {
+  await build({ root: fileURLToPath(new URL('../harness', import.meta.url)), mode, logLevel: 'warn' });
+}
 
 const models = fixtureFolder('models');
 const shared = { exact: true, ...(models && { models }) };

@@ -25,6 +25,7 @@ export {
 } from './kernel.js';
 export type { KvShape, KvType } from './kv-write/kv-cache.js';
 export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
+export { linearMatmul } from './linear-matmul/linear-matmul.js';
 export type { Epilogue, LinearShape } from './linear-matvec/linear.js';
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';

@@ -1,6 +1,6 @@
 // A linear layer: which kernel a product takes, with the norm before it and what happens to its result. How a kernel
 // spreads the work is in kernels-wgsl.
-import { type Epilogue, linearMatvec } from '@pagemind/kernels-wgsl';
+import { type Epilogue, linearMatmul, linearMatvec, rmsnorm } from '@pagemind/kernels-wgsl';
 import type { LoadedMatrix, LoadedVector } from '../load/weight-loader.js';
 import { type ForwardContext, rowStride } from './context.js';
 
@@ -25,8 +25,8 @@ export interface LinearUse {
   readonly rows?: 'all' | 'sampled';
 }
 
-/** Up to here the weights are read once for all rows by the matrix-vector kernel; above, by the tiled product. */
-const MAX_MATVEC_ROWS = 8000;
+/** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
+const MAX_MATVEC_ROWS = 8;
 
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, { matrix, bias }: LinearWeight, use: LinearUse): void {
@@ -47,9 +47,20 @@ export function linear(ctx: ForwardContext, { matrix, bias }: LinearWeight, use:
     yStride: rowStride(numOutputs),
   };
   const bound = { ...matrix.planes, ...(bias && { bias: bias.buffer }), row_ids: buffers.sampleRows, y };
-  if (numTokens <= MAX_MATVEC_ROWS) {
+  // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
+  if (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path === 'decode')) {
     const plan = linearMatvec.plan({ ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0 }, profile);
     dispatch(plan, { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
     return;
   }
+  if (norm) {
+    const normShape = {
+      numRows: shape.numRows,
+      width: matrix.numCols,
+      stride: product.xStride,
+      epsilon: norm.epsilon,
+    };
+    dispatch(rmsnorm.plan(normShape, profile), { x, gamma: norm.gamma.buffer, y: buffers.normed });
+  }
+  dispatch(linearMatmul.plan(product, profile), { ...bound, x: norm ? buffers.normed : x });
 }

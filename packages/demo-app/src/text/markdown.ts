@@ -24,7 +24,8 @@ const SANITISER_OPTIONS: Config = {
 
 /** @param page the window whose HTML parser is used */
 export function createMarkdownRenderer(page: Window & typeof globalThis): MarkdownRenderer {
-  const marked = new Marked({ gfm: true, breaks: true });
+  // Tags that a model writes are text: it may be talking about them.
+  const marked = new Marked({ gfm: true, breaks: true, renderer: { html: ({ text }) => escapeHtml(text) } });
   const purifier = createPurifier(page);
   purifier.addHook('afterSanitizeAttributes', (node) => {
     if (node.tagName !== 'A') return;
@@ -40,4 +41,8 @@ export function createMarkdownRenderer(page: Window & typeof globalThis): Markdo
         .map(({ raw }) => raw),
     render: (block) => purifier.sanitize(marked.parse(block, { async: false }), SANITISER_OPTIONS),
   };
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

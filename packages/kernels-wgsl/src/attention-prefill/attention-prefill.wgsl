@@ -80,6 +80,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       key_units[i] = kv_key(page_table[tile.slot * MAX_PAGES + key / PAGE], kv_head, key % PAGE);
     }
     workgroupBarrier();
+    let num_blocks = min(ACROSS, (last_position - first_key) / 4u + 1u);   // of four keys that exist
 
     var scores = array<vec4<f32>, 4>();
     for (var chunk = 0u; chunk < D4; chunk += ACROSS) {

@@ -1,7 +1,7 @@
 // The linear product of decoding: up to eight activation rows per read of the weights, the RMSNorm before it fused in.
 // Any number of rows works, eight at a time; past two readings linear-matmul is faster.
 import { declaredWeightOptions } from '@pagemind/quant';
-import { type DeviceProfile, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
+import { type DeviceProfile, defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
 import lanes from './lanes.wgsl';
 import {
   type LinearShape,
@@ -10,6 +10,7 @@ import {
   linearConstants,
   linearParts,
   numWeightBlocks,
+  pairGrid,
   SERIAL_PAIRS,
 } from './linear.js';
 import source from './linear-matvec.wgsl';
@@ -80,8 +81,6 @@ function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: numb
   return { PAIRS: WORKGROUP / lanes, LANES: lanes };
 }
 
-const tiers: readonly MatvecTier[] = ['portable', 'subgroup', 'serial'];
-
 /** Numbers of activation rows that a tier has texts for. A CPU gains little from more, and compiles them slowly. */
 const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
   portable: [1, 2, 4, 8],
@@ -89,42 +88,54 @@ const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
   serial: [1, 4],
 };
 
-/** qkv, the head and a plain product. */
-const stores = [
-  { epilogue: 'store', hasNorm: true, hasRowIds: false },
-  { epilogue: 'store', hasNorm: true, hasRowIds: true },
-  { epilogue: 'store', hasNorm: false, hasRowIds: false },
-] as const;
-/** o and down. */
-const residual = { epilogue: 'add', hasNorm: false, hasRowIds: false } as const;
-/** gate and up. */
-const gated = { epilogue: 'silu_mul', hasNorm: true, hasRowIds: false } as const;
+type Use = Omit<LinearMatvecUse, 'weights' | 'hasBias'>;
+const qkv: Use = { epilogue: 'store', hasNorm: true, hasRowIds: false };
+const head: Use = { epilogue: 'store', hasNorm: true, hasRowIds: true };
+const plain: Use = { epilogue: 'store', hasNorm: false, hasRowIds: false };
+const residual: Use = { epilogue: 'add', hasNorm: false, hasRowIds: false };
+const gated: Use = { epilogue: 'silu_mul', hasNorm: true, hasRowIds: false };
+
+/** Every weight format on every tier; over the tiers it meets every epilogue, with and without norm, bias and row ids. */
+const formatChoices: readonly LinearMatvecChoice[] = (['portable', 'subgroup', 'serial'] as const).flatMap((tier, t) =>
+  declaredWeightOptions.map((weights, w) => ({
+    ...([head, residual, gated][(w + t) % 3] ?? head),
+    tier,
+    weights,
+    hasBias: (w + t) % 2 === 0,
+    numColumns: 1,
+  })),
+);
+
+/** Every number of columns on every tier that has it; over the tiers it meets what a format meets. */
+const columnChoices: readonly LinearMatvecChoice[] = (
+  [
+    [qkv, 'portable', 1],
+    [plain, 'subgroup', 1],
+    [plain, 'serial', 1],
+    [head, 'portable', 2],
+    [gated, 'subgroup', 2],
+    [residual, 'subgroup', 2],
+    [gated, 'portable', 4],
+    [head, 'subgroup', 4],
+    [residual, 'serial', 4],
+    [gated, 'serial', 4],
+    [residual, 'portable', 8],
+    [gated, 'portable', 8],
+    [head, 'subgroup', 8],
+  ] as const
+).map(([use, tier, numColumns]) => ({
+  ...use,
+  tier,
+  weights: { format: 'int4', groupSize: 32, hasZeros: false },
+  hasBias: use === head,
+  numColumns,
+}));
 
 /**
- * The declared choices. On every tier, every weight format meets every epilogue, and every number of columns meets every
- * epilogue, the norm, biases and row ids; so any two choices of what `pick` returns meet in a declared variant, but for
- * numbers of columns and weight formats: a text with another number differs in the bounds of loops around `weight_dot`.
+ * The declared choices. Any two choices of what `pick` returns meet in one of them, but for a weight format and a number of
+ * columns: a text with another number differs in the bounds of loops around `weight_dot`.
  */
-export const linearMatvecChoices: readonly LinearMatvecChoice[] = tiers.flatMap((tier) => [
-  ...declaredWeightOptions.flatMap((weights, w) =>
-    [stores[w % 3] ?? stores[0], residual, gated].map((use, u) => ({
-      ...use,
-      tier,
-      weights,
-      hasBias: (w + u) % 2 === 0,
-      numColumns: 1,
-    })),
-  ),
-  ...columnsOf[tier].slice(1).flatMap((numColumns) =>
-    [stores[1], residual, gated].map((use) => ({
-      ...use,
-      tier,
-      weights: { format: 'int4', groupSize: 32, hasZeros: false } as const,
-      hasBias: use === stores[1],
-      numColumns,
-    })),
-  ),
-]);
+export const linearMatvecChoices: readonly LinearMatvecChoice[] = [...formatChoices, ...columnChoices];
 
 /**
  * Linear product for few tokens. Buffers: the planes of the weights, then `x`, `gamma`, `bias`, `row_ids` where used, `y`;
@@ -149,9 +160,6 @@ export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
     WIDTH: shape.numInputs,
     EPSILON: shape.epsilon,
   }),
-  workgroupsOf(shape, variant) {
-    const pairs = tiles(numWeightBlocks(shape), 2);
-    const grid = foldGrid(tiles(pairs, productConstants(shape, variant).PAIRS));
-    return [...grid, tiles(shape.numTokens, Number(variant.knobs['COLUMNS']))];
-  },
+  workgroupsOf: (shape, variant) =>
+    pairGrid(shape, productConstants(shape, variant).PAIRS, Number(variant.knobs['COLUMNS'])),
 });

@@ -1,7 +1,9 @@
-// Test cases of the linear kernels: random weights in a format, activations with zero pads, outputs that show every write.
+// Test cases of the linear kernels: random weights in a format, activations with zero pads, outputs that show every write;
+// and a count of which choices meet in declared variants.
 import { type PlaneName, weightFormats } from '@pagemind/quant';
 import type { ParityCase, Random } from '../../testing/parity.js';
-import { numWeightBlocks } from './linear.js';
+import { type DeviceProfile, PORTABLE_LIMITS, type Variant } from '../kernel.js';
+import { type LinearUse, numWeightBlocks } from './linear.js';
 import { linearReference } from './linear.reference.js';
 import type { LinearMatvecShape } from './linear-matvec.js';
 
@@ -30,4 +32,54 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(shape: Shape, ra
   const weight = format.unpack(planes, weightRows, numInputs, weights);
   const expected = { y: linearReference(shape, { ...inputs, weight }) };
   return { shape, buffers: { ...(planes as Record<PlaneName, Uint32Array>), ...inputs }, expected };
+}
+
+const portable: DeviceProfile = {
+  vendor: '',
+  architecture: '',
+  isCpu: false,
+  features: [],
+  subgroupMinSize: 0,
+  subgroupMaxSize: 0,
+  limits: PORTABLE_LIMITS,
+};
+
+/** A device of each kind that `pick` tells apart. */
+export const profiles: readonly DeviceProfile[] = [
+  portable,
+  { ...portable, isCpu: true, features: ['shader-f16', 'subgroups'], subgroupMinSize: 8, subgroupMaxSize: 8 },
+  { ...portable, features: ['subgroups'], subgroupMinSize: 32, subgroupMaxSize: 32 },
+  { ...portable, features: ['shader-f16'] },
+];
+
+/** The products of a decoder: qkv, head, plain, residual, gated; each with and without biases. */
+export const decoderUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNorm: boolean })[] = [
+  false,
+  true,
+].flatMap((hasBias) => [
+  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: false },
+  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: true },
+  { epilogue: 'store', hasNorm: false, hasBias, hasRowIds: false },
+  { epilogue: 'add', hasNorm: false, hasBias, hasRowIds: false },
+  { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
+]);
+
+/** Any two choices of a variant, as text; without those of a weight format and a number of columns. */
+function pairsOf({ knobs, flags, slots, requires }: Variant): readonly string[] {
+  const ofFormat = new Set(['weights', 'GROUP_SIZE', 'zeros', 'bf16']);
+  const modules = Object.entries(slots).map(([slot, { name }]) => [slot, name] as const);
+  const features = requires.map((feature) => [feature, true] as const);
+  const choices = [...Object.entries({ ...knobs, ...flags }), ...modules, ...features];
+  const isApart = (a: string, b: string): boolean => a === 'COLUMNS' && ofFormat.has(b);
+  return choices.flatMap(([a, valueOfA]) =>
+    choices
+      .filter(([b]) => !isApart(a, b) && !isApart(b, a))
+      .map(([b, valueOfB]) => `${a} ${valueOfA} with ${b} ${valueOfB}`),
+  );
+}
+
+/** Pairs of choices that meet in a picked variant but in no declared one. */
+export function untestedPairs(picked: readonly Variant[], declared: readonly Variant[]): readonly string[] {
+  const tested = new Set(declared.flatMap(pairsOf));
+  return [...new Set(picked.flatMap(pairsOf))].filter((pair) => !tested.has(pair));
 }

@@ -1,7 +1,7 @@
 // What linear-matvec and linear-matmul share: how a linear product is described, and the parts of a variant that follow
 // from its weights and its epilogue. How either kernel spreads the work does not belong here.
 import { type WeightFormatOptions, weightSlot } from '@pagemind/quant';
-import type { Binding, Variant } from '../kernel.js';
+import { type Binding, foldGrid, tiles, type Variant, type Workgroups } from '../kernel.js';
 import silu from '../lib/activation-silu.wgsl';
 import gated from './epilogue-gated.wgsl';
 import rows from './epilogue-rows.wgsl';
@@ -48,11 +48,17 @@ export const linearBindings: readonly Binding[] = [
 ];
 
 /** Pairs of row-blocks, one invocation each, of a workgroup of serial.wgsl. */
-export const SERIAL_PAIRS = 8;
+export const SERIAL_PAIRS: number = 8;
 
 /** Number of row-blocks of four weight rows. */
 export function numWeightBlocks({ epilogue, numOutputs }: LinearShape): number {
   return epilogue === 'silu_mul' ? 2 * Math.ceil(numOutputs / 4) : Math.ceil(numOutputs / 4);
+}
+
+/** Grid of workgroups that own `numPairs` pairs of row-blocks each, for `numColumns` tokens at a time. */
+export function pairGrid(shape: LinearShape, numPairs: number, numColumns: number): Workgroups {
+  const pairs = tiles(numWeightBlocks(shape), 2);
+  return [...foldGrid(tiles(pairs, numPairs)), tiles(shape.numTokens, numColumns)];
 }
 
 /** Values of the overrides that both kernels, every epilogue and every weight format declare. */
@@ -70,11 +76,17 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
 /** A variant but for the kernel's own knobs and flags. `id` names weights, epilogue and inputs: `int4-g64-add-bias`. */
 export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse): Required<Omit<Variant, 'requires'>> {
   const { id, knobs, flags, wgsl, slotBindings } = weightSlot(weights);
-  const own = epilogue === 'silu_mul' ? { slots: { epilogue: gated, activation: silu } } : { slots: { epilogue: rows } };
+  const own =
+    epilogue === 'silu_mul' ? { slots: { epilogue: gated, activation: silu } } : { slots: { epilogue: rows } };
   return {
     id: [id, epilogue, ...(hasBias ? ['bias'] : []), ...(hasRowIds ? ['gather'] : [])].join('-'),
     knobs,
-    flags: { ...flags, bias: hasBias, gather: hasRowIds, ...(epilogue === 'silu_mul' ? {} : { add: epilogue === 'add' }) },
+    flags: {
+      ...flags,
+      bias: hasBias,
+      gather: hasRowIds,
+      ...(epilogue === 'silu_mul' ? {} : { add: epilogue === 'add' }),
+    },
     slots: { weights: wgsl, ...own.slots },
     slotBindings,
   };

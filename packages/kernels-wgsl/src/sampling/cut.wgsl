@@ -41,8 +41,8 @@ fn narrow(field: Field, cut: vec2<u32>, by_mass: bool, limit: u32, lane: u32) ->
     for (var i = lane; i < num_candidates(field); i += LANES) {
       let token = candidate(field, i);
       if (all((token & mask) == prefix) && is_kept(token, cut)) {
-        let digit = (select(token.y, token.x, in_rank) >> shift) % LANES;
-        atomicAdd(&bins[digit], weight_of(field, token.x, by_mass));
+        let bin = (select(token.y, token.x, in_rank) >> shift) % LANES;
+        atomicAdd(&bins[bin], weight_of(field, token.x, by_mass));
       }
     }
     workgroupBarrier();

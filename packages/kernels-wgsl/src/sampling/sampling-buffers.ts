@@ -131,7 +131,10 @@ export interface TokenMarks {
 
 /** Number of marks of some slots: the shape of count-mark. */
 export function numTokenMarks(slots: readonly TokenMarks[]): number {
-  return slots.reduce((sum, { prompt, generated, banned }) => sum + prompt.length + generated.length + banned.length, 0);
+  return slots.reduce(
+    (sum, { prompt, generated, banned }) => sum + prompt.length + generated.length + banned.length,
+    0,
+  );
 }
 
 /** Writes the contents of `marks` (see count-mark.wgsl) for some slots from element 0 of `words`. */

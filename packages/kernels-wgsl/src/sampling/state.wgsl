@@ -75,10 +75,8 @@ fn num_chunks(vocab: u32) -> u32 {
 
 // Ties go to the lower id, whatever the order of comparisons.
 fn better(a: Best, b: Best) -> Best {
-  if (a.key > b.key || (a.key == b.key && a.id <= b.id)) {
-    return a;
-  }
-  return b;
+  let wins = a.key > b.key || (a.key == b.key && a.id >= b.id);
+  return Best(select(b.key, a.key, wins), select(b.id, a.id, wins));
 }
 
 // exp(x) for x <= 0, kept away from arguments for which exp is loosely specified.

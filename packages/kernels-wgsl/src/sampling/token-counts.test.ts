@@ -1,3 +1,4 @@
+// Clear and mark, one after the other, as at the start of a sequence.
 import { expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { runKernels } from '../../testing/run.js';
@@ -24,7 +25,11 @@ it('clears the counts of started slots and marks their tokens', async () => {
     ],
     { started_slots: started, marks, counts: stale },
   );
-  const expected = stale.slice().fill(0, 0, vocabStride).fill(0, 2 * vocabStride).fill(0x80000000, 0, 80);
+  const expected = stale
+    .slice()
+    .fill(0, 0, vocabStride)
+    .fill(0, 2 * vocabStride)
+    .fill(0x80000000, 0, 80);
   const entries = { 0: 0x80000000, 7: 0xc0000001, 8: 2, 9: 0x40000000, 1499: 0x80000000 };
   for (const [id, count] of Object.entries(entries)) expected[2 * vocabStride + Number(id)] = count;
   expect(counts).toEqual(expected);

@@ -1,0 +1,60 @@
+import { declaredWeightOptions } from '@pagemind/quant';
+import { expect, it } from 'vitest';
+import { describeParity } from '../../testing/parity.js';
+import { decoderUses, makeLinearCase, profiles, untestedPairs } from '../linear-matvec/linear.testing.js';
+import type { LinearMatvecShape } from '../linear-matvec/linear-matvec.js';
+import { linearMatmul, linearMatmulChoices, linearMatmulVariant } from './linear-matmul.js';
+
+/** [numTokens, numInputs, numOutputs]: around tiles of 32 and 64, groups of 32 and row-blocks. */
+const sizes: readonly (readonly [number, number, number])[] = [
+  [9, 33, 5],
+  [1, 48, 31],
+  [31, 100, 32],
+  [32, 32, 33],
+  [33, 31, 7],
+  [63, 64, 63],
+  [64, 288, 12],
+  [65, 96, 65],
+  [10, 257, 64],
+  [2, 1, 3],
+];
+
+interface TestShape extends LinearMatvecShape {
+  readonly variantId: string;
+}
+
+const shapes: readonly TestShape[] = linearMatmulChoices.map((choice, index) => {
+  const [numTokens, numInputs, numOutputs] = sizes[(index + Math.floor(index / 9)) % sizes.length] ?? [1, 1, 1];
+  return {
+    ...choice,
+    variantId: linearMatmulVariant(choice).id,
+    numTokens,
+    numInputs,
+    numOutputs,
+    xStride: Math.ceil(numInputs / 32) * 32,
+    yStride: Math.ceil(numOutputs / 32) * 32,
+    hasNorm: false,
+    epsilon: 0,
+  };
+});
+
+describeParity<TestShape>({
+  kernel: linearMatmul,
+  shapes,
+  accepts: (variant, shape) => variant.id === shape.variantId,
+  makeCase: (shape, _variant, random) => makeLinearCase(shape, random),
+  tolerance: ({ flags }) => (flags['half'] === true ? 2e-3 : 1e-5),
+});
+
+it.each(declaredWeightOptions)(
+  'linear-matmul: declared variants cover picks: $format $groupSize $hasZeros',
+  (weights) => {
+    const sizes = { numInputs: 64, numOutputs: 64, xStride: 64, yStride: 64 };
+    const picked = profiles.flatMap((profile) =>
+      decoderUses.flatMap((use) =>
+        [9, 32, 33, 500].map((numTokens) => linearMatmul.pick({ ...use, ...sizes, weights, numTokens }, profile)),
+      ),
+    );
+    expect(untestedPairs(picked, linearMatmul.variants)).toEqual([]);
+  },
+);

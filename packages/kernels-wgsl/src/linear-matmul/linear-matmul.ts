@@ -1,0 +1,119 @@
+// The linear product of prefill: tiles of weights, dequantised once, meet tiles of tokens. The norm before it is a dispatch
+// of its own. For up to about 16 tokens linear-matvec is faster; it also serves where bits must not depend on the batch.
+import { declaredWeightOptions } from '@pagemind/quant';
+import { type DeviceProfile, defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
+import {
+  type LinearShape,
+  type LinearUse,
+  linearBindings,
+  linearConstants,
+  linearParts,
+  numWeightBlocks,
+  pairGrid,
+  SERIAL_PAIRS,
+} from '../linear-matvec/linear.js';
+import serial from '../linear-matvec/serial.wgsl';
+import source from './linear-matmul.wgsl';
+import product from './tiles.wgsl';
+
+/** Sizes of a workgroup's tiles. Tiles of f32 fit the 16 KiB of workgroup memory that every device has. */
+interface Tiles {
+  readonly weightRows: number;
+  readonly tokens: number;
+  readonly columns: number;
+  /** Tokens of an invocation. */
+  readonly invocationTokens: number;
+  /** Tiles hold f16, which halves their size; sums stay f32. */
+  readonly isHalf: boolean;
+}
+
+type TileTier = `${'large' | 'small'}-${'f32' | 'f16'}`;
+
+const tileSizes: Readonly<Record<TileTier, Tiles>> = {
+  'large-f32': { weightRows: 64, tokens: 64, columns: 16, invocationTokens: 4, isHalf: false },
+  'large-f16': { weightRows: 64, tokens: 64, columns: 32, invocationTokens: 4, isHalf: true },
+  'small-f32': { weightRows: 32, tokens: 32, columns: 32, invocationTokens: 2, isHalf: false },
+  'small-f16': { weightRows: 32, tokens: 32, columns: 32, invocationTokens: 2, isHalf: true },
+};
+
+/** How the work is spread: over tiles, or rows to an invocation (CPUs). */
+export type MatmulTier = TileTier | 'serial';
+
+/** A text of the kernel. */
+export interface LinearMatmulChoice extends LinearUse {
+  readonly tier: MatmulTier;
+}
+
+/** Tokens up to which small tiles waste less. */
+const SMALL_TOKENS = 32;
+/** Tokens of an invocation that owns its rows. */
+const SERIAL_TOKENS = 4;
+
+/** The variant of a choice. */
+export function linearMatmulVariant(choice: LinearMatmulChoice): Variant {
+  const { tier } = choice;
+  const { id, knobs, flags, slots, slotBindings } = linearParts(choice);
+  const base = { id: `${id}-${tier}`, flags, slotBindings };
+  if (tier === 'serial') {
+    const serialKnobs = { ...knobs, COLUMNS: SERIAL_TOKENS };
+    return { ...base, knobs: serialKnobs, slots: { ...slots, product: serial }, requires: [] };
+  }
+  const { weightRows, tokens, columns, invocationTokens, isHalf } = tileSizes[tier];
+  return {
+    ...base,
+    knobs: { ...knobs, COLUMNS: invocationTokens, TILE_N: weightRows, TILE_M: tokens, TILE_K: columns },
+    flags: { ...flags, half: isHalf },
+    slots: { ...slots, product },
+    requires: isHalf ? ['shader-f16'] : [],
+  };
+}
+
+type Use = Omit<LinearUse, 'weights' | 'hasBias'>;
+const store: Use = { epilogue: 'store', hasRowIds: false };
+const head: Use = { epilogue: 'store', hasRowIds: true };
+const residual: Use = { epilogue: 'add', hasRowIds: false };
+const gated: Use = { epilogue: 'silu_mul', hasRowIds: false };
+
+const tiers: readonly MatmulTier[] = ['large-f32', 'small-f32', 'serial', 'large-f16', 'small-f16'];
+
+/** Every weight format on every tier; over the tiers it meets every epilogue, with and without bias and row ids. */
+const formatChoices: readonly LinearMatmulChoice[] = tiers.flatMap((tier, t) =>
+  declaredWeightOptions.map((weights, w) => ({
+    ...([head, residual, gated][(w + t) % 3] ?? head),
+    tier,
+    weights,
+    hasBias: (w + t) % 2 === 0,
+  })),
+);
+
+/** The declared choices. Any two choices of what `pick` returns meet in one of them. */
+export const linearMatmulChoices: readonly LinearMatmulChoice[] = [
+  ...formatChoices,
+  { ...store, tier: 'large-f32', weights: { format: 'int4', groupSize: 32, hasZeros: false }, hasBias: false },
+];
+
+/**
+ * Linear product for many tokens. Buffers: the planes of the weights, then `x`, `bias`, `row_ids` where used, `y`; see
+ * {@link LinearShape}. Rows of y up to the next multiple of 64 may be overwritten.
+ */
+export const linearMatmul: Kernel<LinearShape> = defineKernel({
+  name: 'linear-matmul',
+  source,
+  bindings: linearBindings,
+  constants: ['NUM_GROUPS', 'NUM_BLOCKS', 'X_STRIDE'],
+  variants: linearMatmulChoices.map(linearMatmulVariant),
+  pick(shape: LinearShape, profile: DeviceProfile): Variant {
+    const size = shape.numTokens <= SMALL_TOKENS ? 'small' : 'large';
+    const element = profile.features.includes('shader-f16') ? 'f16' : 'f32';
+    return linearMatmulVariant({ ...shape, tier: profile.isCpu ? 'serial' : `${size}-${element}` });
+  },
+  constantsOf: (shape, { slots }) => ({
+    ...linearConstants(shape),
+    ...(slots['product'] === serial && { PAIRS: SERIAL_PAIRS }),
+  }),
+  workgroupsOf(shape, { knobs }) {
+    const { TILE_M, TILE_N, COLUMNS } = knobs;
+    if (TILE_M === undefined) return pairGrid(shape, SERIAL_PAIRS, Number(COLUMNS));
+    return [tiles(shape.numTokens, Number(TILE_M)), tiles(4 * numWeightBlocks(shape), Number(TILE_N)), 1];
+  },
+});
