@@ -92,6 +92,7 @@ export interface KernelDefinition<Shape> extends KernelBase {
   workgroupsOf(shape: Shape, variant: Variant): Workgroups;
 }
 
+/** A complete kernel: its definition and the plan that follows from it. */
 export interface Kernel<Shape> extends KernelDefinition<Shape> {
   /** Plan with the variant that `pick` chooses, or with a given one (tests, tuning). */
   plan(shape: Shape, profile: DeviceProfile, variant?: Variant): KernelPlan;

@@ -1,6 +1,33 @@
 // The list of all kernels, for tests, benchmarks and tuning. The engine imports each kernel from its own folder.
+import { attentionDecode } from './attention-decode/attention-decode.js';
+import { attentionPrefill } from './attention-prefill/attention-prefill.js';
+import { attentionReduce } from './attention-reduce/attention-reduce.js';
+import { embed } from './embed/embed.js';
 import type { KernelBase } from './kernel.js';
+import { kvWrite } from './kv-write/kv-write.js';
+import { linearMatmul } from './linear-matmul/linear-matmul.js';
+import { linearMatvec } from './linear-matvec/linear-matvec.js';
+import { pack } from './pack/pack.js';
+import { probeRead } from './probe-read/probe-read.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
+import { samplePrepare } from './sampling/sample-prepare.js';
+import { sampleSelect } from './sampling/sample-select.js';
+import { countClear, countMark } from './sampling/token-counts.js';
 
 /** Every kernel of the package. */
-export const kernels: readonly KernelBase[] = [rmsnorm];
+export const kernels: readonly KernelBase[] = [
+  attentionDecode,
+  attentionPrefill,
+  attentionReduce,
+  countClear,
+  countMark,
+  embed,
+  kvWrite,
+  linearMatmul,
+  linearMatvec,
+  pack,
+  probeRead,
+  rmsnorm,
+  samplePrepare,
+  sampleSelect,
+];

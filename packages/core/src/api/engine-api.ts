@@ -3,6 +3,7 @@ import type { EngineCore, EngineInfo, EngineStats, GenerateEvent, GenerateReques
 import { ChatCompletions } from './chat-completions.js';
 import { Completions } from './completions.js';
 
+/** An engine as apps hold it: made by `createEngine` or `connectEngine`. */
 export class Engine implements EngineCore {
   /** Conversations, in OpenAI's shape. */
   readonly chat: { readonly completions: ChatCompletions };

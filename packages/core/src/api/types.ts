@@ -4,6 +4,7 @@
 /** Text of a message; parts are joined. */
 export type MessageContent = string | readonly { readonly type: 'text'; readonly text: string }[];
 
+/** A message of a conversation, in OpenAI's shape. */
 export interface ChatCompletionMessage {
   /** `developer` is read as `system`. */
   readonly role: 'system' | 'developer' | 'user' | 'assistant';
@@ -62,6 +63,7 @@ export interface CompletionRequest extends CompletionOptions {
 /** `stop`: a stop string or the model's end of text; `length`: the longest answer. */
 export type CompletionFinishReason = 'stop' | 'length';
 
+/** Tokens that a request took. */
 export interface CompletionUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -79,6 +81,7 @@ export interface CompletionStats {
   readonly decode_tokens_per_second: number;
 }
 
+/** A whole answer. */
 export interface ChatCompletion {
   readonly id: string;
   readonly object: 'chat.completion';
@@ -116,6 +119,7 @@ export interface ChatCompletionChunk {
   readonly stats?: CompletionStats;
 }
 
+/** A whole continuation of a text. */
 export interface Completion {
   readonly id: string;
   readonly object: 'text_completion';

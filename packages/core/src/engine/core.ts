@@ -42,6 +42,7 @@ export interface GenerateRequest {
 /** A stop id or stop string, or the longest length. A cancelled generation does not finish: it throws `aborted`. */
 export type FinishReason = 'stop' | 'length';
 
+/** Tokens that a generation took. */
 export interface Usage {
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -98,6 +99,7 @@ export interface EngineInfo {
   };
 }
 
+/** What an engine is doing now, and its counters since the start. */
 export interface EngineStats {
   readonly numRunning: number;
   readonly numWaiting: number;

@@ -15,6 +15,7 @@ import spreadNone from './spread-none.wgsl';
 import spreadSubgroup from './spread-subgroup.wgsl';
 import spreadWorkgroup from './spread-workgroup.wgsl';
 
+/** Attention of one new token per row. */
 export interface AttentionDecodeShape extends KvShape {
   readonly numRows: number;
   /**

@@ -171,7 +171,7 @@ fn main(
     totals[h] = newest[D4 + lane % D4] * select(0.0, heads[h].y, party == 0u);
   }
   for (var first = party; party < num_parties && first < num_blocks; first += num_parties * UNROLL) {
-    var values: array<mat4x4<f32>, UNROLL>;
+    var values = array<mat4x4<f32>, UNROLL>();
     for (var i = 0u; i < UNROLL; i++) {
       let block = min(first + i * num_parties, num_blocks - 1u);
       values[i] = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);

@@ -11,6 +11,7 @@ import {
 } from '../kv-write/kv-cache.js';
 import source from './attention-prefill.wgsl';
 
+/** Attention of runs of tokens. */
 export interface AttentionPrefillShape extends KvShape {
   /** Runs of at most {@link tileTokens} tokens. */
   readonly numTiles: number;

@@ -3,6 +3,7 @@ import type { AttentionDecodeShape } from '../attention-decode/attention-decode.
 import { defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
 import source from './attention-reduce.wgsl';
 
+/** The merge of the splits of attention-decode. */
 export type AttentionReduceShape = Pick<
   AttentionDecodeShape,
   'numRows' | 'headDim' | 'numQueryHeads' | 'splitSize' | 'outStride'

@@ -3,6 +3,7 @@ import { declaredWeightOptions, type WeightFormatOptions, weightSlot } from '@pa
 import { defineKernel, type Kernel, type Variant } from '../kernel.js';
 import source from './embed.wgsl';
 
+/** A gather from an embedding table. */
 export interface EmbedShape {
   readonly numRows: number;
   /** Columns of the table: the hidden size. */

@@ -3,6 +3,7 @@ import { type DeviceProfile, defineKernel, type Kernel, tiles, type Variant } fr
 import { type KvShape, type KvType, kvConstantNames, kvConstants, kvPart } from './kv-cache.js';
 import source from './kv-write.wgsl';
 
+/** The rotary turn and cache write of a prefill step. */
 export interface KvWriteShape extends KvShape {
   readonly numRows: number;
   /** Elements of a head that turn: even, at most `headDim`; 0 for none. */

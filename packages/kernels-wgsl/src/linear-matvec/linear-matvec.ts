@@ -22,6 +22,7 @@ export interface LinearMatvecUse extends LinearUse {
   readonly hasNorm: boolean;
 }
 
+/** A linear product for few tokens. */
 export interface LinearMatvecShape extends LinearMatvecUse, LinearShape {
   /** Added to the mean square before the root. Ignored without `hasNorm`. */
   readonly epsilon: number;

@@ -2,6 +2,7 @@
 import { defineKernel, type Kernel, type Variant } from '../kernel.js';
 import source from './probe-read.wgsl';
 
+/** A streaming read. */
 export interface ProbeReadShape {
   /** 16-byte units to read. */
   readonly numUnits: number;

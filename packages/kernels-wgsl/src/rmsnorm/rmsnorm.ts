@@ -4,6 +4,7 @@ import reduceSubgroup from '../lib/reduce-subgroup.wgsl';
 import reduceWorkgroup from '../lib/reduce-workgroup.wgsl';
 import source from './rmsnorm.wgsl';
 
+/** RMSNorm of some rows. */
 export interface RmsnormShape {
   readonly numRows: number;
   /** Elements that count. */

@@ -75,7 +75,7 @@ fn num_chunks(vocab: u32) -> u32 {
 
 // Ties go to the lower id, whatever the order of comparisons.
 fn better(a: Best, b: Best) -> Best {
-  let wins = a.key > b.key || (a.key == b.key && a.id >= b.id);
+  let wins = a.key > b.key || (a.key == b.key && a.id <= b.id);
   return Best(select(b.key, a.key, wins), select(b.id, a.id, wins));
 }
 
