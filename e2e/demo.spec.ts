@@ -57,15 +57,14 @@ test('a story begins at once, goes on, and can be told in another way', async ({
 });
 
 test('it can be stopped, and goes on afterwards', async ({ page }) => {
-  await open(page, { maxTokens: 256 });
+  await open(page, { maxTokens: 32 });
   await page.getByRole('button', { name: 'Once upon a time' }).click();
-  await page.getByRole('button', { name: 'Stop' }).click();
-  await expect(continueButton(page)).toBeVisible();
-  const stopped = await textOf(story(page));
-  await continueButton(page).click();
-  await expect(story(page)).not.toHaveText(stopped, { timeout: 120_000 });
+  await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(continueButton(page)).toBeVisible();
+  await continueButton(page).click();
+  await expect(story(page)).toHaveText(/^Once upon a time.{10,}/s, { timeout: 120_000 });
+  await expect(page.getByRole('alert')).toBeHidden();
 });
 
 test('it works with the network off once the model is loaded', async ({ page, context }) => {

@@ -11,12 +11,14 @@ export function Composer(): VNode | null {
   const input = useRef<HTMLTextAreaElement>(null);
   const isAnswering = conversation.isAnswering.value;
   const isStory = session.mode.value === 'story';
-  const canContinue = isStory && conversation.turns.value.length > 0;
+  const hasTurns = conversation.turns.value.length > 0;
+  const canContinue = isStory && hasTurns;
   const canSend = draft.trim() !== '' || canContinue;
-  // With a keyboard at hand one can write at once; on a phone this would open the keyboard over the page.
+  // With a keyboard at hand one can write at once, also when the starter that had the focus is gone; on a phone this
+  // would open the keyboard over the page.
   useEffect(() => {
     if (matchMedia('(hover: hover)').matches) input.current?.focus();
-  }, []);
+  }, [hasTurns]);
   if (session.info.value?.hasTokenizer === false) return null;
 
   const send = (): void => {

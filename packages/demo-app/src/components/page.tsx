@@ -78,7 +78,9 @@ function useEscapeStops(): void {
   const { conversation } = useApp();
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape' && !event.defaultPrevented) conversation.stop();
+      // Where a list is open, Escape closes that.
+      const isTaken = event.defaultPrevented || document.querySelector(':popover-open') !== null;
+      if (event.key === 'Escape' && !isTaken) conversation.stop();
     };
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);

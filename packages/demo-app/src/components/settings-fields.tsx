@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useApp, useText } from '../app-context.js';
 import type { Labelled } from '../i18n/dictionary.js';
-import { QUANTIZE_CHOICES, type QuantizeChoice, type Range, within } from '../state/settings.js';
+import { QUANTIZE_CHOICES, type QuantizeChoice, type Range, type SliderRange, within } from '../state/settings.js';
 
 interface NumberProps<Value> {
   readonly name: string;
@@ -12,14 +12,20 @@ interface NumberProps<Value> {
   readonly onChange: (value: Value) => void;
 }
 
-export function Slider({ name, words, range, value, onChange }: NumberProps<number>): VNode {
+interface SliderProps extends NumberProps<number> {
+  readonly range: SliderRange;
+}
+
+export function Slider({ name, words, range: { off, ...range }, value, onChange }: SliderProps): VNode {
   const { language } = useApp();
+  const text = useText();
+  const shown = value === off ? text.settings.off : value.toLocaleString(language.value, { maximumFractionDigits: 2 });
   const id = `setting-${name}`;
   return (
     <div class="field">
       <label class="field-head" for={id}>
         {words.label}
-        <output for={id}>{value.toLocaleString(language.value, { maximumFractionDigits: 2 })}</output>
+        <output for={id}>{shown}</output>
       </label>
       <input
         id={id}

@@ -27,7 +27,7 @@ export function Story(): VNode {
           {conversation.isAnswering.value && <Waiting />}
         </p>
       </div>
-      {failure && (
+      {failure ? (
         <FailureNote
           failure={failure}
           onRetry={() => void app.retry(failure)}
@@ -35,8 +35,9 @@ export function Story(): VNode {
             conversation.failure.value = undefined;
           }}
         />
+      ) : (
+        <AnswerActions />
       )}
-      <AnswerActions />
       <p class="legend">
         <span class="by-person">{text.story.yourWords}</span> · <span class="by-model">{text.story.modelWords}</span>
       </p>

@@ -21,7 +21,7 @@ export function Transcript(): VNode {
       <div role="log" aria-label={text.chat.log} aria-busy={conversation.isAnswering.value}>
         {turns.map((turn) => (turn.author === 'person' ? <Question turn={turn} /> : <Answer turn={turn} />))}
       </div>
-      {failure && (
+      {failure ? (
         <FailureNote
           failure={failure}
           onRetry={() => void app.retry(failure)}
@@ -29,8 +29,9 @@ export function Transcript(): VNode {
             conversation.failure.value = undefined;
           }}
         />
+      ) : (
+        <AnswerActions />
       )}
-      <AnswerActions />
       <div ref={end} />
     </div>
   );

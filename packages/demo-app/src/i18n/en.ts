@@ -45,8 +45,8 @@ export const en: Dictionary = {
   story: {
     greeting: 'How does the story begin?',
     greetingHelp: 'This model goes on with what you write. Write a beginning, or take one of these.',
-    placeholder: 'Write the beginning of a story…',
-    placeholderNext: 'Add a sentence of your own, or just continue…',
+    placeholder: 'Begin a story…',
+    placeholderNext: 'Add a sentence…',
     starters: [
       'Once upon a time',
       'One day, a little girl named Lily found a',

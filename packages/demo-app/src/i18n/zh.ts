@@ -45,7 +45,7 @@ export const zh: Dictionary = {
     greeting: '故事从哪里开始？',
     greetingHelp: '这个模型会接着您写的内容往下写（它只学过英文故事时，请用英文开头）。',
     placeholder: '写下故事的开头…',
-    placeholderNext: '添一句自己的话，或直接继续…',
+    placeholderNext: '添一句话…',
     starters: [
       'Once upon a time',
       'One day, a little girl named Lily found a',

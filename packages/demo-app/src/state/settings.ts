@@ -38,17 +38,22 @@ export interface Range {
   readonly step: number;
 }
 
+/** A slider; at `off` it has no effect. */
+export interface SliderRange extends Range {
+  readonly off?: number;
+}
+
 export type SliderKey = Exclude<keyof GenerationSettings, 'seed'>;
 
-export const SLIDERS: Readonly<Record<SliderKey, Range>> = {
+export const SLIDERS: Readonly<Record<SliderKey, SliderRange>> = {
   temperature: { min: 0, max: 2, step: 0.05 },
   maxTokens: { min: 16, max: 2048, step: 16 },
-  topP: { min: 0, max: 1, step: 0.01 },
-  topK: { min: 0, max: 200, step: 1 },
-  minP: { min: 0, max: 1, step: 0.01 },
-  repetitionPenalty: { min: 1, max: 2, step: 0.01 },
-  presencePenalty: { min: -2, max: 2, step: 0.1 },
-  frequencyPenalty: { min: -2, max: 2, step: 0.1 },
+  topP: { min: 0, max: 1, step: 0.01, off: 1 },
+  topK: { min: 0, max: 200, step: 1, off: 0 },
+  minP: { min: 0, max: 1, step: 0.01, off: 0 },
+  repetitionPenalty: { min: 1, max: 2, step: 0.01, off: 1 },
+  presencePenalty: { min: -2, max: 2, step: 0.1, off: 0 },
+  frequencyPenalty: { min: -2, max: 2, step: 0.1, off: 0 },
 };
 
 export const SEED_RANGE: Range = { min: 0, max: 0xffffffff, step: 1 };

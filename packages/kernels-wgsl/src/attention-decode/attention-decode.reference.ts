@@ -36,7 +36,6 @@ export function decodeShape(
     numSplits,
     qkvStride: Math.ceil(((numQueryHeads + 2 * numKvHeads) * headDim) / 32) * 32,
     outStride: Math.ceil((numQueryHeads * headDim) / 32) * 32,
-    // A bucket may have more splits than its rows need.
     ...sizes,
   };
 }

@@ -10,49 +10,64 @@ import { type DecodeCaseShape, decodeShape, makeDecodeCase } from './attention-d
 /** Lengths around the edges of pages (8) and splits (16). */
 const edges = [1, 7, 8, 9, 15, 16];
 const longer = [17, 1, 31, 32, 33, 16, 48];
+const usual = { pageSize: 32, splitSize: 256 };
 
-const f16Shapes: readonly DecodeCaseShape[] = [
-  decodeShape({ headDim: 8, numQueryHeads: 2, numKvHeads: 2, lengths: edges }),
-  decodeShape({ headDim: 16, numQueryHeads: 16, numKvHeads: 1, lengths: [16, 3] }),
-  decodeShape({ headDim: 32, numQueryHeads: 6, numKvHeads: 2, lengths: edges, rotaryDim: 0 }),
-  decodeShape({ headDim: 64, numQueryHeads: 4, numKvHeads: 2, lengths: edges }),
-  decodeShape({ headDim: 80, numQueryHeads: 4, numKvHeads: 1, lengths: [13], rotaryDim: 20 }),
-  decodeShape({ headDim: 96, numQueryHeads: 3, numKvHeads: 1, lengths: [16], rotaryDim: 48 }),
-  decodeShape({ headDim: 128, numQueryHeads: 8, numKvHeads: 1, lengths: [5, 16] }),
-  decodeShape({ headDim: 256, numQueryHeads: 2, numKvHeads: 1, lengths: [1, 12] }),
-  decodeShape({ headDim: 64, numQueryHeads: 11, numKvHeads: 1, lengths: [200], pageSize: 32, splitSize: 256 }),
-  decodeShape({ headDim: 8, numQueryHeads: 3, numKvHeads: 1, lengths: longer }),
-  decodeShape({ headDim: 32, numQueryHeads: 8, numKvHeads: 2, lengths: longer, rotaryDim: 16 }),
-  decodeShape({ headDim: 128, numQueryHeads: 2, numKvHeads: 1, lengths: [40, 17], numSplits: 4 }),
-  decodeShape({ headDim: 64, numQueryHeads: 4, numKvHeads: 1, lengths: [257, 513], pageSize: 32, splitSize: 256 }),
+/** A shape, and the tiers that try it: a pipeline per shape and variant is what these tests cost. */
+interface Case extends DecodeCaseShape {
+  readonly tiers: readonly string[];
+}
+
+const all = ['portable', 'subgroup', 'half', 'half-subgroup', 'narrow'];
+const cases = (tiers: readonly string[], sizes: readonly Parameters<typeof decodeShape>[0][]): readonly Case[] =>
+  sizes.map((each) => ({ ...decodeShape(each), tiers }));
+
+const shapes: readonly Case[] = [
+  ...(['f16', 'f32'] as const).flatMap((kvType) =>
+    cases(all, [
+      { kvType, headDim: 8, numQueryHeads: 6, numKvHeads: 2, lengths: edges },
+      { kvType, headDim: 32, numQueryHeads: 4, numKvHeads: 2, lengths: longer, rotaryDim: 16 },
+    ]),
+  ),
+  ...cases(
+    ['portable'],
+    [
+      { headDim: 8, numQueryHeads: 8, numKvHeads: 1, lengths: [16, 3] },
+      { headDim: 128, numQueryHeads: 1, numKvHeads: 1, lengths: [40, 17], numSplits: 4 },
+    ],
+  ),
+  ...cases(['subgroup'], [{ headDim: 64, numQueryHeads: 2, numKvHeads: 1, lengths: [200, 256], ...usual }]),
+  ...cases(
+    ['narrow'],
+    [
+      { headDim: 16, numQueryHeads: 16, numKvHeads: 1, lengths: [16, 3], rotaryDim: 0 },
+      { headDim: 64, numQueryHeads: 4, numKvHeads: 1, lengths: [255, 257, 513], ...usual },
+      { headDim: 80, numQueryHeads: 4, numKvHeads: 2, lengths: [13, 1], rotaryDim: 20 },
+      { headDim: 96, numQueryHeads: 3, numKvHeads: 1, lengths: [16], rotaryDim: 48 },
+      { headDim: 128, numQueryHeads: 8, numKvHeads: 1, lengths: [5, 16] },
+      { headDim: 256, numQueryHeads: 2, numKvHeads: 1, lengths: [1, 12] },
+    ],
+  ),
 ];
-const withF32 = [0, 2, 3, 4, 7, 9, 12];
-const shapes = f16Shapes.flatMap((shape, index) =>
-  withF32.includes(index) ? [shape, { ...shape, kvType: 'f32' as const }] : [shape],
-);
 
-describeParity<DecodeCaseShape>({
+describeParity<Case>({
   kernel: attentionDecode,
   shapes,
   makeCase(shape, variant, random) {
     const { buffers, expected } = makeDecodeCase(shape, random);
-    const { kv, partials, out } = expected as Required<typeof expected>;
-    return {
-      shape,
-      buffers,
-      expected: variant.flags['direct'] ? { kv, out } : { kv, partials },
-    } as ReturnType<typeof makeDecodeCase>;
+    const { kv, partials, out } = expected as Record<string, Float64Array>;
+    const wanted: Record<string, Float64Array | undefined> = variant.flags['direct'] ? { kv, out } : { kv, partials };
+    return { shape, buffers, expected: wanted as Record<string, Float64Array> };
   },
   tolerance: (_variant, { lengths }) => 2e-5 * Math.sqrt(Math.max(...lengths, 1000) / 1000),
-  accepts: ({ id, flags }, { kvType, numSplits }) =>
-    id.startsWith(kvType) && (numSplits > 1 || flags['direct'] === true) && flags['direct'] === (numSplits === 1),
+  accepts: ({ id }, { kvType, tiers, numSplits }) =>
+    tiers.some((tier) => id === `${kvType}-${tier}-${numSplits === 1 ? 'direct' : 'split'}`),
 });
 
 describe('attention-decode: a row gives the same bits', () => {
   const shape = decodeShape({ headDim: 32, numQueryHeads: 6, numKvHeads: 2, lengths: [13, 33, 16, 70], maxPages: 10 });
   const { qkv, rows, ...rest } = makeDecodeCase(shape, makeRandom(5)).buffers as Record<string, Float32Array>;
 
-  for (const name of ['portable', 'subgroup', 'half', 'half-subgroup', 'narrow']) {
+  for (const name of all) {
     it(`whatever rows and splits are beside it: ${name}`, async (context) => {
       const test = await testDevice();
       const variantOf = (kind: string): Variant => {

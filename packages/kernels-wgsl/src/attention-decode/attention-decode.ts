@@ -60,14 +60,43 @@ interface Tier {
 // shader-f16 here means reading halves without unpacking; products and sums stay f32, since a product in f16 costs its
 // conversion anyway and would put the overflow of large keys into the scores.
 const tiers: readonly Tier[] = [
-  { name: 'portable', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadWorkgroup, requires: [] },
-  { name: 'subgroup', kvTypes: ['f16', 'f32'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadSubgroup, requires: ['subgroups'] },
-  { name: 'half', kvTypes: ['f16'], lanes: 128, spread: 4, heads: 8, unroll: 2, sum: spreadWorkgroup, requires: ['shader-f16'] },
+  {
+    name: 'portable',
+    kvTypes: ['f16', 'f32'],
+    lanes: 128,
+    spread: 4,
+    heads: 8,
+    unroll: 2,
+    sum: spreadWorkgroup,
+    requires: [],
+  },
+  {
+    name: 'subgroup',
+    kvTypes: ['f16', 'f32'],
+    lanes: 128,
+    spread: 4,
+    heads: 8,
+    unroll: 2,
+    sum: spreadSubgroup,
+    requires: ['subgroups'],
+  },
+  {
+    name: 'half',
+    kvTypes: ['f16'],
+    lanes: 128,
+    spread: 4,
+    heads: 8,
+    unroll: 2,
+    sum: spreadWorkgroup,
+    requires: ['shader-f16'],
+  },
   {
     name: 'half-subgroup',
     kvTypes: ['f16'],
     lanes: 128,
-    spread: 4, heads: 8, unroll: 2,
+    spread: 4,
+    heads: 8,
+    unroll: 2,
     sum: spreadSubgroup,
     requires: ['shader-f16', 'subgroups'],
   },
@@ -133,9 +162,5 @@ export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
     SPLIT: shape.splitSize,
     OUT_STRIDE: shape.outStride,
   }),
-  workgroupsOf: (shape, variant) => [
-    numHeadWorkgroups(shape, headsOf(shape, variant)),
-    shape.numSplits,
-    shape.numRows,
-  ],
+  workgroupsOf: (shape, variant) => [numHeadWorkgroups(shape, headsOf(shape, variant)), shape.numSplits, shape.numRows],
 });

@@ -33,7 +33,7 @@ interface Tier {
 const tiers: readonly Tier[] = [
   { name: 'portable', kvTypes: ['f16', 'f32'], across: 8, down: 16, requires: [] },
   { name: 'half', kvTypes: ['f16'], across: 8, down: 16, requires: ['shader-f16'] },
-  { name: 'narrow', kvTypes: ['f16', 'f32'], across: 4, down: 4, requires: [] },
+  { name: 'narrow', kvTypes: ['f16', 'f32'], across: 8, down: 4, requires: [] },
 ];
 
 function variantOf(tier: Tier, kvType: KvType): Variant {

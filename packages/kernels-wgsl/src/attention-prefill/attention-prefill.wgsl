@@ -41,7 +41,7 @@ const LOWEST: f32 = -3.0e38;
 var<workgroup> left: array<Tile4, QUERIES * ACROSS>;     // a chunk of the queries, then their weights for KEYS keys
 var<workgroup> right: array<Tile4, KEYS * PITCH>;        // a chunk of the keys or of the values
 var<workgroup> key_units: array<u32, KEYS>;              // where the keys of the tile start in the cache
-var<workgroup> stats: array<f32, QUERIES * ACROSS>;      // one number per query and lane x
+var<workgroup> stats: array<vec4<f32>, LANES>;           // a lane's highest scores, or sums, of its four queries
 
 // Where a query of the workgroup starts in qkv: tokens first to last, for each the heads.
 fn query_unit(tile: Tile, query: u32, first_head: u32, kv_head: u32) -> u32 {
@@ -63,6 +63,9 @@ fn right_four(first: u32, step: u32, c: u32) -> mat4x4<f32> {
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let tile = tiles[wg.x];
+  if (tile.num_rows == 0u) {
+    return;
+  }
   let num_shares = (GROUP + HEADS - 1u) / HEADS;
   let kv_head = wg.y / num_shares;
   let first_head = wg.y % num_shares * HEADS;
@@ -105,25 +108,26 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
 
     let positions = first_key + x * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+    var highest = vec4<f32>();
     for (var j = 0u; j < 4u; j++) {
       let position = tile.first_position + min(y + j, num_queries - 1u) / HEADS;
       scores[j] = select(vec4<f32>(LOWEST), scores[j], positions <= vec4<u32>(position));
-      let pairs = max(scores[j].xy, scores[j].zw);
-      stats[(y + j) * ACROSS + x] = max(pairs.x, pairs.y);
+      highest[j] = max(max(scores[j].x, scores[j].y), max(scores[j].z, scores[j].w));
     }
+    stats[lane] = highest;
     workgroupBarrier();
-    var fade = vec4<f32>();   // of what was summed under a smaller maximum
+    var new_top = top;
+    for (var i = 0u; i < num_blocks; i++) {
+      new_top = max(new_top, stats[lane - x + i]);
+    }
+    let fade = exp(max(top - new_top, vec4<f32>(-80.0)));   // of what was summed under a lower maximum
+    top = new_top;
+    sum *= fade;
     for (var j = 0u; j < 4u; j++) {
-      var new_top = top[j];
-      for (var i = 0u; i < ACROSS; i++) {
-        new_top = max(new_top, stats[(y + j) * ACROSS + i]);
-      }
-      fade[j] = exp(max(top[j] - new_top, -80.0));
       let is_key = scores[j] > vec4<f32>(LOWEST);
-      let weights = select(vec4<f32>(), exp(max(scores[j] - new_top, vec4<f32>(-80.0))), is_key);
+      let weights = select(vec4<f32>(), exp(max(scores[j] - top[j], vec4<f32>(-80.0))), is_key);
       left[(y + j) * ACROSS + x] = Tile4(weights);
-      sum[j] = sum[j] * fade[j] + dot(weights, vec4<f32>(1.0));
-      top[j] = new_top;
+      sum[j] += dot(weights, vec4<f32>(1.0));
     }
 
     for (var chunk = 0u; chunk < D4; chunk += ACROSS) {
@@ -133,7 +137,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
       }
       workgroupBarrier();
       var products = array<vec4<f32>, 4>();
-      for (var c = 0u; c < ACROSS; c++) {
+      for (var c = 0u; c < num_blocks; c++) {
         let values = right_four(c * 4u, 1u, x);
         for (var j = 0u; j < 4u; j++) {
           products[j] += values * vec4<f32>(left[(y + j) * ACROSS + c]);
@@ -146,22 +150,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     }
   }
 
-  for (var j = 0u; j < 4u; j++) {
-    stats[(y + j) * ACROSS + x] = sum[j];
-  }
+  stats[lane] = sum;
   workgroupBarrier();
+  sum = vec4<f32>();
+  for (var i = 0u; i < min(ACROSS, last_position / 4u + 1u); i++) {
+    sum += stats[lane - x + i];
+  }
   for (var j = 0u; j < 4u; j++) {
-    let query = y + j;
-    if (query < num_queries && first_head + query % HEADS < GROUP) {
-      var whole = 0.0;
-      for (var i = 0u; i < ACROSS; i++) {
-        whole += stats[query * ACROSS + i];
-      }
-      let row = tile.first_row + query / HEADS;
-      let head = kv_head * GROUP + first_head + query % HEADS;
-      for (var unit = x; unit < D4; unit += ACROSS) {
-        out[row * (OUT_STRIDE / 4u) + head * D4 + unit] = totals[unit / ACROSS * 4u + j] / whole;
-      }
+    let token = (y + j) / HEADS;
+    let head = first_head + (y + j) % HEADS;
+    let unit = (tile.first_row + token) * (OUT_STRIDE / 4u) + (kv_head * GROUP + head) * D4;
+    for (var c = x; c < D4 && token < tile.num_rows && head < GROUP; c += ACROSS) {
+      out[unit + c] = totals[c / ACROSS * 4u + j] / sum[j];
     }
   }
 }

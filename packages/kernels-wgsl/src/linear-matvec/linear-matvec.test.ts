@@ -76,19 +76,15 @@ describe('linear-matvec: the bits of a sum', () => {
     return (y as Float32Array).subarray(0, plain.numTokens * plain.yStride);
   }
 
-  it.each([
-    ['portable', 8],
-    ['serial', 4],
-  ] as const)('do not depend on the number of columns: %s', async (tier, numColumns) => {
-    expect(await outputOf(tier, numColumns)).toEqual(await outputOf(tier, 1));
+  it('do not depend on the number of columns', async () => {
+    expect(await outputOf('portable', 8)).toEqual(await outputOf('portable', 1));
+    expect(await outputOf('serial', 4)).toEqual(await outputOf('serial', 1));
   });
 
-  it('do not depend on subgroups, nor on the number of columns with them', async (context) => {
+  it('do not depend on subgroups', async (context) => {
     const { profile } = await testDevice();
     if (!profile.features.includes('subgroups')) context.skip('adapter lacks subgroups');
-    const portable = await outputOf('portable', 1);
-    expect(await outputOf('subgroup', 1)).toEqual(portable);
-    expect(await outputOf('subgroup', 8)).toEqual(portable);
+    expect(await outputOf('subgroup', 1)).toEqual(await outputOf('portable', 1));
   });
 });
 

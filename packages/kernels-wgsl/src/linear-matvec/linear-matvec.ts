@@ -96,9 +96,9 @@ const plain: Use = { epilogue: 'store', hasNorm: false, hasRowIds: false };
 const residual: Use = { epilogue: 'add', hasNorm: false, hasRowIds: false };
 const gated: Use = { epilogue: 'silu_mul', hasNorm: true, hasRowIds: false };
 
-/** Every weight format on every tier; over the tiers it meets every epilogue, with and without norm, bias and row ids. */
-const formatChoices: readonly LinearMatvecChoice[] = (['portable', 'subgroup', 'serial'] as const).flatMap((tier, t) =>
-  declaredWeightOptions.map((weights, w) => ({
+/** Every weight format with every epilogue, with and without norm, bias and row ids: once on lanes, twice serially. */
+const formatChoices: readonly LinearMatvecChoice[] = declaredWeightOptions.flatMap((weights, w) =>
+  ([w % 2 === 0 ? 'portable' : 'subgroup', 'serial', 'serial'] as const).map((tier, t) => ({
     ...([head, residual, gated][(w + t) % 3] ?? head),
     tier,
     weights,
@@ -107,22 +107,20 @@ const formatChoices: readonly LinearMatvecChoice[] = (['portable', 'subgroup', '
   })),
 );
 
-/** Every number of columns on every tier that has it; over the tiers it meets what a format meets. */
+/** Every number of columns with and without norm, bias and row ids. */
 const columnChoices: readonly LinearMatvecChoice[] = (
   [
     [qkv, 'portable', 1],
     [plain, 'subgroup', 1],
     [plain, 'serial', 1],
     [head, 'portable', 2],
-    [gated, 'subgroup', 2],
     [residual, 'subgroup', 2],
-    [gated, 'portable', 4],
     [head, 'subgroup', 4],
-    [residual, 'serial', 4],
+    [gated, 'portable', 4],
     [gated, 'serial', 4],
-    [residual, 'portable', 8],
-    [gated, 'portable', 8],
-    [head, 'subgroup', 8],
+    [residual, 'serial', 4],
+    [head, 'portable', 8],
+    [residual, 'subgroup', 8],
   ] as const
 ).map(([use, tier, numColumns]) => ({
   ...use,
@@ -133,8 +131,9 @@ const columnChoices: readonly LinearMatvecChoice[] = (
 }));
 
 /**
- * The declared choices. Any two choices of what `pick` returns meet in one of them, but for a weight format and a number of
- * columns: a text with another number differs in the bounds of loops around `weight_dot`.
+ * The declared choices. Any two choices of what `pick` returns meet in one of them, but for pairs whose texts do not meet
+ * either: weight formats and epilogues are functions called in the loops that numbers of columns bound, and subgroups
+ * only serve to add up what formats have summed. (Software adapters take long to compile these texts.)
  */
 export const linearMatvecChoices: readonly LinearMatvecChoice[] = [...formatChoices, ...columnChoices];
 

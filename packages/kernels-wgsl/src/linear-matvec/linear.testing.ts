@@ -64,16 +64,23 @@ export const decoderUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasN
   { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
 ]);
 
-/** Any two choices of a variant, as text; without those of a weight format and a number of columns. */
+const formatNames = ['weights', 'GROUP_SIZE', 'zeros', 'bf16'];
+/** Choices that need not meet (see `linearMatvecChoices`), each first with all of its second. */
+const apart: Readonly<Record<string, readonly string[]>> = {
+  COLUMNS: [...formatNames, 'epilogue', 'activation', 'add'],
+  NEAREST: formatNames,
+  subgroup: formatNames,
+  subgroups: formatNames,
+};
+
+/** Any two choices of a variant that should meet in a test, as text. */
 function pairsOf({ knobs, flags, slots, requires }: Variant): readonly string[] {
-  const ofFormat = new Set(['weights', 'GROUP_SIZE', 'zeros', 'bf16']);
   const modules = Object.entries(slots).map(([slot, { name }]) => [slot, name] as const);
   const features = requires.map((feature) => [feature, true] as const);
   const choices = [...Object.entries({ ...knobs, ...flags }), ...modules, ...features];
-  const isApart = (a: string, b: string): boolean => a === 'COLUMNS' && ofFormat.has(b);
   return choices.flatMap(([a, valueOfA]) =>
     choices
-      .filter(([b]) => !isApart(a, b) && !isApart(b, a))
+      .filter(([b]) => a < b && !apart[a]?.includes(b) && !apart[b]?.includes(a))
       .map(([b, valueOfB]) => `${a} ${valueOfA} with ${b} ${valueOfB}`),
   );
 }
