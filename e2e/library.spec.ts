@@ -1,4 +1,5 @@
 // The library in a page and in a worker of a real browser: the same tokens, and those of the float64 reference.
+import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import { HARNESS_URL } from './testing/addresses.mjs';
 import { goldenOf, MODEL, needsModel } from './testing/fixtures.js';
@@ -40,3 +41,12 @@ for (const place of ['page', 'worker'] as const) {
     expect(code).toBe('file_missing');
   });
 }
+
+test('the example of the README runs as it stands there', async ({ page }) => {
+  const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
+  const [, example] = read('harness/embed.ts').split('// —\n');
+  expect(read('../README.md')).toContain(example);
+  await page.goto(`${HARNESS_URL}embed.html`);
+  await page.waitForFunction(() => globalThis.embedded !== undefined);
+  expect(await page.evaluate(() => globalThis.embedded?.length ?? 0)).toBeGreaterThan(20);
+});

@@ -12,7 +12,7 @@ const demo = join(repository, 'packages/demo-app/dist');
 if (!existsSync(join(demo, 'index.html'))) throw new Error('the demo is not built: run npm run build');
 
 rmSync(HARNESS_FOLDER, { recursive: true, force: true });
-for (const mode of ['index.html', 'fake-worker.ts']) {
+for (const mode of ['index.html', 'embed.html', 'fake-worker.ts']) {
   await build({ root: fileURLToPath(new URL('../harness', import.meta.url)), mode, logLevel: 'warn' });
 }
 

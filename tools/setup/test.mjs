@@ -10,7 +10,7 @@ import { repository, run, runAsScript, SetupError, tool } from './process.mjs';
 import { provisionAdapter, provisionTests } from './provision.mjs';
 import { countPlaywright, countVitest, formatCounts, sumCounts } from './test-counts.mjs';
 
-const MAX_MINUTES_PER_TIER = 15;
+const MAX_MINUTES_PER_TIER = 30;
 const tierNames = ['check', 'unit', 'gpu', 'model', 'browser'];
 const isCi = Boolean(process.env.CI);
 const none = { passed: 0, failed: 0, skipped: 0 };
@@ -45,10 +45,10 @@ async function runTiers(wanted) {
   if (isCi) await tier('fixtures', checkFixtures);
   if (wanted.includes('check')) await tier('check', async () => (await import('../checks/check.mjs')).check());
   if (wanted.includes('unit')) await tier('unit', () => vitest('unit'));
-  for (const project of ['gpu', 'model']) {
-    for (const adapter of wanted.includes(project) ? adaptersFor(project) : []) {
-      await tier(adapter ? `${project} on ${adapter}` : project, () => vitest(project, adapter));
-    }
+  for (const { project, adapter, only } of gpuRuns()) {
+    if (!wanted.includes(project)) continue;
+    const name = `${project}${adapter ? ` on ${adapter}` : ''}${only ? ` (${only})` : ''}`;
+    await tier(name, () => vitest(project, adapter, only));
   }
   if (wanted.includes('browser')) {
     if (existsSync(join(repository, 'e2e/playwright.config.ts'))) await tier('browser', playwright);
@@ -84,17 +84,25 @@ function checkFixtures() {
   return none;
 }
 
-/** Kernels run on both software adapters, models on the faster one; the system's own adapter steps in for none. */
-function adaptersFor(project) {
-  const here = Object.keys(softwareAdapters());
-  if (here.length === 0) return [undefined];
-  return project === 'gpu' ? here : here.slice(0, 1);
+/**
+ * Kernels run on both software adapters; models on lavapipe, which is faster, and on SwiftShader as far as greedy text is
+ * concerned. The system's own adapter steps in where there is neither.
+ */
+function gpuRuns() {
+  const [first, ...others] = Object.keys(softwareAdapters());
+  return [
+    { project: 'gpu', adapter: first },
+    ...others.map((adapter) => ({ project: 'gpu', adapter })),
+    { project: 'model', adapter: first },
+    ...others.map((adapter) => ({ project: 'model', adapter, only: 'golden prompts' })),
+  ];
 }
 
-async function vitest(project, adapter) {
+async function vitest(project, adapter, only) {
   const report = reportFile(`${project}${adapter ? `-${adapter}` : ''}`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const { code } = await run(process.execPath, [tool('vitest'), 'run', '--project', project, ...reporters], {
+  const filter = only ? ['--testNamePattern', only] : [];
+  const { code } = await run(process.execPath, [tool('vitest'), 'run', '--project', project, ...filter, ...reporters], {
     output: 'inherit',
     env: adapter ? { PAGEMIND_ADAPTER: adapter } : {},
     timeoutMs: MAX_MINUTES_PER_TIER * 60_000,

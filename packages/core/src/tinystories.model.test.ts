@@ -26,14 +26,16 @@ describeWithFixtures(MODEL, MODEL, (model) => {
 
     it('continues the golden prompts with the golden ids up to the first near tie', async () => {
       const golden = JSON.parse(readFileSync(`${model}/golden.json`, 'utf8')) as Golden;
+      let numCompared = 0;
       for (const { prompt, input_ids, greedy_ids, greedy_top1_top2_margin } of golden.prompts) {
         expect(await engine.encode(prompt)).toEqual(input_ids);
         const tie = greedy_top1_top2_margin.findIndex((margin) => margin < 1e-3);
         const certain = tie === -1 ? greedy_ids.length : tie;
         const ids = await generateIds(engine, input_ids, greedy_ids.length);
         expect(ids.slice(0, certain)).toEqual(greedy_ids.slice(0, certain));
-        expect(certain).toBeGreaterThan(10);
+        numCompared += certain;
       }
+      expect(numCompared).toBeGreaterThan(150);
     });
 
     it('gives the same ids to sequences that run together as to one alone', async () => {
