@@ -1,3 +1,4 @@
+// attention-decode: every variant against its f64 reference, and what must not depend on the batch.
 import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom } from '../../testing/parity.js';

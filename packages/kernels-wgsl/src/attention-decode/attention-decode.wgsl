@@ -30,10 +30,8 @@ const LOWEST: f32 = -3.0e38;
 @group(0) @binding(2) var<storage, read> rope: array<vec2<f32>>;       // [numRopeRows, ROT / 2]
 @group(0) @binding(3) var<storage, read> rows: array<Row>;             // [numRows]
 @group(0) @binding(4) var<storage, read> page_table: array<u32>;       // [numSlots, MAX_PAGES]
-@if(direct)
-@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // [numRows, OUT_STRIDE / 4]
-@if(split)
-@group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>;  // [numSplits, numRows, query heads, 1 + D4]: (max, sum, 0, 0), output
+@if(direct) @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;       // [numRows, OUT_STRIDE / 4]
+@if(split) @group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>;  // [numSplits, numRows, query heads, 1 + D4]: (max, sum, 0, 0), output
 
 var<workgroup> query: array<vec4<f32>, HEADS * D4>;             // turned and scaled
 var<workgroup> newest: array<vec4<f32>, 2u * D4>;               // the new token's k, v as the cache will give them
@@ -63,9 +61,7 @@ fn main(
 ) {
   let row = rows[wg.z];
   let begin = wg.y * SPLIT;
-  if (begin > row.position) {
-    return;
-  }
+  if (begin > row.position) { return; }
   let num_keys = min(row.position - begin, SPLIT);   // in the cache before this token
   let has_newest = row.position - begin < SPLIT;
   let num_shares = (GROUP + HEADS - 1u) / HEADS;
@@ -77,12 +73,11 @@ fn main(
   }
   // A norm of q and k over the head would come in between qkv and rope_four.
   for (var i = lane; i < (HEADS + 1u) * D4; i += LANES) {
-    let h = i / D4;
     let c = i % D4;
-    let query_head = kv_head * GROUP + min(first_head + h, GROUP - 1u);
-    let at = wg.z * QKV_STRIDE + select(query_head, KV_HEADS * GROUP + kv_head, h == HEADS) * D4 * 4u;
+    let query_head = kv_head * GROUP + min(first_head + i / D4, GROUP - 1u);
+    let at = wg.z * QKV_STRIDE + select(KV_HEADS * GROUP + kv_head, query_head, i < HEADS * D4) * D4 * 4u;
     let turned = rope_four(row.rope_row, at, c);
-    if (h < HEADS) {
+    if (i < HEADS * D4) {
       query[i] = turned * SCALE;
     } else if (has_newest) {
       let v = at + KV_HEADS * D4 * 4u + c * 4u;
@@ -145,9 +140,11 @@ fn main(
       newest_score += scratch[team * TEAM + i].y;
     }
     top = select(top, max(top, newest_score), has_newest);
-    let newest_weight = select(0.0, exp(max(newest_score - top, -80.0)), has_newest);
-    heads[team] = vec2<f32>(top, newest_weight);   // the same from all of the team
-    var sum = select(0.0, newest_weight, lane % TEAM == 0u);
+    var sum = 0.0;
+    if (lane % TEAM == 0u) {
+      sum = select(0.0, exp(max(newest_score - top, -80.0)), has_newest);
+      heads[team] = vec2<f32>(top, sum);
+    }
     for (var block = lane % TEAM; block < num_blocks; block += TEAM) {
       let score = scores[team * (SPLIT / 4u) + block];
       let weight = select(vec4<f32>(), exp(max(score - top, vec4<f32>(-80.0))), score > vec4<f32>(LOWEST));
@@ -171,15 +168,12 @@ fn main(
     totals[h] = newest[D4 + lane % D4] * select(0.0, heads[h].y, party == 0u);
   }
   for (var first = party; party < num_parties && first < num_blocks; first += num_parties * UNROLL) {
-    var values = array<mat4x4<f32>, UNROLL>();
     for (var i = 0u; i < UNROLL; i++) {
       let block = min(first + i * num_parties, num_blocks - 1u);
-      values[i] = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
-    }
-    for (var i = 0u; i < UNROLL; i++) {
-      let block = first + i * num_parties;
-      for (var h = 0u; h < HEADS && block < num_blocks; h++) {
-        totals[h] += values[i] * scores[h * (SPLIT / 4u) + block];
+      let values = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
+      let share = select(0.0, 1.0, first + i * num_parties < num_blocks);
+      for (var h = 0u; h < HEADS; h++) {
+        totals[h] += values * (scores[h * (SPLIT / 4u) + block] * share);
       }
     }
   }
@@ -187,21 +181,17 @@ fn main(
     scratch[lane] = totals[h];
     workgroupBarrier();
     if (lane < D4 && first_head + h < GROUP) {
-      var total = scratch[lane];
+      var total = totals[h];
       for (var i = 1u; i < min(num_parties, num_blocks); i++) {
         total += scratch[i * D4 + lane];
       }
       let result = total / denominators[h];
       let head = kv_head * GROUP + first_head + h;
-      @if(direct) {
-        out[wg.z * (OUT_STRIDE / 4u) + head * D4 + lane] = result;
-      }
+      @if(direct) out[wg.z * (OUT_STRIDE / 4u) + head * D4 + lane] = result;
       @if(split) {
         let entry = ((wg.y * grid.z + wg.z) * KV_HEADS * GROUP + head) * (D4 + 1u);
         partials[entry + 1u + lane] = result;
-        if (lane == 0u) {
-          partials[entry] = vec4<f32>(heads[h].x, denominators[h], 0.0, 0.0);
-        }
+        if (lane == 0u) { partials[entry] = vec4<f32>(heads[h].x, denominators[h], 0.0, 0.0); }
       }
     }
     workgroupBarrier();

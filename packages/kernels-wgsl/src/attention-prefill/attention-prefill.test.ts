@@ -1,7 +1,8 @@
+// attention-prefill: every variant against its f64 reference, and what must not depend on the batch.
 import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom, relativeError } from '../../testing/parity.js';
-import { runKernels } from '../../testing/run.js';
+import { type Buffers, runKernels } from '../../testing/run.js';
 import { attentionDecode } from '../attention-decode/attention-decode.js';
 import { supports } from '../kernel.js';
 import { kvWrite } from '../kv-write/kv-write.js';
@@ -51,7 +52,7 @@ describe('attention-prefill', () => {
       const plan = attentionPrefill.plan(shape, test.profile, variant);
       const whole = await runKernels(test, [plan], buffers);
       for (const tokens of [1, 4]) {
-        const cut = await runKernels(test, [plan], { ...buffers, tiles: packTiles(shape, tokens) });
+        const cut: Buffers = await runKernels(test, [plan], { ...buffers, tiles: packTiles(shape, tokens) });
         expect(cut['out'], `${variant.id} in tiles of ${tokens}`).toEqual(whole['out']);
       }
     }

@@ -1,3 +1,4 @@
+// attention-reduce: the merge of splits against its f64 reference.
 import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom, relativeError } from '../../testing/parity.js';

@@ -1,3 +1,4 @@
+// kv-write: every variant against its f64 reference.
 import { describeParity } from '../../testing/parity.js';
 import { type KvWriteShape, kvWrite } from './kv-write.js';
 import { makePaged, makeQkv, type PagedShape, packKv, packRows, writeReference } from './paged.reference.js';

@@ -47,7 +47,7 @@ export interface LinearMatmulChoice extends LinearUse {
 /** Tokens up to which small tiles waste less. */
 const SMALL_TOKENS = 32;
 /** Tokens of an invocation that owns its rows. */
-const SERIAL_TOKENS = 4;
+const SERIAL_TOKENS = 2;
 
 /** The variant of a choice. */
 export function linearMatmulVariant(choice: LinearMatmulChoice): Variant {

@@ -1,3 +1,4 @@
+// linear-matvec: every variant against its f64 reference, and what must not depend on the batch.
 import { declaredWeightOptions } from '@pagemind/quant';
 import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
@@ -78,7 +79,7 @@ describe('linear-matvec: the bits of a sum', () => {
 
   it('do not depend on the number of columns', async () => {
     expect(await outputOf('portable', 8)).toEqual(await outputOf('portable', 1));
-    expect(await outputOf('serial', 4)).toEqual(await outputOf('serial', 1));
+    expect(await outputOf('serial', 2)).toEqual(await outputOf('serial', 1));
   });
 
   it('do not depend on subgroups', async (context) => {

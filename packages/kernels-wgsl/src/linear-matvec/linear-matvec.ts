@@ -86,7 +86,7 @@ function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: numb
 const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
   portable: [1, 2, 4, 8],
   subgroup: [1, 2, 4, 8],
-  serial: [1, 4],
+  serial: [1, 2],
 };
 
 type Use = Omit<LinearMatvecUse, 'weights' | 'hasBias'>;
@@ -117,8 +117,8 @@ const columnChoices: readonly LinearMatvecChoice[] = (
     [residual, 'subgroup', 2],
     [head, 'subgroup', 4],
     [gated, 'portable', 4],
-    [gated, 'serial', 4],
-    [residual, 'serial', 4],
+    [gated, 'serial', 2],
+    [residual, 'portable', 4],
     [head, 'portable', 8],
     [residual, 'subgroup', 8],
   ] as const

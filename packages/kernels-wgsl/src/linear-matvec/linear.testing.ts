@@ -1,6 +1,6 @@
 // Test cases of the linear kernels: random weights in a format, activations with zero pads, outputs that show every write;
 // and a count of which choices meet in declared variants.
-import { type PlaneName, weightFormats } from '@pagemind/quant';
+import { f16ToF32, f32ToF16, type PlaneName, weightFormats } from '@pagemind/quant';
 import type { ParityCase, Random } from '../../testing/parity.js';
 import { type DeviceProfile, PORTABLE_LIMITS, type Variant } from '../kernel.js';
 import { type LinearUse, numWeightBlocks } from './linear.js';
@@ -12,8 +12,19 @@ function padRows(numTokens: number): number {
   return Math.ceil(numTokens / 64) * 64;
 }
 
-/** A case of a shape; the same random source and shape give the same numbers. */
-export function makeLinearCase<Shape extends LinearMatvecShape>(shape: Shape, random: Random): ParityCase<Shape> {
+/** What a variant that keeps operands in f16 makes of a number. */
+export function roundToHalf(value: number): number {
+  return f16ToF32(f32ToF16(value));
+}
+
+/**
+ * A case of a shape; the same random source and shape give the same numbers. The reference sees operands through `round`.
+ */
+export function makeLinearCase<Shape extends LinearMatvecShape>(
+  shape: Shape,
+  random: Random,
+  round: (value: number) => number = (value) => value,
+): ParityCase<Shape> {
   const { weights, numTokens, numInputs, xStride, yStride } = shape;
   const format = weightFormats[weights.format];
   const numRows = padRows(numTokens);
@@ -29,8 +40,8 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(shape: Shape, ra
   for (let row = 0; row < numRows; row++) inputs.x.set(random.normals(numInputs), row * xStride);
   inputs.gamma.set(random.normals(numInputs));
   for (let token = 0; token < numTokens; token++) inputs.row_ids[token] = random.int(numRows);
-  const weight = format.unpack(planes, weightRows, numInputs, weights);
-  const expected = { y: linearReference(shape, { ...inputs, weight }) };
+  const weight = format.unpack(planes, weightRows, numInputs, weights).map(round);
+  const expected = { y: linearReference(shape, { ...inputs, weight, x: inputs.x.map(round) }) };
   return { shape, buffers: { ...(planes as Record<PlaneName, Uint32Array>), ...inputs }, expected };
 }
 
