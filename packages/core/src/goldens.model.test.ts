@@ -31,7 +31,7 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
       engine = await createEngine({
         model: fixturesPath(`goldens/${name}`),
         dtype: 'float32',
-        maxBatchSize: 2,
+        maxBatchSize: 1,
         sessionLen: 128,
       });
     });
@@ -63,6 +63,27 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
       for await (const event of engine.generate(request)) if (event.type === 'delta') ids.push(...event.tokenIds);
       expect(ids).toEqual(idsOf(golden, 'greedy_ids'));
     });
+  });
+
+  // Past the trained length, dynamic NTK has several readings; decision 004 says which is ours.
+  it('internlm2-ntk: the rotary base follows the length of the ids that are known at the start', async () => {
+    const golden = readTensors(readFileSync(fixturesPath('goldens/internlm2-ntk/golden.safetensors')));
+    const engine = await createEngine({
+      model: fixturesPath('goldens/internlm2-ntk'),
+      dtype: 'float32',
+      maxBatchSize: 1,
+      sessionLen: 64,
+    });
+    try {
+      const prompt = idsOf(golden, 'input_ids');
+      expect(errorOf(await engine.logits(prompt), floatsOf(golden, 'logits'))).toBeLessThan(TOLERANCE);
+      const all = await engine.logits([...prompt, ...idsOf(golden, 'greedy_ids')], { decodeFrom: prompt.length });
+      const split = prompt.length * engine.info.vocabSize;
+      expect(errorOf(all.subarray(0, split), floatsOf(golden, 'logits_limit'))).toBeLessThan(TOLERANCE);
+      expect(errorOf(all.subarray(split), floatsOf(golden, 'forced_logits_limit'))).toBeLessThan(TOLERANCE);
+    } finally {
+      await engine.dispose();
+    }
   });
 });
 
