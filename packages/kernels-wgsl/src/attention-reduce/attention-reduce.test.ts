@@ -41,13 +41,10 @@ describeParity<AttentionReduceShape>({
 describe('attention-reduce after attention-decode', () => {
   it('is attention over all keys', async () => {
     const test = await testDevice();
-    const sizes = { headDim: 64, numQueryHeads: 4, numKvHeads: 2, lengths: [100, 17, 5, 48], splitSize };
-    for (const kvType of ['f16', 'f32'] as const) {
-      const { shape, buffers, expected } = makeDecodeCase(decodeShape({ ...sizes, kvType }), makeRandom(3));
-      const plans = [attentionDecode.plan(shape, test.profile), attentionReduce.plan(shape, test.profile)];
-      const { out, kv } = await runKernels(test, plans, buffers);
-      expect(relativeError(out as Float32Array, expected['out'] as Float64Array)).toBeLessThan(2e-5);
-      expect(relativeError(kv as Float32Array, expected['kv'] as Float64Array)).toBeLessThan(1e-5);
-    }
+    const sizes = { headDim: 32, numQueryHeads: 4, numKvHeads: 2, lengths: [100, 17, 5, 48], splitSize };
+    const { shape, buffers, expected } = makeDecodeCase(decodeShape(sizes), makeRandom(3));
+    const plans = [attentionDecode.plan(shape, test.profile), attentionReduce.plan(shape, test.profile)];
+    const { out } = await runKernels(test, plans, buffers);
+    expect(relativeError(out as Float32Array, expected['out'] as Float64Array)).toBeLessThan(2e-5);
   });
 });
