@@ -24,10 +24,8 @@ const sizes = { headDim: 40, numQueryHeads: 6, numKvHeads: 2, rotaryDim: 16, max
 /** Where only the shape differs one variant is enough; a pipeline for each is what tests cost. */
 const narrowOnly: readonly PrefillCaseShape[] = [
   prefillShape({ headDim: 8, numQueryHeads: 20, numKvHeads: 1, runs: short }),
-  prefillShape({ headDim: 32, numQueryHeads: 2, numKvHeads: 2, runs: short }),
   prefillShape({ headDim: 64, numQueryHeads: 4, numKvHeads: 1, runs, pageSize: 32 }),
   prefillShape({ headDim: 80, numQueryHeads: 1, numKvHeads: 1, runs: short }),
-  prefillShape({ headDim: 96, numQueryHeads: 3, numKvHeads: 1, runs: short }),
   prefillShape({ headDim: 128, numQueryHeads: 8, numKvHeads: 1, runs: short }),
   prefillShape({ headDim: 256, numQueryHeads: 2, numKvHeads: 1, runs: short }),
 ];

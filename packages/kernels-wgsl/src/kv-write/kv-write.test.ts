@@ -23,7 +23,7 @@ const tokens = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i < 5 ? { slot: 1, positi
 describeParity<Shape>({
   kernel: kvWrite,
   shapes: dims.flatMap(([headDim, rotaryDim, numQueryHeads, numKvHeads]) =>
-    (['f16', 'f32'] as const).map((kvType) => ({
+    (headDim < 64 ? (['f16', 'f32'] as const) : (['f16'] as const)).map((kvType) => ({
       kvType,
       headDim,
       rotaryDim,
