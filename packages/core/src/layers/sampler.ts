@@ -43,10 +43,15 @@ export interface SamplerBuffers {
 export interface SlotStart {
   readonly slot: number;
   readonly params: SamplingParams;
+  /** Ids known at the start; they count for the repetition penalty. */
   readonly promptIds: readonly number[];
+  /** Ids generated earlier (a preempted sequence comes back); they count for all penalties. */
   readonly generatedIds: readonly number[];
+  /** The sequence is done when it holds this many tokens. */
   readonly maxLength: number;
+  /** Before the sequence holds this many tokens the stop ids are masked. */
   readonly minLength: number;
+  /** At most 8 ids that end the sequence on the GPU; empty with `ignore_eos`. */
   readonly stopIds: readonly number[];
 }
 

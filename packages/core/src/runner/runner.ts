@@ -1,5 +1,5 @@
 // What the engine asks of a model runner, as plain data. The real one is model-runner.ts; tests of the engine use a fake.
-import type { SamplingParams } from '../sampling/params.js';
+import type { SlotStart } from '../layers/sampler.js';
 
 /** Fixed sizes of a runner, known once the model is loaded. */
 export interface RunnerLimits {
@@ -18,21 +18,8 @@ export interface RunnerLimits {
   readonly vocabSize: number;
 }
 
-/** A sequence takes a slot. */
-export interface BeginSequence {
-  readonly slot: number;
-  readonly params: SamplingParams;
-  /** Ids known at the start; they count for the repetition penalty. */
-  readonly promptIds: readonly number[];
-  /** Ids generated earlier (a preempted sequence comes back); they count for all penalties. */
-  readonly generatedIds: readonly number[];
-  /** The sequence is done when it holds this many tokens. */
-  readonly maxLength: number;
-  /** Before the sequence holds this many tokens the stop ids are masked. */
-  readonly minLength: number;
-  /** At most 8 ids that end the sequence on the GPU; empty with `ignore_eos`. */
-  readonly stopIds: readonly number[];
-}
+/** A sequence takes a slot: what the sampler must know of it is all there is to know. */
+export type BeginSequence = SlotStart;
 
 /** What one sequence does in a step. */
 export interface ScheduledSequence {
