@@ -283,21 +283,21 @@ export class GpuModelRunner implements ModelRunner {
     this.#numSteps++;
 
     const staging = gpu.create('logits', numRows * strideBytes, BufferUsage.mapRead | BufferUsage.copyDst);
-    const sliceRows = maxLogitRows(vocabSize, this.limits.maxBatchSize);
-    for (let row = 0; row < numRows; row += sliceRows) {
-      const numSampled = Math.min(sliceRows, numRows - row);
-      gpu.queue.writeBuffer(
-        buffers.sampleRows,
-        0,
-        Uint32Array.from({ length: numSampled }, (_, i) => row + i),
-      );
-      const launches: Launch[] = [];
-      decoder.head(this.#context({ ...shape, numSampled }, (...step) => launches.push(gpu.launch(...step))));
-      gpu.submit(launches, (encoder) => {
-        encoder.copyBufferToBuffer(buffers.logits, 0, staging, row * strideBytes, numSampled * strideBytes);
-      });
-    }
     try {
+      const sliceRows = maxLogitRows(vocabSize, this.limits.maxBatchSize);
+      for (let row = 0; row < numRows; row += sliceRows) {
+        const numSampled = Math.min(sliceRows, numRows - row);
+        gpu.queue.writeBuffer(
+          buffers.sampleRows,
+          0,
+          Uint32Array.from({ length: numSampled }, (_, i) => row + i),
+        );
+        const launches: Launch[] = [];
+        decoder.head(this.#context({ ...shape, numSampled }, (...step) => launches.push(gpu.launch(...step))));
+        gpu.submit(launches, (encoder) => {
+          encoder.copyBufferToBuffer(buffers.logits, 0, staging, row * strideBytes, numSampled * strideBytes);
+        });
+      }
       await staging.mapAsync(MAP_READ);
       const all = new Float32Array(staging.getMappedRange());
       return {
