@@ -57,7 +57,7 @@ test('a story begins at once, goes on, and can be told in another way', async ({
 });
 
 test('it can be stopped, and goes on afterwards', async ({ page }) => {
-  await open(page, { maxTokens: 32 });
+  await open(page, { maxTokens: 256 });
   await page.getByRole('button', { name: 'Once upon a time' }).click();
   await expect(page.getByRole('button', { name: 'Stop' })).toBeVisible();
   await page.keyboard.press('Escape');

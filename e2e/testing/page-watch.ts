@@ -14,7 +14,7 @@ export function watch(page: Page, origin: string): PageWatch {
   const foreignRequests: string[] = [];
   page.on('console', (message) => {
     // Some files of a model are optional: the engine asks for them, and the browser remarks that they are missing.
-    if (message.location().url.includes('/models/')) return;
+    if (message.location().url.includes('/models/') && /\b404\b/.test(message.text())) return;
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));
