@@ -3,7 +3,10 @@
 import { isShipped, parseModule } from './sources.mjs';
 
 /** `webgpu` is an optional peer, so only Node's platform file may ask for it while running. */
-const mayImportDynamically = new Set(['packages/core/src/platform/node.ts']);
+const mayImportDynamically = new Set([
+  'packages/core/src/platform/node.ts',
+  'packages/core/src/platform/node-image.ts',
+]);
 
 /** @param {import('./sources.mjs').Source[]} sources @returns {import('./sources.mjs').Complaint[]} */
 export function checkModules(sources) {

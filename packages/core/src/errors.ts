@@ -19,6 +19,8 @@ export type PagemindErrorCode =
   | 'invalid_template'
   | 'invalid_option'
   | 'invalid_request'
+  | 'invalid_image'
+  | 'image_too_large'
   | 'context_too_long'
   | 'out_of_kv'
   | 'queue_full'

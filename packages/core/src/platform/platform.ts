@@ -1,4 +1,5 @@
 // What the library needs of the place it runs in. Browser and Node each have one file that provides it.
+import type { ImageDecoder } from '../image/image.js';
 
 export interface Platform {
   readonly name: 'browser' | 'node';
@@ -6,6 +7,8 @@ export interface Platform {
   readonly pokesQueue: boolean;
   /** The WebGPU entry point, or undefined where there is none. */
   gpu(): GPU | undefined;
+  /** How image files become pixels. */
+  readonly images: ImageDecoder;
   /** Milliseconds on a monotonic clock. */
   now(): number;
 }
