@@ -5,9 +5,15 @@ export {
   DEFAULT_SPLIT_SIZE,
   numPartialElements,
 } from './attention-decode/attention-decode.js';
+export {
+  type AttentionEncoderShape,
+  attentionEncoder,
+  encoderTileRows,
+} from './attention-encoder/attention-encoder.js';
 export { type AttentionPrefillShape, attentionPrefill, tileTokens } from './attention-prefill/attention-prefill.js';
 export { type AttentionReduceShape, attentionReduce } from './attention-reduce/attention-reduce.js';
 export { type EmbedShape, embed } from './embed/embed.js';
+export { type GatherRowsShape, gatherRows, NO_ROW } from './gather-rows/gather-rows.js';
 export {
   type Binding,
   bindingsOf,
@@ -25,8 +31,10 @@ export {
 } from './kernel.js';
 export type { KvShape, KvType } from './kv-write/kv-cache.js';
 export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
+export { type LayernormShape, layernorm } from './layernorm/layernorm.js';
+export { FROM_STATE, IMAGE_ROW } from './lib/row.js';
 export { linearMatmul } from './linear-matmul/linear-matmul.js';
-export type { Epilogue, LinearShape } from './linear-matvec/linear.js';
+export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear.js';
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';

@@ -1,10 +1,13 @@
 // The list of all kernels, for tests, benchmarks and tuning. The engine imports each kernel from its own folder.
 import { attentionDecode } from './attention-decode/attention-decode.js';
+import { attentionEncoder } from './attention-encoder/attention-encoder.js';
 import { attentionPrefill } from './attention-prefill/attention-prefill.js';
 import { attentionReduce } from './attention-reduce/attention-reduce.js';
 import { embed } from './embed/embed.js';
+import { gatherRows } from './gather-rows/gather-rows.js';
 import type { KernelBase } from './kernel.js';
 import { kvWrite } from './kv-write/kv-write.js';
+import { layernorm } from './layernorm/layernorm.js';
 import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
@@ -17,12 +20,15 @@ import { countClear, countMark } from './sampling/token-counts.js';
 /** Every kernel of the package. */
 export const kernels: readonly KernelBase[] = [
   attentionDecode,
+  attentionEncoder,
   attentionPrefill,
   attentionReduce,
   countClear,
   countMark,
   embed,
+  gatherRows,
   kvWrite,
+  layernorm,
   linearMatmul,
   linearMatvec,
   pack,

@@ -33,6 +33,11 @@ export interface WeightSlot {
   readonly id: string;
   readonly options: WeightFormatOptions;
   readonly wgsl: WgslModule;
+  /**
+   * `wgsl` with a `weight_dot` that multiplies in f16, for devices with `shader-f16`. Only formats whose products neither
+   * overflow a half nor vanish in it, whatever the numbers, have one (decision 013).
+   */
+  readonly halfWgsl?: WgslModule;
   readonly knobs: Readonly<Record<string, number>>;
   readonly flags: Readonly<Record<string, boolean>>;
   readonly slotBindings: readonly PlaneBinding[];

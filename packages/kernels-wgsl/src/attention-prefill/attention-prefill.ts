@@ -9,6 +9,7 @@ import {
   numHeadWorkgroups,
   shareOfGroup,
 } from '../kv-write/kv-cache.js';
+import { type AttendTier, attendParts, attendTiers, numAttendQueries } from '../lib/attend.js';
 import source from './attention-prefill.wgsl';
 
 /** Attention of runs of tokens. */
@@ -21,46 +22,33 @@ export interface AttentionPrefillShape extends KvShape {
   readonly outStride: number;
 }
 
-interface Tier {
-  readonly name: string;
-  readonly kvTypes: readonly KvType[];
-  readonly across: number;
-  readonly down: number;
-  readonly requires: Variant['requires'];
-}
-
-// shader-f16 halves the workgroup memory: queries, keys, values and weights are rounded to f16 there, sums stay f32.
-const tiers: readonly Tier[] = [
-  { name: 'portable', kvTypes: ['f16', 'f32'], across: 8, down: 16, requires: [] },
-  { name: 'half', kvTypes: ['f16'], across: 8, down: 16, requires: ['shader-f16'] },
-  { name: 'narrow', kvTypes: ['f16', 'f32'], across: 8, down: 4, requires: [] },
-];
-
-function variantOf(tier: Tier, kvType: KvType): Variant {
-  const isHalf = tier.requires.includes('shader-f16');
+function variantOf(tier: AttendTier, kvType: KvType): Variant {
+  const kv = kvPart(kvType, 'read', tier === 'half');
+  const { knobs, flags, slots, requires } = attendParts[tier];
   return {
-    ...kvPart(kvType, 'read', isHalf),
-    id: `${kvType}-${tier.name}`,
-    knobs: { ACROSS: tier.across, DOWN: tier.down, Tile4: isHalf ? 'vec4<f16>' : 'vec4<f32>' },
-    requires: tier.requires,
+    ...kv,
+    id: `${kvType}-${tier}`,
+    knobs,
+    flags: { ...kv.flags, ...flags },
+    slots: { ...kv.slots, ...slots },
+    requires,
   };
 }
 
-const variants: readonly Variant[] = tiers.flatMap((tier) => tier.kvTypes.map((kvType) => variantOf(tier, kvType)));
-
-/** Queries (tokens times query heads) of a workgroup. */
-const queriesOf = (variant: Variant): number => 4 * Number(variant.knobs['DOWN']);
+const variants: readonly Variant[] = [
+  ...(['portable', 'half', 'narrow'] as const).map((tier) => variantOf(tier, 'f16')),
+  ...(['portable', 'narrow'] as const).map((tier) => variantOf(tier, 'f32')),
+];
 
 function pick(shape: KvShape, profile: DeviceProfile): Variant {
-  const order = profile.isCpu ? ['narrow'] : ['half', 'portable'];
-  const ids = order.map((name) => `${shape.kvType}-${name}`);
+  const ids = attendTiers(profile).map((tier) => `${shape.kvType}-${tier}`);
   const found = ids.map((id) => variants.find((v) => v.id === id)).find((v) => v && supports(profile, v));
   return found as Variant;
 }
 
 /** Most tokens that a tile of this shape may have with a variant. */
 export function tileTokensOf(shape: KvShape, variant: Variant): number {
-  return Math.floor(queriesOf(variant) / shareOfGroup(shape, queriesOf(variant)));
+  return Math.floor(numAttendQueries(variant) / shareOfGroup(shape, numAttendQueries(variant)));
 }
 
 /** Most tokens that a tile of this shape may have on this device; the runner cuts its runs to it. */
@@ -87,13 +75,13 @@ export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel<Atte
   pick,
   constantsOf: (shape, variant) => ({
     ...kvConstants(shape),
-    HEADS: shareOfGroup(shape, queriesOf(variant)),
+    HEADS: shareOfGroup(shape, numAttendQueries(variant)),
     SCALE: shape.scale,
     OUT_STRIDE: shape.outStride,
   }),
   workgroupsOf: (shape, variant) => [
     shape.numTiles,
-    numHeadWorkgroups(shape, shareOfGroup(shape, queriesOf(variant))),
+    numHeadWorkgroups(shape, shareOfGroup(shape, numAttendQueries(variant))),
     1,
   ],
 });

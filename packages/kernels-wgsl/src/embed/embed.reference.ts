@@ -1,4 +1,5 @@
 // f64 reference of embed.
+import { FROM_STATE, IMAGE_ROW } from '../lib/row.js';
 import type { EmbedShape } from './embed.js';
 
 /** Words of a `Row`: slot, position, token, rope row. */
@@ -7,7 +8,8 @@ const ROW_WORDS = 4;
 const STATE_WORDS = 4;
 
 /**
- * Returns the residual `[numRows, stride]`; rows whose token lies outside the table's part keep what `before` holds.
+ * Returns the residual `[numRows, stride]`; rows of pictures and those whose token lies outside the table's part keep
+ * what `before` holds.
  * @param table the part of the table, `[numTokens, width]`
  */
 export function embedReference(
@@ -23,7 +25,8 @@ export function embedReference(
   for (let row = 0; row < numRows; row++) {
     const slot = rows[row * ROW_WORDS] ?? 0;
     const named = rows[row * ROW_WORDS + 2] ?? 0;
-    const token = named === 0xffffffff ? (slotState[slot * STATE_WORDS] ?? 0) : named;
+    if (named === IMAGE_ROW) continue;
+    const token = named === FROM_STATE ? (slotState[slot * STATE_WORDS] ?? 0) : named;
     const index = (token < vocab ? token : 0) - firstToken;
     if (index < 0 || index >= numTokens) continue;
     for (let i = 0; i < stride; i++) {

@@ -1,6 +1,7 @@
-// Parity of embed for every weight format: whole and split tables, sampled and impossible tokens.
+// Parity of embed for every weight format: whole and split tables, sampled and impossible tokens, pictures.
 import { declaredWeightOptions, weightFormats, weightSlot } from '@pagemind/quant';
 import { describeParity } from '../../testing/parity.js';
+import { FROM_STATE, IMAGE_ROW } from '../lib/row.js';
 import { type EmbedShape, embed } from './embed.js';
 import { embedReference } from './embed.reference.js';
 
@@ -20,11 +21,11 @@ describeParity<EmbedShape>({
     const format = weightFormats[weights.format];
     const planes = format.pack(random.normals(numTokens * width), numTokens, width, weights);
     const table = format.unpack(planes, numTokens, width, weights);
-    // Row 0 takes the token last sampled for slot 1, row 1 names a token that does not exist.
+    // Row 0 takes the token last sampled for slot 1, row 1 names a token that does not exist, row 2 is a picture's.
     const slotState = Uint32Array.from([0, 0, 0, 0, vocab - 1, 0, 0, 0]);
     const rows = new Uint32Array(numRows * 4);
     for (let row = 0; row < numRows; row++) rows.set([row % 2, row, random.int(vocab), row], row * 4);
-    rows.set([1, 0, 0xffffffff, 0, 0, 0, vocab + 3], 0);
+    rows.set([1, 0, FROM_STATE, 0, 0, 0, vocab + 3, 0, 0, 0, IMAGE_ROW], 0);
     const residual = random.normals(numRows * Math.ceil(width / 32) * 32);
     return {
       shape,

@@ -25,7 +25,8 @@ function variantOf(weights: WeightFormatOptions): Variant {
 
 /**
  * `residual[row] = table[token of row] * scale`, zero in pad columns; residual `[numRows, width rounded up to 32]` f32.
- * A token of 0xFFFFFFFF means the last token sampled for the row's slot; tokens outside the vocabulary become 0.
+ * Rows of a IMAGE_ROW stay as they are, FROM_STATE means the last token sampled for the row's slot, and other tokens
+ * outside the vocabulary become 0.
  */
 export const embed: Kernel<EmbedShape> = defineKernel({
   name: 'embed',

@@ -1,6 +1,6 @@
 // residual[row] = embedding of the row's token * EMBED_SCALE; one workgroup per row. The table may be split by tokens:
 // a dispatch writes only the rows whose token lies in its part.
-import package::lib::row::{Row};
+import package::lib::row::{Row, SlotState, FROM_STATE, IMAGE_ROW};
 import slot::weights::{COLS, weight_oct};
 
 override FIRST_TOKEN: u32 = 0u;   // token of the part's first row
@@ -10,10 +10,6 @@ override EMBED_SCALE: f32 = 1.0;
 
 const LANES: u32 = 64u; // knob: invocations of a workgroup
 
-const FROM_STATE: u32 = 0xffffffffu;
-
-struct SlotState { token: u32, flags: u32, step: u32, reserved: u32 }
-
 @group(0) @binding(3) var<storage, read> rows: array<Row>;
 @group(0) @binding(4) var<storage, read> slot_state: array<SlotState>;
 @group(0) @binding(5) var<storage, read_write> residual: array<vec4<f32>>;   // [numRows, COLS rounded up to 32, / 4]
@@ -21,6 +17,9 @@ struct SlotState { token: u32, flags: u32, step: u32, reserved: u32 }
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let row = rows[wg.x];
+  if row.token == IMAGE_ROW {
+    return;
+  }
   var token = row.token;
   if token == FROM_STATE {
     token = slot_state[row.slot].token;

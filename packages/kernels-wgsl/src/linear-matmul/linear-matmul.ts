@@ -1,6 +1,6 @@
 // The linear product of prefill: tiles of weights, dequantised once, meet tiles of tokens. The norm before it is a dispatch
 // of its own. For up to about 16 tokens linear-matvec is faster; it also serves where bits must not depend on the batch.
-import { declaredWeightOptions } from '@pagemind/quant';
+import { declaredWeightOptions, type WeightFormatOptions } from '@pagemind/quant';
 import { type DeviceProfile, defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
 import {
   type LinearShape,
@@ -14,16 +14,17 @@ import {
 } from '../linear-matvec/linear.js';
 import serial from '../linear-matvec/serial.wgsl';
 import source from './linear-matmul.wgsl';
-import product from './tiles.wgsl';
+import tiled from './tiles.wgsl';
+import halfTiled from './tiles-half.wgsl';
 
-/** Sizes of a workgroup's tiles. Tiles of f32 fit the 16 KiB of workgroup memory that every device has. */
+/** Sizes of a workgroup's tiles. They fit the 16 KiB of workgroup memory that every device has. */
 interface Tiles {
   readonly weightRows: number;
   readonly tokens: number;
   readonly columns: number;
   /** Tokens of an invocation. */
   readonly invocationTokens: number;
-  /** Tiles hold f16, which halves their size; sums stay f32. */
+  /** Tiles hold f16, and eight columns at a time are added up in it. */
   readonly isHalf: boolean;
 }
 
@@ -62,8 +63,7 @@ export function linearMatmulVariant(choice: LinearMatmulChoice): Variant {
   return {
     ...base,
     knobs: { ...knobs, COLUMNS: invocationTokens, TILE_N: weightRows, TILE_M: tokens, TILE_K: columns },
-    flags: { ...flags, half: isHalf },
-    slots: { ...slots, product },
+    slots: { ...slots, product: isHalf ? halfTiled : tiled },
     requires: isHalf ? ['shader-f16'] : [],
   };
 }
@@ -74,22 +74,36 @@ const head: Use = { epilogue: 'store', hasRowIds: true };
 const residual: Use = { epilogue: 'add', hasRowIds: false };
 const gated: Use = { epilogue: 'silu_mul', hasRowIds: false };
 
-const tiers: readonly MatmulTier[] = ['large-f32', 'small-f32', 'serial', 'large-f16', 'small-f16'];
+const tiers = ['large-f32', 'small-f32', 'serial', 'f16'] as const;
 
-/** Every weight format on every tier; over the tiers it meets every epilogue, with and without bias and row ids. */
+/** Every weight format on every way to spread the work; over these it meets every ending, bias and row ids. */
 const formatChoices: readonly LinearMatmulChoice[] = tiers.flatMap((tier, t) =>
   declaredWeightOptions.map((weights, w) => ({
     ...([head, residual, gated][(w + t) % 3] ?? head),
-    tier,
+    tier: tier === 'f16' ? `${w % 2 === 0 ? 'large' : 'small'}-f16` : tier,
     weights,
     hasBias: (w + t) % 2 === 0,
   })),
 );
 
-/** The declared choices. Any two choices of what `pick` returns meet in one of them. */
+const smallGroups: WeightFormatOptions = { format: 'int4', groupSize: 32, hasZeros: false };
+
+/** Every activation that the choices above lack. */
+const activationChoices: readonly LinearMatmulChoice[] = (
+  [
+    ['gelu', 'large-f32'],
+    ['gelu_tanh', 'small-f16'],
+    ['quick_gelu', 'serial'],
+    ['gelu_mul', 'small-f32'],
+    ['gelu_tanh_mul', 'serial'],
+  ] as const
+).map(([epilogue, tier]) => ({ ...store, epilogue, tier, weights: smallGroups, hasBias: true }));
+
+/** The declared choices. Any two choices of what `pick` returns meet in one of them; activations only epilogues. */
 export const linearMatmulChoices: readonly LinearMatmulChoice[] = [
   ...formatChoices,
-  { ...store, tier: 'large-f32', weights: { format: 'int4', groupSize: 32, hasZeros: false }, hasBias: false },
+  { ...store, tier: 'large-f32', weights: smallGroups, hasBias: false },
+  ...activationChoices,
 ];
 
 /**

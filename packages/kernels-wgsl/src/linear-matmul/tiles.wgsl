@@ -1,6 +1,6 @@
 // Fills `product` on GPUs: a workgroup computes TILE_N weight rows of TILE_M tokens in steps of TILE_K columns, both
 // operands dequantised in workgroup memory; an invocation sums a pair of row-blocks (8 weight rows) for COLUMNS tokens in
-// registers. Products and sums are f32 even where tiles hold halves. Names not declared here are the kernel's.
+// registers. Names not declared here are the kernel's.
 import slot::weights::{weight_oct};
 import slot::epilogue::{write_pair};
 
@@ -14,18 +14,10 @@ const STEPS: u32 = TILE_K / 4u;               // vec4s of a row of a tile
 const OCTS: u32 = TILE_N * TILE_K / 8u / INVOCATIONS;
 const QUADS: u32 = TILE_M * STEPS / INVOCATIONS;
 
-@if(half) alias Element = f16;
-@if(!half) alias Element = f32;
-
 // Columns lie together, so that a row is written and read in vec4s. The rows of one invocation are followed by a pad of
 // one vec4: neighbours start in different banks.
-var<workgroup> w_tile: array<vec4<Element>, TILE_N * STEPS + PAIRS>;
-var<workgroup> x_tile: array<vec4<Element>, TILE_M * STEPS + TILE_M / COLUMNS>;
-
-fn element(value: vec4<f32>) -> vec4<Element> {
-  @if(half) return vec4<f16>(clamp(value, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
-  @if(!half) return value;
-}
+var<workgroup> w_tile: array<vec4<f32>, TILE_N * STEPS + PAIRS>;
+var<workgroup> x_tile: array<vec4<f32>, TILE_M * STEPS + TILE_M / COLUMNS>;
 
 fn load_weights(first_row: u32, k: u32, local: u32) {
   for (var i = local; i < OCTS * INVOCATIONS; i += INVOCATIONS) {
@@ -34,8 +26,8 @@ fn load_weights(first_row: u32, k: u32, local: u32) {
     // Rows beyond the last one read what it reads; their sums are dropped.
     let weights = weight_oct(min(first_row + row, 4u * NUM_BLOCKS - 1u), k / 8u + oct);
     let at = row * STEPS + row / 8u + 2u * oct;
-    w_tile[at] = element(weights[0]);
-    w_tile[at + 1u] = element(weights[1]);
+    w_tile[at] = weights[0];
+    w_tile[at + 1u] = weights[1];
   }
 }
 
@@ -43,7 +35,7 @@ fn load_activations(first_token: u32, k: u32, local: u32) {
   for (var i = local; i < QUADS * INVOCATIONS; i += INVOCATIONS) {
     let token = i / STEPS;
     let quad = i % STEPS;
-    x_tile[token * STEPS + token / COLUMNS + quad] = element(x[row_start(first_token + token) + k / 4u + quad]);
+    x_tile[token * STEPS + token / COLUMNS + quad] = x[row_start(first_token + token) + k / 4u + quad];
   }
 }
 
@@ -65,19 +57,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
     for (var step = 0u; step < STEPS; step++) {
       let w = w_start + step;
       let a = transpose(mat4x4<f32>(
-        vec4<f32>(w_tile[w]),
-        vec4<f32>(w_tile[w + STEPS]),
-        vec4<f32>(w_tile[w + 2u * STEPS]),
-        vec4<f32>(w_tile[w + 3u * STEPS]),
+        w_tile[w],
+        w_tile[w + STEPS],
+        w_tile[w + 2u * STEPS],
+        w_tile[w + 3u * STEPS],
       ));
       let b = transpose(mat4x4<f32>(
-        vec4<f32>(w_tile[w + 4u * STEPS]),
-        vec4<f32>(w_tile[w + 5u * STEPS]),
-        vec4<f32>(w_tile[w + 6u * STEPS]),
-        vec4<f32>(w_tile[w + 7u * STEPS]),
+        w_tile[w + 4u * STEPS],
+        w_tile[w + 5u * STEPS],
+        w_tile[w + 6u * STEPS],
+        w_tile[w + 7u * STEPS],
       ));
       for (var c = 0u; c < COLUMNS; c++) {
-        let v = vec4<f32>(x_tile[x_start + c * STEPS + step]);
+        let v = x_tile[x_start + c * STEPS + step];
         // One fused multiply-add after the other; a matrix product would start a new sum.
         low[c] += a[0] * v.x;
         low[c] += a[1] * v.y;

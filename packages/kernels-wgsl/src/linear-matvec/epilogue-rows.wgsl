@@ -1,4 +1,6 @@
-// The end of a linear product whose outputs are its weight rows: bias, then a store or an addition to what y holds.
+// The end of a linear product whose outputs are its weight rows: bias, activation, then a store or an addition to what y
+// holds.
+import slot::activation::{activate};
 
 override OUTPUTS: u32;       // elements of an output row
 override Y_STRIDE: u32;      // elements between output rows
@@ -6,19 +8,27 @@ override Y_STRIDE: u32;      // elements between output rows
 @if(bias) @group(0) @binding(5) var<storage, read> bias: array<f32>;          // [OUTPUTS]
 @group(0) @binding(7) var<storage, read_write> y: array<f32>;                 // [numTokens, Y_STRIDE]
 
-fn write_output(token: u32, output: u32, sum: f32) {
-  if (output < OUTPUTS) {
-    var value = sum;
-    @if(bias) value += bias[output];
-    @if(add) value += y[token * Y_STRIDE + output];
-    y[token * Y_STRIDE + output] = value;
+// Biases of four outputs. Those beyond the last one get its bias; they are not written.
+@if(bias) fn bias_at(first: u32) -> vec4<f32> {
+  let at = min(vec4<u32>(first, first + 1u, first + 2u, first + 3u), vec4<u32>(OUTPUTS - 1u));
+  return vec4<f32>(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+}
+
+fn write_block(token: u32, first: u32, sums: vec4<f32>) {
+  var values = sums;
+  @if(bias) values += bias_at(first);
+  values = activate(values);
+  for (var r = 0u; r < 4u; r++) {
+    if (first + r < OUTPUTS) {
+      let at = token * Y_STRIDE + first + r;
+      @if(add) values[r] += y[at];
+      y[at] = values[r];
+    }
   }
 }
 
 // low and high: sums of weight rows 8 * pair + 0..3 and 8 * pair + 4..7.
 fn write_pair(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
-  for (var r = 0u; r < 4u; r++) {
-    write_output(token, 8u * pair + r, low[r]);
-    write_output(token, 8u * pair + 4u + r, high[r]);
-  }
+  write_block(token, 8u * pair, low);
+  write_block(token, 8u * pair + 4u, high);
 }

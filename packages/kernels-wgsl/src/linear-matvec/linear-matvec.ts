@@ -1,6 +1,6 @@
 // The linear product of decoding: up to eight activation rows per read of the weights, the RMSNorm before it fused in.
 // Any number of rows works, eight at a time; past two readings linear-matmul is faster.
-import { declaredWeightOptions } from '@pagemind/quant';
+import { declaredWeightOptions, type WeightFormatOptions, weightSlot } from '@pagemind/quant';
 import { type DeviceProfile, defineKernel, type Kernel, tiles, type Variant } from '../kernel.js';
 import lanes from './lanes.wgsl';
 import {
@@ -28,8 +28,11 @@ export interface LinearMatvecShape extends LinearMatvecUse, LinearShape {
   readonly epsilon: number;
 }
 
-/** How the work is spread: over lanes that share weight rows, with or without subgroups, or a row to an invocation (CPUs). */
-export type MatvecTier = 'portable' | 'subgroup' | 'serial';
+/**
+ * How the work is spread: over lanes that share weight rows, with or without subgroups, in f32 or with products in f16
+ * (formats that have a `halfWgsl`); or a row to an invocation (CPUs).
+ */
+export type MatvecTier = 'portable' | 'subgroup' | 'f16' | 'f16-subgroup' | 'serial';
 
 /** A text of the kernel: what it computes, for how many activation rows, on which tier. */
 export interface LinearMatvecChoice extends LinearMatvecUse {
@@ -42,9 +45,12 @@ const WORKGROUP = 64;
 /** As many invocations keep enough bytes in flight for about 1 TB/s; fewer, where weight rows are many, share caches better. */
 const WANTED_INVOCATIONS = 8192;
 
+/** Vendors whose GPUs multiply halves at twice the rate; elsewhere f16 tiers would only cost precision (decision 013). */
+const FAST_HALVES: ReadonlySet<string> = new Set(['amd', 'arm', 'intel', 'qualcomm', 'samsung']);
+
 /** The variant of a choice. */
 export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
-  const { numColumns, tier, hasNorm } = choice;
+  const { numColumns, tier, hasNorm, weights } = choice;
   const { id, knobs, flags, slots, slotBindings } = linearParts(choice);
   const base = {
     id: `${id}${hasNorm ? '-norm' : ''}-c${numColumns}-${tier}`,
@@ -53,14 +59,28 @@ export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
     slotBindings,
   };
   if (tier === 'serial') return { ...base, slots: { ...slots, product: serial }, requires: [] };
-  const hasSubgroups = tier === 'subgroup';
+  const isHalf = tier === 'f16' || tier === 'f16-subgroup';
+  const hasSubgroups = tier === 'subgroup' || tier === 'f16-subgroup';
+  const { wgsl, halfWgsl } = weightSlot(weights);
+  const reader = isHalf ? halfWgsl : wgsl;
+  if (!reader) throw new Error(`linear-matvec: ${weights.format} has no f16 tier`);
   return {
     ...base,
     knobs: { ...base.knobs, NEAREST: hasSubgroups ? 4 : 1 },
     flags: { ...base.flags, subgroup: hasSubgroups },
-    slots: { ...slots, product: lanes },
-    requires: hasSubgroups ? ['subgroups'] : [],
+    slots: { ...slots, weights: reader, product: lanes },
+    requires: [...(isHalf ? (['shader-f16'] as const) : []), ...(hasSubgroups ? (['subgroups'] as const) : [])],
   };
+}
+
+/** The tier of a device. The same for every number of tokens, so that a sum's bits do not change with the batch. */
+function tierOf(weights: WeightFormatOptions, { isCpu, vendor, features }: DeviceProfile): MatvecTier {
+  if (isCpu) return 'serial';
+  const hasSubgroups = features.includes('subgroups');
+  if (features.includes('shader-f16') && FAST_HALVES.has(vendor) && weightSlot(weights).halfWgsl) {
+    return hasSubgroups ? 'f16-subgroup' : 'f16';
+  }
+  return hasSubgroups ? 'subgroup' : 'portable';
 }
 
 /**
@@ -86,6 +106,8 @@ function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: numb
 const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
   portable: [1, 2, 4, 8],
   subgroup: [1, 2, 4, 8],
+  f16: [1, 2, 4, 8],
+  'f16-subgroup': [1, 2, 4, 8],
   serial: [1, 2],
 };
 
@@ -96,7 +118,9 @@ const plain: Use = { epilogue: 'store', hasNorm: false, hasRowIds: false };
 const residual: Use = { epilogue: 'add', hasNorm: false, hasRowIds: false };
 const gated: Use = { epilogue: 'silu_mul', hasNorm: true, hasRowIds: false };
 
-/** Every weight format with every epilogue, with and without norm, bias and row ids: once on lanes, twice serially. */
+const smallGroups: WeightFormatOptions = { format: 'int4', groupSize: 32, hasZeros: false };
+
+/** Every weight format with every ending, with and without norm, bias and row ids: once on lanes, twice serially. */
 const formatChoices: readonly LinearMatvecChoice[] = declaredWeightOptions.flatMap((weights, w) =>
   ([w % 2 === 0 ? 'portable' : 'subgroup', 'serial', 'serial'] as const).map((tier, t) => ({
     ...([head, residual, gated][(w + t) % 3] ?? head),
@@ -107,6 +131,22 @@ const formatChoices: readonly LinearMatvecChoice[] = declaredWeightOptions.flatM
   })),
 );
 
+/** The f16 tiers with every kind of group and ending. */
+const halfChoices: readonly LinearMatvecChoice[] = (
+  [
+    [head, 'f16', 32, true],
+    [residual, 'f16-subgroup', 64, false],
+    [gated, 'f16', 128, true],
+    [plain, 'f16-subgroup', 32, false],
+  ] as const
+).map(([use, tier, groupSize, hasZeros], index) => ({
+  ...use,
+  tier,
+  weights: { format: 'int4', groupSize, hasZeros },
+  hasBias: index % 2 === 0,
+  numColumns: 1,
+}));
+
 /** Every number of columns with and without norm, bias and row ids. */
 const columnChoices: readonly LinearMatvecChoice[] = (
   [
@@ -115,6 +155,7 @@ const columnChoices: readonly LinearMatvecChoice[] = (
     [plain, 'serial', 1],
     [head, 'portable', 2],
     [residual, 'subgroup', 2],
+    [plain, 'f16', 2],
     [head, 'subgroup', 4],
     [gated, 'portable', 4],
     [gated, 'serial', 2],
@@ -125,17 +166,35 @@ const columnChoices: readonly LinearMatvecChoice[] = (
 ).map(([use, tier, numColumns]) => ({
   ...use,
   tier,
-  weights: { format: 'int4', groupSize: 32, hasZeros: false },
+  weights: smallGroups,
   hasBias: use === head,
   numColumns,
 }));
 
+/** Every activation that the choices above lack. */
+const activationChoices: readonly LinearMatvecChoice[] = (
+  ['gelu', 'gelu_tanh', 'quick_gelu', 'gelu_mul', 'gelu_tanh_mul'] as const
+).map((epilogue) => ({
+  ...plain,
+  epilogue,
+  tier: 'serial',
+  weights: smallGroups,
+  hasBias: true,
+  numColumns: 1,
+}));
+
 /**
  * The declared choices. Any two choices of what `pick` returns meet in one of them, but for pairs whose texts do not meet
- * either: weight formats and epilogues are functions called in the loops that numbers of columns bound, and subgroups
- * only serve to add up what formats have summed. (Software adapters take long to compile these texts.)
+ * either: weight formats (in f32 or f16) and epilogues are functions called in the loops that numbers of columns bound,
+ * activations are called by epilogues alone, and subgroups only serve to add up what formats have summed. (Software
+ * adapters take long to compile these texts.)
  */
-export const linearMatvecChoices: readonly LinearMatvecChoice[] = [...formatChoices, ...columnChoices];
+export const linearMatvecChoices: readonly LinearMatvecChoice[] = [
+  ...formatChoices,
+  ...halfChoices,
+  ...columnChoices,
+  ...activationChoices,
+];
 
 /**
  * Linear product for few tokens. Buffers: the planes of the weights, then `x`, `gamma`, `bias`, `row_ids` where used, `y`;
@@ -148,8 +207,7 @@ export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
   constants: ['WIDTH', 'NUM_GROUPS', 'NUM_BLOCKS', 'X_STRIDE', 'EPSILON'],
   variants: linearMatvecChoices.map(linearMatvecVariant),
   pick(shape: LinearMatvecShape, profile: DeviceProfile): Variant {
-    const shared = profile.features.includes('subgroups') ? 'subgroup' : 'portable';
-    const tier = profile.isCpu ? 'serial' : shared;
+    const tier = tierOf(shape.weights, profile);
     const columns = columnsOf[tier];
     const numColumns = columns.find((count) => count >= shape.numTokens) ?? (columns.at(-1) as number);
     return linearMatvecVariant({ ...shape, numColumns, tier });

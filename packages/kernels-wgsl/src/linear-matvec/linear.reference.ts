@@ -1,4 +1,5 @@
 // f64 reference of both linear kernels, on dequantised weights.
+import { type Epilogue, isGated } from './linear.js';
 import type { LinearMatvecShape } from './linear-matvec.js';
 
 /** Inputs by binding name; `weight` is dequantised, `[weight rows, numInputs]`. */
@@ -11,9 +12,45 @@ export interface LinearInputs {
   readonly y: Float32Array;
 }
 
+/** erf by its power series, or by the continued fraction of erfc where that one converges. */
+function erf(x: number): number {
+  const size = Math.abs(x);
+  let sum = 0;
+  if (size < 3) {
+    let term = size;
+    for (let n = 0; n < 100; n++) {
+      sum += term / (2 * n + 1);
+      term *= (-size * size) / (n + 1);
+    }
+    sum *= 2 / Math.sqrt(Math.PI);
+  } else {
+    let fraction = 0;
+    for (let k = 60; k > 0; k--) fraction = k / 2 / (size + fraction);
+    sum = 1 - Math.exp(-size * size) / Math.sqrt(Math.PI) / (size + fraction);
+  }
+  return Math.sign(x) * sum;
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+const gelu = (x: number): number => (x * (1 + erf(x / Math.SQRT2))) / 2;
+const geluTanh = (x: number): number => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2;
+
+/** What an epilogue makes of a sum with its bias, or of a gate. */
+export const activations: Readonly<Record<Epilogue, (x: number) => number>> = {
+  store: (x) => x,
+  add: (x) => x,
+  gelu,
+  gelu_tanh: geluTanh,
+  quick_gelu: (x) => x * sigmoid(1.702 * x),
+  silu_mul: (x) => x * sigmoid(x),
+  gelu_mul: gelu,
+  gelu_tanh_mul: geluTanh,
+};
+
 /** Returns y laid out like `inputs.y`; what must stay as it is, pads of rows, is copied; padded rows are NaN. */
 export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs): Float64Array {
   const { numTokens, numInputs, numOutputs, xStride, yStride, epilogue } = shape;
+  const activate = activations[epilogue];
   const expected = new Float64Array(inputs.y.length).fill(Number.NaN);
   for (let token = 0; token < numTokens; token++) {
     const at = (shape.hasRowIds ? (inputs.row_ids[token] ?? 0) : token) * xStride;
@@ -30,12 +67,11 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
     for (let n = 0; n < yStride; n++) {
       const before = inputs.y[token * yStride + n] ?? 0;
       let value = before;
-      if (n < numOutputs && epilogue === 'silu_mul') {
+      if (n < numOutputs && isGated(epilogue)) {
         const gateRow = 8 * Math.floor(n / 4) + (n % 4);
-        const gate = product(gateRow);
-        value = (gate / (1 + Math.exp(-gate))) * product(gateRow + 4);
+        value = activate(product(gateRow)) * product(gateRow + 4);
       } else if (n < numOutputs) {
-        value = product(n) + (epilogue === 'add' ? before : 0);
+        value = activate(product(n)) + (epilogue === 'add' ? before : 0);
       }
       expected[token * yStride + n] = value;
     }

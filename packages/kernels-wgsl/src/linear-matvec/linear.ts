@@ -1,7 +1,11 @@
 // What linear-matvec and linear-matmul share: how a linear product is described, and the parts of a variant that follow
 // from its weights and its epilogue. How either kernel spreads the work does not belong here.
-import { type WeightFormatOptions, weightSlot } from '@pagemind/quant';
+import { type WeightFormatOptions, type WgslModule, weightSlot } from '@pagemind/quant';
 import { type Binding, foldGrid, tiles, type Variant, type Workgroups } from '../kernel.js';
+import gelu from '../lib/activation-gelu.wgsl';
+import geluTanh from '../lib/activation-gelu-tanh.wgsl';
+import identity from '../lib/activation-identity.wgsl';
+import quickGelu from '../lib/activation-quick-gelu.wgsl';
 import silu from '../lib/activation-silu.wgsl';
 import gated from './epilogue-gated.wgsl';
 import rows from './epilogue-rows.wgsl';
@@ -10,10 +14,42 @@ import rows from './epilogue-rows.wgsl';
  * What happens to the sums of a product W x:
  * - `store`: y = W x (+ bias);
  * - `add`: y += W x (+ bias), the residual;
- * - `silu_mul`: y = silu(gate) · up. Weight rows, and biases with them, come interleaved 4 + 4: rows 8j..8j+3 are the gates
- *   of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in all, padded with zeros.
+ * - `gelu`, `gelu_tanh`, `quick_gelu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as x · sigmoid(1.702 x);
+ * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
+ *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
+ *   all, padded with zeros.
  */
-export type Epilogue = 'store' | 'add' | 'silu_mul';
+export type Epilogue =
+  | 'store'
+  | 'add'
+  | 'gelu'
+  | 'gelu_tanh'
+  | 'quick_gelu'
+  | 'silu_mul'
+  | 'gelu_mul'
+  | 'gelu_tanh_mul';
+
+/** How sums end: the module that writes them, and what it applies first. */
+interface Ending {
+  readonly epilogue: WgslModule;
+  readonly activation: WgslModule;
+}
+
+const endings: Readonly<Record<Epilogue, Ending>> = {
+  store: { epilogue: rows, activation: identity },
+  add: { epilogue: rows, activation: identity },
+  gelu: { epilogue: rows, activation: gelu },
+  gelu_tanh: { epilogue: rows, activation: geluTanh },
+  quick_gelu: { epilogue: rows, activation: quickGelu },
+  silu_mul: { epilogue: gated, activation: silu },
+  gelu_mul: { epilogue: gated, activation: gelu },
+  gelu_tanh_mul: { epilogue: gated, activation: geluTanh },
+};
+
+/** Whether an epilogue takes two weight rows, gate and up, for an output. */
+export function isGated(epilogue: Epilogue): boolean {
+  return endings[epilogue].epilogue === gated;
+}
 
 /** The choices of a linear product that change shader text. */
 export interface LinearUse {
@@ -31,7 +67,7 @@ export interface LinearShape extends LinearUse {
   readonly numTokens: number;
   /** Columns of W: elements of a row of x that count. Not padded. */
   readonly numInputs: number;
-  /** Elements of a row of y that are written. Half of the weight rows for `silu_mul`. Not padded. */
+  /** Elements of a row of y that are written. Half of the weight rows for a gated epilogue. Not padded. */
   readonly numOutputs: number;
   /** Elements between rows of x: a multiple of 32, at least `numInputs`; zero beyond `numInputs`. */
   readonly xStride: number;
@@ -52,7 +88,7 @@ export const SERIAL_PAIRS: number = 8;
 
 /** Number of row-blocks of four weight rows. */
 export function numWeightBlocks({ epilogue, numOutputs }: LinearShape): number {
-  return epilogue === 'silu_mul' ? 2 * Math.ceil(numOutputs / 4) : Math.ceil(numOutputs / 4);
+  return (isGated(epilogue) ? 2 : 1) * Math.ceil(numOutputs / 4);
 }
 
 /** Grid of workgroups that own `numPairs` pairs of row-blocks each, for `numColumns` tokens at a time. */
@@ -76,8 +112,6 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
 /** A variant but for the kernel's own knobs and flags. `id` names weights, epilogue and inputs: `int4-g64-add-bias`. */
 export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse): Required<Omit<Variant, 'requires'>> {
   const { id, knobs, flags, wgsl, slotBindings } = weightSlot(weights);
-  const own =
-    epilogue === 'silu_mul' ? { slots: { epilogue: gated, activation: silu } } : { slots: { epilogue: rows } };
   return {
     id: [id, epilogue, ...(hasBias ? ['bias'] : []), ...(hasRowIds ? ['gather'] : [])].join('-'),
     knobs,
@@ -85,9 +119,9 @@ export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse
       ...flags,
       bias: hasBias,
       gather: hasRowIds,
-      ...(epilogue === 'silu_mul' ? {} : { add: epilogue === 'add' }),
+      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' }),
     },
-    slots: { weights: wgsl, ...own.slots },
+    slots: { weights: wgsl, ...endings[epilogue] },
     slotBindings,
   };
 }

@@ -1,7 +1,8 @@
 // First dispatch of sampling: penalties, masks and temperature for one chunk of the vocabulary of one sampled row, and the
 // chunk's best token. Greedy and plain draws end with the best of these; filtered ones need the new logits and sums too.
 // A workgroup is a chunk (x) of a sampled row (y).
-import package::sampling::state::{Row, SlotParams, SlotState, Best, Partial, draw_kind, exp_of_drop, num_chunks};
+import package::lib::row::{Row, SlotState};
+import package::sampling::state::{SlotParams, Best, Partial, draw_kind, exp_of_drop, num_chunks};
 import package::sampling::gumbel::{gumbel_stream, gumbel};
 import slot::reduce::{reduce_sum};
 import slot::lanes::{lanes_best};

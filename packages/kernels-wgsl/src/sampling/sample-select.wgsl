@@ -1,6 +1,7 @@
 // Second dispatch of sampling, one workgroup per sampled row: draws the token and advances the sequence. How the filters
 // find the tokens that may be drawn is in candidates.wgsl and cut.wgsl; here are the draw and what is written after it.
-import package::sampling::state::{Row, SlotParams, SlotState, Best, Partial, better, draw_kind, exp_of_drop, num_chunks};
+import package::lib::row::{Row, SlotState};
+import package::sampling::state::{SlotParams, Best, Partial, better, draw_kind, exp_of_drop, num_chunks};
 import package::sampling::gumbel::{gumbel_stream, gumbel};
 import package::sampling::candidates::{Field, gather, num_candidates, candidate, rank_of, logit_of};
 import package::sampling::cut::{narrow, total_mass, is_kept};

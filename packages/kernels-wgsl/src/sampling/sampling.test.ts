@@ -6,6 +6,7 @@ import { type TestDevice, testDevice } from '../../testing/device.js';
 import { makeRandom, type Random } from '../../testing/parity.js';
 import { runKernels } from '../../testing/run.js';
 import { supports } from '../kernel.js';
+import { FROM_STATE } from '../lib/row.js';
 import { samplePrepare } from './sample-prepare.js';
 import { sampleSelect } from './sample-select.js';
 import { distribution, drawReference, type SequenceHistory } from './sampler.reference.js';
@@ -81,7 +82,7 @@ async function step(test: TestDevice, variantId: string, vocab: number, sequence
   const params = new DataView(buffers.slot_params.buffer);
   sequences.forEach(({ logits, sampling, history = noHistory, position = 7, done = false }, i) => {
     buffers.logits.set(logits, i * stride);
-    buffers.rows.set([i, position, 0xffffffff, position + 5], (count - 1 - i) * 4);
+    buffers.rows.set([i, position, FROM_STATE, position + 5], (count - 1 - i) * 4);
     buffers.slot_state[i * 4 + 1] = done ? STATE_DONE : 0;
     writeSlotParams(params, i * SLOT_PARAMS_BYTES, sampling);
     const mark = (id: number, change: (before: number) => number): void => {
@@ -239,7 +240,7 @@ describe('what a draw leaves behind', () => {
         if (done) return;
         const id = ids[slot] ?? 0;
         const row = (sequences.length - 1 - slot) * 4;
-        expected.rows.set([slot, 8, 0xffffffff, 13], row);
+        expected.rows.set([slot, 8, FROM_STATE, 13], row);
         expected.slot_state.set([id, ends[slot] ? STATE_DONE : 0, 1, 0], slot * 4);
         expected.counts[slot * stride + id] = 1;
         expected.ring[slot * RING + (8 % RING)] = (id | (ends[slot] ? 0x80000000 : 0)) >>> 0;

@@ -1,12 +1,5 @@
-// What the sampling kernels share: the records of a slot, and which tokens a kind of draw looks at. The byte layout of
-// SlotParams is written by slot-params.ts. No bindings here.
-
-struct Row {
-  slot: u32,
-  position: u32,
-  token: u32,
-  rope_row: u32,
-}
+// What the sampling kernels share: the records of a draw, and which tokens a kind of draw looks at. The byte layout of
+// SlotParams is written by sampling-buffers.ts. No bindings here.
 
 struct SlotParams {
   temperature: f32,            // 0: greedy
@@ -23,13 +16,6 @@ struct SlotParams {
   num_stop_ids: u32,
   stop_ids: array<u32, 8>,
   reserved: array<u32, 12>,
-}
-
-struct SlotState {
-  token: u32,                  // drawn last
-  flags: u32,
-  step: u32,                   // tokens drawn
-  reserved: u32,
 }
 
 // A token and its value; `id` is NO_ID before the first.

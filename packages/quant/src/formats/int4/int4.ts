@@ -3,6 +3,7 @@ import type { PlaneBinding, Planes, WeightFormat, WeightFormatOptions } from '..
 import { f16ToF32 } from '../../half.js';
 import { GROUP, numBlocks, numGroups, tileBytes, wordIndex } from '../../tile-layout.js';
 import wgsl from './int4.wgsl';
+import halfWgsl from './int4-half.wgsl';
 import { quantizeGroup, SYMMETRIC_ZERO } from './quantize.js';
 
 const UNITS_PER_GROUP = 1;
@@ -88,6 +89,7 @@ export const int4: WeightFormat = {
     id: `int4-g${options.groupSize}${options.hasZeros ? '-zeros' : ''}`,
     options,
     wgsl,
+    halfWgsl,
     knobs: { GROUP_SIZE: options.groupSize },
     flags: { zeros: options.hasZeros },
     slotBindings: slotBindings(options.hasZeros),

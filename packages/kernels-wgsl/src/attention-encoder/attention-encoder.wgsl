@@ -1,0 +1,62 @@
+// Bidirectional attention of the rows of a tile over the rows that the tile names as keys, one workgroup per (tile, head).
+// Pictures, windows and odd numbers of tokens are only other lists of tiles. How attention is computed is in the slot's
+// module; here is where queries, keys and outputs lie.
+import slot::attend::{LANES, attend};
+
+// What the rows of one image, or of one window of it, attend to.
+struct Tile {
+  first_row: u32,
+  num_rows: u32,
+  first_key: u32,   // a row too
+  num_keys: u32,
+}
+
+override D4: u32;             // head size / 4
+override HEADS: u32;
+override SCALE: f32;
+override QKV_STRIDE: u32;     // elements between rows of qkv
+override OUT_STRIDE: u32;     // elements between rows of out
+
+const MAX_D4: u32 = 32u;
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;        // [numRows, QKV_STRIDE / 4]: q heads, k heads, v heads
+@group(0) @binding(1) var<storage, read> tiles: array<Tile>;           // [numTiles]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;  // [numRows, OUT_STRIDE / 4]
+
+struct Work {
+  tile: Tile,
+  head: u32,
+}
+
+fn query_unit(work: Work, query: u32) -> u32 {
+  return (work.tile.first_row + query) * (QKV_STRIDE / 4u) + work.head * D4;
+}
+
+fn num_seen(work: Work, _query: u32) -> u32 {
+  return work.tile.num_keys;
+}
+
+fn out_unit(work: Work, query: u32) -> u32 {
+  return (work.tile.first_row + query) * (OUT_STRIDE / 4u) + work.head * D4;
+}
+
+fn key_unit(work: Work, key: u32) -> u32 {
+  return (work.tile.first_key + key) * (QKV_STRIDE / 4u) + (HEADS + work.head) * D4;
+}
+
+fn key_load(unit: u32) -> vec4<f32> {
+  return qkv[unit];
+}
+
+fn value_load(unit: u32) -> vec4<f32> {
+  return qkv[unit + HEADS * D4];
+}
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let tile = tiles[wg.x];
+  if (tile.num_rows == 0u || tile.num_keys == 0u) {
+    return;
+  }
+  attend(Work(tile, wg.y), tile.num_rows, tile.num_keys, lane);
+}

@@ -1,0 +1,5 @@
+// No activation. Fills the slot `activation`.
+
+fn activate(x: vec4<f32>) -> vec4<f32> {
+  return x;
+}

@@ -1,0 +1,57 @@
+// Attention of a workgroup's queries over its keys, a query to a lane, without barriers and workgroup memory: for adapters
+// that compute on the CPU, where `out` is as near as private memory and keeps the sums. It fills the slot `attend` like
+// attend-tiles.wgsl, which says what the kernel declares.
+
+const LANES: u32 = 16u; // knob: invocations of a workgroup
+const LOWEST: f32 = -3.0e38;
+const NOWHERE: u32 = 0xffffffffu;
+
+fn four_keys(units: vec4<u32>, c: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(key_load(units.x + c), key_load(units.y + c), key_load(units.z + c), key_load(units.w + c));
+}
+
+fn four_values(units: vec4<u32>, c: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(value_load(units.x + c), value_load(units.y + c), value_load(units.z + c), value_load(units.w + c));
+}
+
+// `num_queries` is 1 to LANES. A lane looks at the keys that its query sees, however many the workgroup has.
+fn attend(work: Work, num_queries: u32, _num_keys: u32, lane: u32) {
+  let query = query_unit(work, lane);
+  let unit = out_unit(work, lane);
+  if (lane >= num_queries || unit == NOWHERE) {
+    return;
+  }
+  // D4, but not to the compiler: those for CPUs unroll loops of known length, which takes them a minute and gains nothing.
+  let num_units = select(0u, D4, arrayLength(&qkv) > 0u);
+  let seen = num_seen(work, lane);
+  var top = LOWEST;   // the largest score so far
+  var sum = 0.0;      // the weights
+  for (var first_key = 0u; first_key < seen; first_key += 4u) {
+    let keys = first_key + vec4<u32>(0u, 1u, 2u, 3u);
+    let present = min(keys, vec4<u32>(seen - 1u));
+    let units = vec4<u32>(
+      key_unit(work, present.x),
+      key_unit(work, present.y),
+      key_unit(work, present.z),
+      key_unit(work, present.w),
+    );
+    var scores = vec4<f32>();
+    for (var c = 0u; c < num_units; c++) {
+      scores += qkv[query + c] * four_keys(units, c);
+    }
+    let is_key = keys < vec4<u32>(seen);
+    scores = select(vec4<f32>(LOWEST), scores * SCALE, is_key);
+    let new_top = max(top, max(max(scores.x, scores.y), max(scores.z, scores.w)));
+    let fade = exp(max(top - new_top, -80.0));   // of what was summed under a lower maximum
+    let weights = select(vec4<f32>(), exp(max(scores - new_top, vec4<f32>(-80.0))), is_key);
+    top = new_top;
+    sum = sum * fade + dot(weights, vec4<f32>(1.0));
+    for (var c = 0u; c < num_units; c++) {
+      let before = select(out[unit + c] * fade, vec4<f32>(), first_key == 0u);
+      out[unit + c] = before + four_values(units, c) * weights;
+    }
+  }
+  for (var c = 0u; c < num_units; c++) {
+    out[unit + c] /= sum;
+  }
+}
