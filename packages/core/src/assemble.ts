@@ -1,19 +1,24 @@
 // Puts an engine together: opens the device, reads the checkpoint, decides the configuration, loads the weights, compiles.
 // Every entry point of the package ends here. On any failure nothing stays allocated.
 import { assembleText } from './assemble-text.js';
-import { type EngineOptions, resolveConfig } from './config.js';
+import { assembleVision } from './assemble-vision.js';
+import { type EngineConfig, type EngineOptions, resolveConfig } from './config.js';
 import type { EngineInfo, LoadProgress } from './engine/core.js';
 import { LocalEngine } from './engine/engine.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
-import { type Checkpoint, openCheckpoint } from './load/checkpoint.js';
+import { matrixDtype, openCheckpoint } from './load/checkpoint.js';
 import type { ModelSource } from './load/source.js';
-import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
-import { weightBytes } from './load/weight-plan.js';
+import { type LoadedWeights, loadWeights, weightBytes } from './load/weight-loader.js';
+import { formatName } from './load/weights.js';
 import { Decoder } from './models/decoder.js';
-import { decoderWeights, isTiedCopy, weightName } from './models/decoder-weights.js';
-import { resolveFamily } from './models/registry.js';
+import { weightName } from './models/decoder-weights.js';
+import { resolveModel } from './models/model.js';
+import { ImageEncoder, NEWLINE } from './models/vlm/projector.js';
+import type { VlmConfig } from './models/vlm/vlm-config.js';
 import type { Platform } from './platform/platform.js';
+import { allocateImageBuffers, imageBytes } from './runner/image-buffers.js';
+import { ImageRunner } from './runner/image-runner.js';
 import { allocateKvCache } from './runner/kv-cache.js';
 import { GpuModelRunner } from './runner/model-runner.js';
 import { activationBytes, allocateBuffers, type StepSizes } from './runner/step-buffers.js';
@@ -39,9 +44,9 @@ export async function assembleEngine(
   throwIfAborted(signal);
   report('files', `Opening ${source.name}`);
   const checkpoint = await openCheckpoint(source, signal);
-  const { family, config: model } = resolveFamily(checkpoint.config);
-  const specs = decoderWeights(family, model, (tensor) => checkpoint.tensors.has(tensor));
+  const { decoder: model, vision, specs, ...plan } = resolveModel(checkpoint);
   const text = await assembleText(checkpoint, signal);
+  const images = vision && (await assembleVision(checkpoint, vision, platform.images, signal));
 
   const gpu = await GpuContext.open(platform.gpu());
   try {
@@ -55,12 +60,15 @@ export async function assembleEngine(
       options,
       model,
       gpu.profile,
-      (quantize) => weightBytes(specs, checkpoint, { quantize }),
-      isFloat32(checkpoint),
-      (...sizes) => activationBytes(model, sizesOf(...sizes)),
+      {
+        weights: (policy) => weightBytes(specs, plan.checkpoint, policy),
+        activations: (...sizes) => activationBytes(model, sizesOf(...sizes)),
+        images: (maxRows, cacheBytes) => (vision ? imageBytes(vision, cacheBytes, maxRows) : 0),
+      },
+      matrixDtype(checkpoint) === 'F32',
     );
-    const weights = await loadWeights(gpu, checkpoint, specs, config, {
-      ignored: (tensor) => family.ignored.test(tensor) || isTiedCopy(family, model, tensor),
+    const weights = await loadWeights(gpu, plan.checkpoint, specs, config.weightPolicy, {
+      ignored: plan.isIgnored,
       onProgress: (loaded, total) =>
         report('weights', `Loading weights: ${megabytes(loaded)} of ${megabytes(total)}`, loaded, total),
       ...(signal && { signal }),
@@ -71,32 +79,36 @@ export async function assembleEngine(
     const kv = await allocateKvCache(gpu, model, config.numBlocks, blockSize, config.kvDtype);
     const buffers = await allocateBuffers(gpu, model, sizes);
     throwIfAborted(signal);
+    const imageRunner = vision && (await createImageRunner(gpu, vision, weights, config, sizes));
     const decoder = new Decoder(model, weights);
     const { pokesQueue } = platform;
-    const runner = await GpuModelRunner.create({ gpu, decoder, config, sizes, buffers, kv, pokesQueue });
+    const parts = { gpu, decoder, config, sizes, buffers, kv, images: imageRunner, pokesQueue };
+    const runner = await GpuModelRunner.create(parts);
     throwIfAborted(signal);
     report('ready', `${source.name} is ready`, weights.bytes, weights.bytes);
-    const { kvBytes } = config.memory;
+    const { kvBytes, imageBytes: forImages } = config.memory;
     const info: EngineInfo = Object.freeze({
       model: source.name,
-      family: model.family,
-      architecture: model.architecture,
+      family: plan.family,
+      architecture: plan.architecture,
       sessionLen,
       vocabSize: model.vocabSize,
       maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize,
-      weightFormat: options.quantize ?? weights.matrices.get(weightName.layer(0, 'qkv'))?.options.format ?? 'none',
+      weightFormat: weightFormat(weights),
       kvDtype: config.kvDtype,
       memory: {
         weightBytes: weights.bytes,
         kvBytes,
-        activationBytes: gpu.allocated.bytes - weights.bytes - kvBytes,
+        activationBytes: gpu.allocated.bytes - weights.bytes - kvBytes - forImages,
+        imageBytes: forImages,
         totalBytes: gpu.allocated.bytes,
       },
       bytesPerToken: bytesPerToken(weights, model.isTied),
       hasTokenizer: text.tools !== undefined,
       hasChatTemplate: text.hasChatTemplate,
+      takesImages: images !== undefined,
       adapter: {
         vendor: gpu.profile.vendor,
         architecture: gpu.profile.architecture,
@@ -107,9 +119,11 @@ export async function assembleEngine(
     return new LocalEngine({
       runner,
       ...(text.tools && { text: text.tools }),
+      ...(images && { images }),
       defaults: text.defaults,
       info,
       maxQueueLen: config.maxQueueLen,
+      enablePrefixCaching: config.enablePrefixCaching,
       clock: platform.now,
     });
   } catch (error) {
@@ -118,10 +132,22 @@ export async function assembleEngine(
   }
 }
 
-/** The first matrix speaks for the checkpoint. */
-function isFloat32({ tensors }: Checkpoint): boolean {
-  for (const { dtype, shape } of tensors.values()) if (shape.length === 2) return dtype === 'F32';
-  return false;
+async function createImageRunner(
+  gpu: GpuContext,
+  vision: VlmConfig,
+  weights: LoadedWeights,
+  { imageCacheBytes }: EngineConfig,
+  { maxRows }: StepSizes,
+): Promise<ImageRunner> {
+  const buffers = await allocateImageBuffers(gpu, vision, imageCacheBytes, maxRows);
+  const encoder = new ImageEncoder(vision, weights);
+  return new ImageRunner({ gpu, encoder, newline: weights.vectors.get(NEWLINE), buffers });
+}
+
+/** The first layer speaks for the decoder. */
+function weightFormat({ matrices }: LoadedWeights): string {
+  const first = matrices.get(weightName.layer(0, 'qkv'));
+  return first ? formatName(first.options) : 'none';
 }
 
 /** All matrices but an embedding table of its own, of which a step reads one row. */

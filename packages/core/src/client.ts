@@ -8,9 +8,21 @@ import { type ConnectHooks, connectEngine as connect } from './remote/client.js'
 import type { Endpoint } from './remote/endpoints.js';
 
 export { Engine } from './api/engine-api.js';
+export {
+  createPipeline,
+  type GenerationConfigs,
+  type Pipeline,
+  type PipelineCallOptions,
+  type PipelineChunk,
+  type PipelineResponse,
+} from './api/pipeline.js';
+export type { GenerationConfig } from './api/pipeline-config.js';
+export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
 export type * from './api/types.js';
 export type * from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
+export type { ImageInput, Pixels } from './image/image.js';
+export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { ConnectHooks } from './remote/client.js';
 export type { Endpoint, MessageTarget } from './remote/endpoints.js';
 export type { SamplingParams } from './sampling/params.js';

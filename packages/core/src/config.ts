@@ -3,6 +3,7 @@
 import type { DeviceProfile } from '@pagemind/kernels-wgsl';
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from './errors.js';
+import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
 import { type KvDtype, pageBytes } from './runner/kv-cache.js';
 
@@ -10,8 +11,15 @@ import { type KvDtype, pageBytes } from './runner/kv-cache.js';
 export interface EngineOptions {
   /** `hf`: weights as the hub stores them. Quantisation is detected from the contents. */
   readonly modelFormat?: 'hf';
-  /** Quantise the decoder's linears while loading: `int4-g32`, `int4-g64` or `int4-g128`. */
+  /**
+   * Format of the decoder's linears, converted while loading: `int4-g32`, `int4-g64`, `int4-g128`, `f16` or `bf16`. Default:
+   * as they are stored.
+   */
   readonly quantize?: string;
+  /** The same for the embedding table and the head. */
+  readonly quantizeEmbeddings?: string;
+  /** The same for the linears of the vision tower and projector. */
+  readonly quantizeVision?: string;
   /** Storage of K and V: `auto` takes f32 for float32 checkpoints and f16 for others. */
   readonly dtype?: 'auto' | 'float16' | 'float32';
   /** Longest sequence in tokens, prompt and answer. Default: what the model was trained for, at most 4096. */
@@ -22,12 +30,16 @@ export interface EngineOptions {
   readonly cacheMaxEntryCount?: number;
   /** Tokens per KV block: 16, 32, 64, 128 or 256. Default 32. */
   readonly cacheBlockSeqLen?: number;
+  /** Requests that begin alike share the KV blocks of their start, also after the first has ended. Default true. */
+  readonly enablePrefixCaching?: boolean;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
   /** Requests that may wait before `queue_full`. Default 64. */
   readonly maxQueueLen?: number;
   /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
   readonly memoryBudget?: number;
+  /** Bytes of encoded images to keep, for prompts that show them again. Default 32 MiB; one image always fits. */
+  readonly imageCacheBytes?: number;
   /** Storage of K and V in fewer bits. Only 0 (off) yet. */
   readonly quantPolicy?: 0;
   /** GPUs; a page has one. */
@@ -40,11 +52,21 @@ export interface MemoryPlan {
   readonly weightBytes: number;
   readonly kvBytes: number;
   readonly activationBytes: number;
+  /** Encoding images, and the cache of encoded ones; 0 for models that take none. */
+  readonly imageBytes: number;
+}
+
+/** Bytes that depend on what is decided here. */
+export interface ByteCounts {
+  /** Of the weights on the device, in the given formats. */
+  readonly weights: (policy: WeightPolicy) => number;
+  readonly activations: (maxRows: number, maxBatchSize: number, sessionLen: number, blockSize: number) => number;
+  readonly images: (maxRows: number, cacheBytes: number) => number;
 }
 
 /** Everything decided; frozen. */
 export interface EngineConfig {
-  readonly quantize: WeightFormatOptions | undefined;
+  readonly weightPolicy: WeightPolicy;
   readonly kvDtype: KvDtype;
   readonly sessionLen: number;
   readonly maxBatchSize: number;
@@ -52,15 +74,17 @@ export interface EngineConfig {
   readonly blockSize: number;
   readonly maxPrefillTokenNum: number;
   readonly maxQueueLen: number;
+  readonly enablePrefixCaching: boolean;
   readonly maxStepsPerSubmit: number;
+  readonly imageCacheBytes: number;
   readonly memory: MemoryPlan;
 }
 
 const DEFAULT_SESSION_LEN = 4096;
+const DEFAULT_IMAGE_CACHE = 32 * 2 ** 20;
 const GIB = 2 ** 30;
 
 /**
- * @param weightBytesOf bytes of the weights on the device, in the given format
  * @param isFloat32 whether the checkpoint stores float32
  * @throws PagemindError `invalid_option` naming the option; `out_of_memory` when weights and one sequence do not fit the
  * budget.
@@ -69,9 +93,8 @@ export function resolveConfig(
   options: EngineOptions,
   model: DecoderConfig,
   profile: DeviceProfile,
-  weightBytesOf: (quantize: WeightFormatOptions | undefined) => number,
+  bytesOf: ByteCounts,
   isFloat32: boolean,
-  activationBytesOf: (maxRows: number, maxBatchSize: number, sessionLen: number, blockSize: number) => number,
 ): EngineConfig {
   const count = (name: keyof EngineOptions, fallback: number, low: number, high: number): number => {
     const value = options[name] ?? fallback;
@@ -81,6 +104,10 @@ export function resolveConfig(
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
   if ((options.quantPolicy ?? 0) !== 0) throw invalidOption('quantPolicy', options.quantPolicy, '0');
   if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
+  const enablePrefixCaching = options.enablePrefixCaching ?? true;
+  if (typeof enablePrefixCaching !== 'boolean') {
+    throw invalidOption('enablePrefixCaching', enablePrefixCaching, 'true or false');
+  }
 
   const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
@@ -91,14 +118,16 @@ export function resolveConfig(
 
   const budgetBytes = options.memoryBudget ?? (profile.isCpu ? 2 * GIB : 4 * GIB);
   if (!(budgetBytes > 0)) throw invalidOption('memoryBudget', budgetBytes, 'a number of bytes');
-  const quantize = parseQuantize(options.quantize);
-  const weightBytes = weightBytesOf(quantize);
+  const weightPolicy = resolveWeightPolicy(options);
+  const weightBytes = bytesOf.weights(weightPolicy);
   const maxRows = Math.max(maxPrefillTokenNum, maxBatchSize);
-  const activationBytes = activationBytesOf(maxRows, maxBatchSize, sessionLen, blockSize);
+  const activationBytes = bytesOf.activations(maxRows, maxBatchSize, sessionLen, blockSize);
+  const imageCacheBytes = count('imageCacheBytes', DEFAULT_IMAGE_CACHE, 0, 2 ** 31);
+  const imageBytes = bytesOf.images(maxRows, imageCacheBytes);
   const perPage = pageBytes(model, blockSize, kvDtype);
   const blocksOfSession = Math.ceil(sessionLen / blockSize);
   const numBlocks = resolveNumBlocks(options.cacheMaxEntryCount ?? 0.8, {
-    freeBytes: budgetBytes - weightBytes - activationBytes,
+    freeBytes: budgetBytes - weightBytes - activationBytes - imageBytes,
     blockBytes: perPage * model.numLayers,
     most: Math.min(
       blocksOfSession * maxBatchSize,
@@ -106,7 +135,7 @@ export function resolveConfig(
     ),
   });
   return Object.freeze({
-    quantize,
+    weightPolicy,
     kvDtype,
     sessionLen,
     maxBatchSize,
@@ -114,21 +143,43 @@ export function resolveConfig(
     blockSize,
     maxPrefillTokenNum,
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
+    enablePrefixCaching,
     maxStepsPerSubmit: 8,
+    imageCacheBytes,
     memory: Object.freeze({
       budgetBytes,
       weightBytes,
       kvBytes: numBlocks * perPage * model.numLayers,
       activationBytes,
+      imageBytes,
     }),
   });
 }
 
+/** Options that choose formats of weights, by what they are for. */
+const QUANTIZE_OPTIONS = { decoder: 'quantize', embedding: 'quantizeEmbeddings', vision: 'quantizeVision' } as const;
+
+/** The options that say how weights are stored on the device. */
+export type QuantizeOptions = Pick<EngineOptions, (typeof QUANTIZE_OPTIONS)[WeightGroup]>;
+
+/**
+ * What weights become while loading.
+ * @throws PagemindError `invalid_option`.
+ */
+export function resolveWeightPolicy(options: QuantizeOptions): WeightPolicy {
+  const policy: Partial<Record<WeightGroup, WeightFormatOptions>> = {};
+  for (const [group, name] of Object.entries(QUANTIZE_OPTIONS) as [WeightGroup, keyof QuantizeOptions][]) {
+    const format = options[name];
+    if (format !== undefined) policy[group] = parseFormat(name, format);
+  }
+  return policy;
+}
+
 /** Reads `int4-g64` and the like. */
-export function parseQuantize(text: string | undefined): WeightFormatOptions | undefined {
-  if (text === undefined) return undefined;
+function parseFormat(option: string, text: string): WeightFormatOptions {
+  if (text === 'f16' || text === 'bf16') return { format: text, groupSize: 0, hasZeros: false };
   const [, group] = /^int4-g(32|64|128)$/.exec(text) ?? [];
-  if (!group) throw invalidOption('quantize', text, 'int4-g32, int4-g64 or int4-g128');
+  if (!group) throw invalidOption(option, text, 'int4-g32, int4-g64, int4-g128, f16 or bf16');
   return { format: 'int4', groupSize: Number(group), hasZeros: true };
 }
 

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { readTensors, type TensorValues } from './testing/tensors.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
+import { readTensors } from './testing/tensors.js';
 
 const CASES = [
   'llama-mha',
@@ -18,9 +19,6 @@ const CASES = [
   'qwen2-yarn',
   'internlm2',
 ];
-
-/** Largest error over the spread of the logits that f32 arithmetic may make. */
-const TOLERANCE = 1e-3;
 
 describeWithFixtures('goldens', 'goldens/README.md', () => {
   describe.each(CASES)('%s', (name) => {
@@ -40,7 +38,7 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
     it('prefill gives the reference logits', async () => {
       const ids = idsOf(golden, 'input_ids');
       const logits = await engine.logits(ids);
-      expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(TOLERANCE);
+      expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
     });
 
     it('decode gives the reference logits when the greedy ids are forced', async () => {
@@ -49,18 +47,11 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
       const logits = await engine.logits([...prompt, ...greedy], { decodeFrom: prompt.length });
       const wanted = floatsOf(golden, 'forced_logits');
       const forced = logits.subarray(prompt.length * engine.info.vocabSize);
-      expect(errorOf(forced, wanted)).toBeLessThan(TOLERANCE);
+      expect(errorOf(forced, wanted)).toBeLessThan(GOLDEN_TOLERANCE);
     });
 
     it('greedy generation gives the reference ids', async () => {
-      const ids: number[] = [];
-      const request = {
-        prompt: { kind: 'tokens', ids: idsOf(golden, 'input_ids') },
-        sampling: { temperature: 0 },
-        maxNewTokens: 24,
-        ignoreEos: true,
-      } as const;
-      for await (const event of engine.generate(request)) if (event.type === 'delta') ids.push(...event.tokenIds);
+      const ids = await generateIds(engine, { kind: 'tokens', ids: idsOf(golden, 'input_ids') }, 24);
       expect(ids).toEqual(idsOf(golden, 'greedy_ids'));
     });
   });
@@ -76,34 +67,13 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
     });
     try {
       const prompt = idsOf(golden, 'input_ids');
-      expect(errorOf(await engine.logits(prompt), floatsOf(golden, 'logits'))).toBeLessThan(TOLERANCE);
+      expect(errorOf(await engine.logits(prompt), floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
       const all = await engine.logits([...prompt, ...idsOf(golden, 'greedy_ids')], { decodeFrom: prompt.length });
       const split = prompt.length * engine.info.vocabSize;
-      expect(errorOf(all.subarray(0, split), floatsOf(golden, 'logits_limit'))).toBeLessThan(TOLERANCE);
-      expect(errorOf(all.subarray(split), floatsOf(golden, 'forced_logits_limit'))).toBeLessThan(TOLERANCE);
+      expect(errorOf(all.subarray(0, split), floatsOf(golden, 'logits_limit'))).toBeLessThan(GOLDEN_TOLERANCE);
+      expect(errorOf(all.subarray(split), floatsOf(golden, 'forced_logits_limit'))).toBeLessThan(GOLDEN_TOLERANCE);
     } finally {
       await engine.dispose();
     }
   });
 });
-
-function idsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): number[] {
-  return Array.from(tensors.get(name)?.values ?? []);
-}
-
-function floatsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): Float32Array {
-  return tensors.get(name)?.values as Float32Array;
-}
-
-/** Largest absolute difference over the standard deviation of `wanted`. */
-function errorOf(actual: Float32Array, wanted: Float32Array): number {
-  expect(actual.length).toBe(wanted.length);
-  const mean = wanted.reduce((sum, value) => sum + value, 0) / wanted.length;
-  const deviation = Math.sqrt(wanted.reduce((sum, value) => sum + (value - mean) ** 2, 0) / wanted.length);
-  let worst = 0;
-  wanted.forEach((value, i) => {
-    const difference = Math.abs((actual[i] ?? Number.NaN) - value);
-    if (!(difference <= worst)) worst = difference;
-  });
-  return worst / deviation;
-}

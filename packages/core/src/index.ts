@@ -1,10 +1,25 @@
 // Public names of @pagemind/core: an engine in this thread.
+import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
+import { createEngine, type ModelLocation } from './create-engine.js';
+
 export { Engine } from './api/engine-api.js';
+export {
+  createPipeline,
+  type GenerationConfigs,
+  type Pipeline,
+  type PipelineCallOptions,
+  type PipelineChunk,
+  type PipelineOptions,
+  type PipelineResponse,
+} from './api/pipeline.js';
+export type { GenerationConfig } from './api/pipeline-config.js';
+export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
 export type { AssembleOptions } from './assemble.js';
 export type { EngineConfig, EngineOptions, MemoryPlan } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
   ChatMessage,
+  ContentPart,
   EngineCore,
   EngineInfo,
   EngineStats,
@@ -12,12 +27,25 @@ export type {
   GenerateEvent,
   GenerateRequest,
   LoadProgress,
+  LogitsOptions,
   MemoryUse,
+  PixelValues,
   Prompt,
+  PromptImage,
   RequestStats,
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
+export type { ImageInput, Pixels } from './image/image.js';
+export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
+
+/**
+ * Loads a model and makes a pipeline of it, in LMDeploy's manner: `await (await pipeline(url))(['Hi', 'Who are you?'])`.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function pipeline(model: ModelLocation, options: PipelineOptions = {}): Promise<Pipeline> {
+  return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
+}

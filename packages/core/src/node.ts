@@ -1,15 +1,22 @@
 // Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders.
 import { Engine } from './api/engine-api.js';
+import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { type AssembleOptions, assembleEngine } from './assemble.js';
+import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
 import { type BandwidthProbe, probeDevice } from './gpu/probe.js';
+import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { createNodePlatform } from './platform/node.js';
+import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
 
+export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
+export { readSafetensorsHeader, type SafetensorsHeader, type TensorLocation } from './load/safetensors.js';
 export { writeSafetensors } from './load/safetensors-writer.js';
+export type { ModelSink } from './load/sink.js';
 export type { BandwidthProbe };
 
 /** Options of {@link createEngine} in Node. */
@@ -23,9 +30,35 @@ export interface NodeEngineOptions extends AssembleOptions {
  * @throws PagemindError; its code says what was wrong.
  */
 export async function createEngine({ model, ...options }: NodeEngineOptions): Promise<Engine> {
+  return new Engine(await assembleEngine(createNodePlatform(), nodeSource(model), options));
+}
+
+/**
+ * Writes a checkpoint in the engine's own layout, from which it loads without any work: see docs/formats.md.
+ * @param model what {@link createEngine} takes
+ * @param out a folder, which is made when it does not exist, or a sink of your own
+ * @throws PagemindError; its code says what was wrong.
+ */
+export async function convertModel(
+  model: string | ModelSource,
+  out: string | ModelSink,
+  options: ConvertOptions = {},
+): Promise<ConvertSummary> {
+  const sink = typeof out === 'string' ? folderSink(out) : out;
+  return convertCheckpoint(createNodePlatform(), nodeSource(model), sink, options);
+}
+
+function nodeSource(model: string | ModelSource): ModelSource {
   const isFolder = typeof model === 'string' && !/^https?:\/\//.test(model);
-  const source = isFolder ? folderSource(model) : modelSource(model);
-  return new Engine(await assembleEngine(createNodePlatform(), source, options));
+  return isFolder ? folderSource(model) : modelSource(model);
+}
+
+/**
+ * Loads a model, as {@link createEngine} does, and makes a pipeline of it, in LMDeploy's manner.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function pipeline(model: NodeEngineOptions['model'], options: PipelineOptions = {}): Promise<Pipeline> {
+  return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
 }
 
 /** What this machine offers. */

@@ -1,5 +1,6 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
 import type { EngineCore } from '../engine/core.js';
+import { toSendable } from './sendable.js';
 import { gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
 import { validateChatCompletion } from './validate.js';
@@ -32,7 +33,8 @@ export class ChatCompletions {
     { signal }: CallOptions = {},
   ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
     const { request, stream, includeUsage } = validateChatCompletion(body);
-    const events = this.#core.generate(request, signal);
+    const prompt = await toSendable(request.prompt);
+    const events = this.#core.generate({ ...request, prompt }, signal);
     const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
     if (stream) return streamOf(head, events, includeUsage);
     const { text, finishReason, usage, stats } = await gather(events);

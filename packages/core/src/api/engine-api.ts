@@ -1,5 +1,12 @@
 // The engine that people hold: OpenAI's shapes and the engine's own calls, over an engine that may run anywhere.
-import type { EngineCore, EngineInfo, EngineStats, GenerateEvent, GenerateRequest } from '../engine/core.js';
+import type {
+  EngineCore,
+  EngineInfo,
+  EngineStats,
+  GenerateEvent,
+  GenerateRequest,
+  LogitsOptions,
+} from '../engine/core.js';
 import { ChatCompletions } from './chat-completions.js';
 import { Completions } from './completions.js';
 
@@ -32,10 +39,7 @@ export class Engine implements EngineCore {
   }
 
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
-  logits(
-    ids: readonly number[],
-    options?: { readonly decodeFrom?: number; readonly signal?: AbortSignal },
-  ): Promise<Float32Array> {
+  logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array> {
     return this.#core.logits(ids, options);
   }
 

@@ -1,8 +1,20 @@
 // The shapes of OpenAI's chat and text completions, as far as this library has them, with its own fields marked as such.
 // Types alone; what a caller really gave is checked in validate.ts.
+import type { ImageSource } from '../image/image-input.js';
 
-/** Text of a message; parts are joined. */
-export type MessageContent = string | readonly { readonly type: 'text'; readonly text: string }[];
+/** A part of a message: text, or an image for models that take them. */
+export type MessagePart =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'image_url';
+      /** An `http(s):`, `data:` or `blob:` URL, or one relative to the page. `detail` changes nothing. */
+      readonly image_url: { readonly url: string; readonly detail?: 'auto' | 'low' | 'high' };
+    }
+  /** Own part: a file, a canvas, pixels, whatever shows an image. */
+  | { readonly type: 'image'; readonly image: ImageSource };
+
+/** What a message says. */
+export type MessageContent = string | readonly MessagePart[];
 
 /** A message of a conversation, in OpenAI's shape. */
 export interface ChatCompletionMessage {

@@ -1,6 +1,6 @@
 // From an untrusted body in OpenAI's shape to a request of the engine. Every field is checked; one that is known but not
 // supported says so, one that is unknown is refused. What depends on the model is checked by the engine.
-import type { ChatMessage, GenerateRequest, Prompt } from '../engine/core.js';
+import type { ChatMessage, ContentPart, GenerateRequest, Prompt, PromptImage } from '../engine/core.js';
 import type { SamplingParams } from '../sampling/params.js';
 import { Fields, invalid, isRecord } from './fields.js';
 
@@ -107,19 +107,35 @@ function validateMessages(value: unknown): ChatMessage[] {
   });
 }
 
-function validateContent(value: unknown, path: string): string {
+/** Text alone becomes a string, as most chat templates want it. */
+function validateContent(value: unknown, path: string): string | readonly ContentPart[] {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) throw invalid(`${path} is neither a string nor a list of parts.`);
-  return value
-    .map((part: unknown, i) => {
-      const fields = new Fields(part, `${path}[${i}].`);
-      const type = fields.get('type');
-      if (type === 'image_url') throw invalid('This model does not take images.', 'Leave image parts out.');
+  const parts = value.map((part: unknown, i) => validatePart(part, `${path}[${i}]`));
+  const texts = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
+  return texts.length === parts.length ? texts.join('') : parts;
+}
+
+function validatePart(value: unknown, path: string): ContentPart {
+  const fields = new Fields(value, `${path}.`);
+  switch (fields.get('type')) {
+    case 'text': {
       const text = fields.string('text');
-      if (type !== 'text' || text === undefined) throw invalid(`${path}[${i}] is not a text part.`);
-      return text;
-    })
-    .join('');
+      if (text !== undefined) return { type: 'text', text };
+      break;
+    }
+    case 'image_url': {
+      const image = new Fields(fields.object('image_url') ?? {}, `${path}.image_url.`).string('url');
+      if (image !== undefined && image !== '') return { type: 'image', image };
+      break;
+    }
+    case 'image': {
+      // What it is shows when it is made ready to be sent, or read.
+      const image = fields.get('image');
+      if (image !== undefined) return { type: 'image', image: image as PromptImage };
+    }
+  }
+  throw invalid(`${path} is neither a text nor an image part.`, 'Use the types text, image_url and image.');
 }
 
 function validatePrompt(value: unknown): Prompt {

@@ -1,13 +1,32 @@
 // The seam between the API classes and an engine: the local engine and the client of a worker both implement EngineCore.
 // Everything that crosses it is plain, cloneable data. No behaviour here.
 import type { PagemindErrorCode } from '../errors.js';
+import type { ImageInput } from '../image/image.js';
 import type { RunnerCounters } from '../runner/runner.js';
 import type { SamplingParams } from '../sampling/params.js';
 
-/** A chat message in OpenAI's shape, reduced to text. */
+/** What a tower takes, for those who process images themselves. */
+export interface PixelValues {
+  readonly kind: 'pixel_values';
+  /** f32 `[numTiles, 3, side, side]`, normalised. */
+  readonly values: Float32Array<ArrayBuffer>;
+  readonly numTiles: number;
+  /** Of the original, in pixels: families that tile a picture lay its rows out by it. */
+  readonly originalSize?: { readonly width: number; readonly height: number };
+}
+
+/** An image of a prompt. */
+export type PromptImage = ImageInput | PixelValues;
+
+/** A part of a message. */
+export type ContentPart =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'image'; readonly image: PromptImage };
+
+/** A chat message in OpenAI's shape, reduced to text and images. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
+  readonly content: string | readonly ContentPart[];
   readonly name?: string;
   readonly [key: string]: unknown;
 }
@@ -19,8 +38,19 @@ export type Prompt =
       readonly messages: readonly ChatMessage[];
       readonly templateOptions?: Readonly<Record<string, unknown>>;
     }
-  | { readonly kind: 'text'; readonly text: string; readonly addSpecialTokens: boolean }
-  | { readonly kind: 'tokens'; readonly ids: readonly number[] };
+  | {
+      readonly kind: 'text';
+      /** Holds the model's image marker once for every image. */
+      readonly text: string;
+      readonly addSpecialTokens: boolean;
+      readonly images?: readonly PromptImage[];
+    }
+  | {
+      readonly kind: 'tokens';
+      /** Hold the model's image token once for every row of the images. */
+      readonly ids: readonly number[];
+      readonly images?: readonly PromptImage[];
+    };
 
 /** One generation; immutable. */
 export interface GenerateRequest {
@@ -46,6 +76,7 @@ export type FinishReason = 'stop' | 'length';
 export interface Usage {
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Of the prompt: not computed, because an earlier request had the same start. */
   readonly cachedTokens: number;
 }
 
@@ -55,6 +86,7 @@ export interface RequestStats {
   readonly queueMs: number;
   readonly timeToFirstTokenMs: number;
   readonly totalMs: number;
+  /** Tokens of the prompt that had to be computed. */
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
 }
@@ -69,6 +101,8 @@ export interface MemoryUse {
   readonly weightBytes: number;
   readonly kvBytes: number;
   readonly activationBytes: number;
+  /** Encoding images, and the cache of encoded ones; 0 for models that take none. */
+  readonly imageBytes: number;
   readonly totalBytes: number;
 }
 
@@ -91,6 +125,8 @@ export interface EngineInfo {
   /** False: only token ids go in and out. */
   readonly hasTokenizer: boolean;
   readonly hasChatTemplate: boolean;
+  /** Whether messages may hold images. */
+  readonly takesImages: boolean;
   readonly adapter: {
     readonly vendor: string;
     readonly architecture: string;
@@ -103,8 +139,24 @@ export interface EngineInfo {
 export interface EngineStats {
   readonly numRunning: number;
   readonly numWaiting: number;
+  /** Blocks that hold nothing. */
   readonly numFreeBlocks: number;
+  /** Blocks that no request uses, kept for those that begin alike until their place is needed. */
+  readonly numCachedBlocks: number;
+  /** Tokens in full blocks of requests, looked up when they took a slot; what was preempted counts again. */
+  readonly numTokensLookedUp: number;
+  /** Those of them that needed no computing. */
+  readonly numTokensFound: number;
   readonly counters: RunnerCounters;
+}
+
+/** What {@link EngineCore.logits} may be told. */
+export interface LogitsOptions {
+  /** Positions from here on are computed one at a time; default: none. */
+  readonly decodeFrom?: number;
+  /** The images whose rows stand in the ids. */
+  readonly images?: readonly PromptImage[];
+  readonly signal?: AbortSignal;
 }
 
 /** An engine, wherever it runs. */
@@ -113,10 +165,7 @@ export interface EngineCore {
   /** Starts at once; ending the iteration early (or the signal) cancels the request and frees what it holds. */
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
-  logits(
-    ids: readonly number[],
-    options?: { readonly decodeFrom?: number; readonly signal?: AbortSignal },
-  ): Promise<Float32Array>;
+  logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array>;
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<number[]>;
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>;
   stats(): Promise<EngineStats>;

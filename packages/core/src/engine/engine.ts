@@ -4,10 +4,19 @@ import { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError, throwIfAborted } from '../errors.js';
 import type { ModelRunner, StepResult } from '../runner/runner.js';
 import { Bell } from './bell.js';
-import type { EngineCore, EngineInfo, EngineStats, GenerateEvent, GenerateRequest } from './core.js';
+import type {
+  EngineCore,
+  EngineInfo,
+  EngineStats,
+  GenerateEvent,
+  GenerateRequest,
+  LogitsOptions,
+  PromptImage,
+} from './core.js';
+import { type ImageReader, imagesOf, type PreparedImage, prepareImages } from './images.js';
 import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
-import { encodePrompt, requireText, type TextTools } from './prompt.js';
+import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
 import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
 import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
@@ -25,8 +34,12 @@ export interface LocalEngineParts {
   readonly defaults: GenerationDefaults;
   /** Missing: only token ids go in and out. */
   readonly text?: TextTools;
+  /** Missing: the model takes no images. */
+  readonly images?: ImageReader;
   /** Requests that may wait before `queue_full`; default 64. */
   readonly maxQueueLen?: number;
+  /** Share KV blocks among requests that begin alike; default true. */
+  readonly enablePrefixCaching?: boolean;
   /** Milliseconds; default `performance.now`. */
   readonly clock?: () => number;
   /** Seeds of requests that name none, 32-bit unsigned; default random. */
@@ -51,6 +64,7 @@ export class LocalEngine implements EngineCore {
   readonly #runner: ModelRunner;
   readonly #defaults: GenerationDefaults;
   readonly #text: TextTools | undefined;
+  readonly #images: ImageReader | undefined;
   readonly #clock: () => number;
   readonly #randomSeed: () => number;
   readonly #scheduler: Scheduler;
@@ -65,32 +79,47 @@ export class LocalEngine implements EngineCore {
   #isDisposed = false;
 
   constructor(parts: LocalEngineParts) {
-    const { runner, info, defaults, text, maxQueueLen, clock, randomSeed } = parts;
+    const { runner, info, defaults, text, images, clock, randomSeed } = parts;
+    const { maxQueueLen = DEFAULT_MAX_QUEUE_LEN, enablePrefixCaching = true } = parts;
     this.info = info;
     this.#runner = runner;
     this.#defaults = defaults;
     this.#text = text;
+    this.#images = images;
     this.#clock = clock ?? (() => performance.now());
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
-    this.#scheduler = new Scheduler(runner.limits, maxQueueLen ?? DEFAULT_MAX_QUEUE_LEN);
+    this.#scheduler = new Scheduler(runner.limits, { maxQueueLen, enablePrefixCaching });
     this.#pacer = new StepPacer(runner.limits.maxStepsPerSubmit);
     void this.#run();
   }
 
   generate(given: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
     let sequence: Sequence | undefined;
-    const events = new AsyncQueue<GenerateEvent>(() => sequence && this.#cancel(sequence));
-    try {
+    const leaving = new AbortController();
+    const events = new AsyncQueue<GenerateEvent>(() => {
+      leaving.abort();
+      if (sequence) this.#cancel(sequence);
+    });
+    const arrivedAt = this.#clock();
+    const start = (images: readonly PreparedImage[]): void => {
+      if (leaving.signal.aborted) return;
       this.#throwIfEnded();
       throwIfAborted(signal);
-      const arrivedAt = this.#clock();
       const { limits } = this.#runner;
-      const promptIds = encodePrompt(given.prompt, this.#text, this.#defaults.bosTokenId);
+      const prompt = encodePrompt(given.prompt, this.#promptTools, images);
       const randomSeed = this.#randomSeed();
-      const request = resolveGeneration(given, promptIds, { limits, defaults: this.#defaults, randomSeed });
-      const text = createTextOutput(given, promptIds, this.#text);
-      const output = new GenerationOutput(request, events, text, arrivedAt);
-      sequence = this.#start(request, output, signal);
+      const request = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
+      const text = createTextOutput(given, prompt.ids, this.#text);
+      sequence = this.#start(request, new GenerationOutput(request, events, text, arrivedAt), signal);
+    };
+    try {
+      const images = imagesOf(given.prompt);
+      // Without images a request takes its place in the queue at once.
+      if (images.length === 0) start([]);
+      else
+        this.#prepare(images, anyOf(signal, leaving.signal))
+          .then(start)
+          .catch((error) => events.fail(error));
     } catch (error) {
       events.fail(error);
     }
@@ -99,11 +128,14 @@ export class LocalEngine implements EngineCore {
 
   async logits(
     ids: readonly number[],
-    { decodeFrom = ids.length, signal }: { readonly decodeFrom?: number; readonly signal?: AbortSignal } = {},
+    { decodeFrom = ids.length, images = [], signal }: LogitsOptions = {},
   ): Promise<Float32Array> {
     this.#throwIfEnded();
     throwIfAborted(signal);
-    const request = resolveLogits(ids, decodeFrom, this.#runner.limits);
+    const prepared = images.length === 0 ? [] : await this.#prepare(images, signal);
+    this.#throwIfEnded();
+    const prompt = encodePrompt({ kind: 'tokens', ids }, { ...this.#promptTools, bosTokenId: undefined }, prepared);
+    const request = resolveLogits(prompt, decodeFrom, this.#runner.limits);
     const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
     this.#start(request, output, signal);
     return output.logits;
@@ -118,8 +150,17 @@ export class LocalEngine implements EngineCore {
   }
 
   async stats(): Promise<EngineStats> {
-    const { numRunning, numWaiting, numFreeBlocks } = this.#scheduler;
-    return { numRunning, numWaiting, numFreeBlocks, counters: this.#runner.counters };
+    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks, numTokensLookedUp, numTokensFound } =
+      this.#scheduler;
+    return {
+      numRunning,
+      numWaiting,
+      numFreeBlocks,
+      numCachedBlocks,
+      numTokensLookedUp,
+      numTokensFound,
+      counters: this.#runner.counters,
+    };
   }
 
   async dispose(): Promise<void> {
@@ -186,6 +227,18 @@ export class LocalEngine implements EngineCore {
     this.#scheduler.checkIntegrity();
   }
 
+  #prepare(images: readonly PromptImage[], signal: AbortSignal | undefined): Promise<readonly PreparedImage[]> {
+    return prepareImages(images, this.#images, this.#runner.limits.maxImageRows, signal);
+  }
+
+  get #promptTools(): PromptTools {
+    return {
+      text: this.#text,
+      bosTokenId: this.#defaults.bosTokenId,
+      imageTokenId: this.#images?.imageTokenId,
+    };
+  }
+
   #start(request: Request, output: SequenceOutput, signal: AbortSignal | undefined): Sequence {
     const sequence = new Sequence(request);
     this.#scheduler.add(sequence);
@@ -228,4 +281,8 @@ export class LocalEngine implements EngineCore {
     const { code, message, hint } = this.#ending;
     throw new PagemindError(code, message, { cause: this.#ending, ...(hint === undefined ? {} : { hint }) });
   }
+}
+
+function anyOf(signal: AbortSignal | undefined, other: AbortSignal): AbortSignal {
+  return signal ? AbortSignal.any([signal, other]) : other;
 }

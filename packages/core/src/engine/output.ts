@@ -3,7 +3,7 @@
 import type { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError } from '../errors.js';
 import { createDetokenizer, type Detokenizer } from '../text/detokenizer.js';
-import type { FinishReason, GenerateEvent, GenerateRequest, RequestStats } from './core.js';
+import type { FinishReason, GenerateEvent, GenerateRequest, RequestStats, Usage } from './core.js';
 import { requireText, type TextTools } from './prompt.js';
 import type { Request } from './request.js';
 import type { Arrival } from './scheduler.js';
@@ -41,7 +41,7 @@ export class GenerationOutput implements SequenceOutput {
     this.#startedAt ??= now;
   }
 
-  receive({ result }: Arrival, now: number): boolean {
+  receive({ sequence, result }: Arrival, now: number): boolean {
     const tokenIds: number[] = [];
     let text = '';
     for (const id of result.tokens) {
@@ -54,9 +54,12 @@ export class GenerationOutput implements SequenceOutput {
     this.#firstTokenAt ??= now;
     this.#events.push({ type: 'delta', text, tokenIds });
     if (!this.#finishReason) return false;
-    const { promptIds } = this.#request;
-    const usage = { promptTokens: promptIds.length, completionTokens: this.#numGenerated, cachedTokens: 0 };
-    this.#events.push({ type: 'end', finishReason: this.#finishReason, usage, stats: this.#stats(now) });
+    const usage = {
+      promptTokens: this.#request.promptIds.length,
+      completionTokens: this.#numGenerated,
+      cachedTokens: sequence.numCached,
+    };
+    this.#events.push({ type: 'end', finishReason: this.#finishReason, usage, stats: this.#stats(usage, now) });
     this.#events.end();
     return true;
   }
@@ -80,14 +83,14 @@ export class GenerationOutput implements SequenceOutput {
     return text;
   }
 
-  #stats(now: number): RequestStats {
+  #stats({ promptTokens, cachedTokens }: Usage, now: number): RequestStats {
     const startedAt = this.#startedAt ?? now;
     const firstTokenAt = this.#firstTokenAt ?? now;
     return {
       queueMs: startedAt - this.#arrivedAt,
       timeToFirstTokenMs: firstTokenAt - this.#arrivedAt,
       totalMs: now - this.#arrivedAt,
-      prefillTokensPerSecond: perSecond(this.#request.promptIds.length, firstTokenAt - startedAt),
+      prefillTokensPerSecond: perSecond(promptTokens - cachedTokens, firstTokenAt - startedAt),
       decodeTokensPerSecond: perSecond(this.#numGenerated - 1, now - firstTokenAt),
     };
   }

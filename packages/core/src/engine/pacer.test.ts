@@ -4,7 +4,15 @@ import type { StepPlan } from '../runner/runner.js';
 import { StepPacer } from './pacer.js';
 
 function plan(numSteps: number, tokens: readonly number[] = []): StepPlan {
-  const share = { slot: 0, startPosition: 0, firstBlock: 0, newBlocks: [], sample: true, wantsLogits: false };
+  const share = {
+    slot: 0,
+    startPosition: 0,
+    images: [],
+    firstBlock: 0,
+    newBlocks: [],
+    sample: true,
+    wantsLogits: false,
+  };
   return { sequences: [{ ...share, tokens }], numSteps };
 }
 

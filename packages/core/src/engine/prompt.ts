@@ -1,8 +1,12 @@
-// From what a caller gives to token ids: chat template and tokenizer in turn. Limits are checked in request.ts.
+// From what a caller gives to token ids and the places of images: chat template and tokenizer in turn. Limits are checked
+// in request.ts; images were read before.
 import { PagemindError } from '../errors.js';
-import type { ChatTemplate } from '../text/chat-template.js';
+import type { ImageSpan } from '../runner/runner.js';
+import type { ChatTemplate, TemplateMessage } from '../text/chat-template.js';
+import { type ContentStyle, contentStyleOf } from '../text/content-style.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import type { Prompt } from './core.js';
+import type { ChatMessage, Prompt } from './core.js';
+import { type PreparedImage, placeImages } from './images.js';
 
 /** What turns text into ids and back. */
 export interface TextTools {
@@ -14,29 +18,87 @@ export interface TextTools {
   readonly eosToken?: string | undefined;
 }
 
+/** What the ids of a prompt depend on. */
+export interface PromptTools {
+  readonly text: TextTools | undefined;
+  /** Stands for a prompt without tokens. */
+  readonly bosTokenId: number | undefined;
+  /** Of models that take images. */
+  readonly imageTokenId: number | undefined;
+}
+
+/** A prompt as the runner takes it. */
+export interface EncodedPrompt {
+  readonly ids: readonly number[];
+  /** Which of the ids are rows of images. */
+  readonly images: readonly ImageSpan[];
+}
+
 /**
  * The ids of a prompt; `bosTokenId` alone when it has none.
- * @throws PagemindError `invalid_request` when the model lacks what the prompt needs or the template refuses the messages.
+ * @param images those of the prompt, read, in order
+ * @throws PagemindError `invalid_request` when the model lacks what the prompt needs, the template refuses the messages, or
+ * the text holds another number of image markers than there are images.
  */
 export function encodePrompt(
   prompt: Prompt,
-  text: TextTools | undefined,
-  bosTokenId: number | undefined,
-): readonly number[] {
-  const ids = prompt.kind === 'tokens' ? [...prompt.ids] : encodeText(prompt, requireText(text));
-  return ids.length === 0 && bosTokenId !== undefined ? [bosTokenId] : ids;
+  { text, bosTokenId, imageTokenId }: PromptTools,
+  images: readonly PreparedImage[],
+): EncodedPrompt {
+  const encoded =
+    prompt.kind === 'tokens' ? [...prompt.ids] : encodeText(prompt, requireText(text), imageTokenId, images);
+  const ids = encoded.length === 0 && bosTokenId !== undefined ? [bosTokenId] : encoded;
+  return { ids, images: images.length > 0 && imageTokenId !== undefined ? placeImages(ids, imageTokenId, images) : [] };
 }
 
-function encodeText(prompt: Exclude<Prompt, { readonly kind: 'tokens' }>, text: TextTools): number[] {
-  const { tokenizer, chatTemplate, bosToken, eosToken } = text;
-  if (prompt.kind === 'text') return tokenizer.encode(prompt.text, { addSpecialTokens: prompt.addSpecialTokens });
+function encodeText(
+  prompt: Exclude<Prompt, { readonly kind: 'tokens' }>,
+  text: TextTools,
+  imageTokenId: number | undefined,
+  images: readonly PreparedImage[],
+): number[] {
+  const { tokenizer } = text;
+  const marker =
+    imageTokenId === undefined ? undefined : tokenizer.decode([imageTokenId], { skipSpecialTokens: false });
+  if (prompt.kind === 'text') {
+    return tokenizer.encode(expandMarkers(prompt.text, marker, images), { addSpecialTokens: prompt.addSpecialTokens });
+  }
+  const { chatTemplate, bosToken, eosToken } = text;
   if (!chatTemplate) {
     throw new PagemindError('invalid_request', 'This model has no chat template.', {
       hint: 'Continue a text or token ids instead, or add a chat_template.jinja to the model.',
     });
   }
-  const rendered = chatTemplate.render(prompt.messages, { bosToken, eosToken, extra: prompt.templateOptions });
-  return tokenizer.encode(rendered, { addSpecialTokens: chatTemplate.needsSpecialTokens });
+  const style = marker === undefined ? 'text' : contentStyleOf(chatTemplate, marker);
+  const messages = prompt.messages.map((message) => toTemplateMessage(message, style, marker ?? ''));
+  const rendered = chatTemplate.render(messages, { bosToken, eosToken, extra: prompt.templateOptions });
+  return tokenizer.encode(expandMarkers(rendered, marker, images), {
+    addSpecialTokens: chatTemplate.needsSpecialTokens,
+  });
+}
+
+/** The message with its content as the template wants it. */
+function toTemplateMessage(message: ChatMessage, style: ContentStyle, marker: string): TemplateMessage {
+  const { content } = message;
+  const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content;
+  if (style === 'parts') {
+    return { ...message, content: parts.map((part) => (part.type === 'image' ? { type: 'image' } : part)) };
+  }
+  return { ...message, content: parts.map((part) => (part.type === 'image' ? `${marker}\n` : part.text)).join('') };
+}
+
+/** Every marker becomes what its image wants; without images the text stays as it is. */
+function expandMarkers(text: string, marker: string | undefined, images: readonly PreparedImage[]): string {
+  if (marker === undefined || marker === '' || images.length === 0) return text;
+  const pieces = text.split(marker);
+  if (pieces.length - 1 !== images.length) {
+    throw new PagemindError(
+      'invalid_request',
+      `The text holds ${pieces.length - 1} image markers (${marker}) for ${images.length} images.`,
+      { hint: 'Put one marker where each image stands, and none into the text of messages.' },
+    );
+  }
+  return pieces.map((piece, i) => piece + (images[i]?.promptText(marker) ?? '')).join('');
 }
 
 /** @throws PagemindError `invalid_request` when the model was loaded without a tokenizer. */

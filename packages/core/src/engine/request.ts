@@ -1,13 +1,16 @@
 // What a caller asked, resolved against the model and its limits: immutable, ids in place of text. Turning prompts into
 // ids is prompt.ts's work; nothing is allocated here.
 import { PagemindError } from '../errors.js';
-import type { RunnerLimits } from '../runner/runner.js';
+import type { ImageSpan, RunnerLimits } from '../runner/runner.js';
 import { GREEDY, resolveSamplingParams, type SamplingParams } from '../sampling/params.js';
 import type { GenerateRequest } from './core.js';
+import type { EncodedPrompt } from './prompt.js';
 
 /** The work of one sequence. */
 export interface Request {
   readonly promptIds: readonly number[];
+  /** Which of the prompt's tokens are rows of images. */
+  readonly images: readonly ImageSpan[];
   readonly sampling: SamplingParams;
   /** Prompt and answer together end at this many tokens. */
   readonly maxLength: number;
@@ -31,13 +34,13 @@ export interface GenerationDefaults {
 }
 
 /**
- * Resolves a generation that continues `promptIds`.
+ * Resolves a generation that continues a prompt.
  * @param randomSeed the seed of a request that names none
  * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for a prompt that can never run.
  */
 export function resolveGeneration(
   given: GenerateRequest,
-  promptIds: readonly number[],
+  { ids: promptIds, images }: EncodedPrompt,
   { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
 ): Request {
   const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false } = given;
@@ -52,6 +55,7 @@ export function resolveGeneration(
   const longest = Math.min(limits.sessionLen, poolTokens(limits));
   return {
     promptIds,
+    images,
     sampling: resolveSamplingParams({ ...given.sampling, seed: given.sampling.seed ?? randomSeed }, defaults.sampling),
     maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
     minLength: promptIds.length + minNewTokens,
@@ -63,12 +67,20 @@ export function resolveGeneration(
  * Resolves a request for the logits of `ids`, whose positions from `decodeFrom` on are computed one at a time.
  * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for ids that can never run.
  */
-export function resolveLogits(ids: readonly number[], decodeFrom: number, limits: RunnerLimits): Request {
+export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number, limits: RunnerLimits): Request {
   checkIds('ids', ids, limits);
   checkCount('decodeFrom', decodeFrom, 0);
   checkFits(ids.length, 0, limits);
   // A token short of its maximal length, so that the runner never takes the sequence for done.
-  return { promptIds: ids, sampling: GREEDY, maxLength: ids.length + 1, minLength: 0, stopIds: new Set(), decodeFrom };
+  return {
+    promptIds: ids,
+    images,
+    sampling: GREEDY,
+    maxLength: ids.length + 1,
+    minLength: 0,
+    stopIds: new Set(),
+    decodeFrom,
+  };
 }
 
 function poolTokens({ numBlocks, blockSize }: RunnerLimits): number {

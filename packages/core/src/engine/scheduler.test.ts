@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { RunnerLimits, StepResult } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
 import type { Request } from './request.js';
-import { Scheduler, type Step } from './scheduler.js';
+import { Scheduler, type SchedulerOptions, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
 
 const LIMITS: RunnerLimits = {
@@ -14,11 +14,14 @@ const LIMITS: RunnerLimits = {
   maxPrefillTokenNum: 8,
   maxStepsPerSubmit: 8,
   vocabSize: 100,
+  maxImageRows: 0,
+  maxSharedLen: Number.POSITIVE_INFINITY,
 };
 
 function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
   return new Sequence({
     promptIds: Array.from({ length: numPrompt }, (_, i) => i),
+    images: [],
     sampling: GREEDY,
     maxLength: 32,
     minLength: 0,
@@ -27,8 +30,13 @@ function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
   });
 }
 
-function schedulerWith(sequences: Sequence[], limits: Partial<RunnerLimits> = {}, maxQueueLen = 8): Scheduler {
-  const scheduler = new Scheduler({ ...LIMITS, ...limits }, maxQueueLen);
+/** Without shared blocks, unless they are what the test is about: all sequences here begin alike. */
+function schedulerWith(
+  sequences: Sequence[],
+  limits: Partial<RunnerLimits> = {},
+  options: Partial<SchedulerOptions> = {},
+): Scheduler {
+  const scheduler = new Scheduler({ ...LIMITS, ...limits }, { maxQueueLen: 8, enablePrefixCaching: false, ...options });
   for (const each of sequences) scheduler.add(each);
   return scheduler;
 }
@@ -221,7 +229,7 @@ describe('the queue', () => {
   });
 
   it('is bounded', () => {
-    const scheduler = schedulerWith([sequence(1), sequence(1), sequence(1)], {}, 1);
+    const scheduler = schedulerWith([sequence(1), sequence(1), sequence(1)], {}, { maxQueueLen: 1 });
     expect(() => scheduler.add(sequence(1))).toThrow(expect.objectContaining({ code: 'queue_full' }));
     next(scheduler);
     expect(() => scheduler.add(sequence(1))).toThrow(expect.objectContaining({ code: 'queue_full' }));
@@ -256,6 +264,90 @@ describe('forced sequences', () => {
     expect(next(scheduler).sequences).toEqual([generating]);
     expect(next(scheduler).sequences).toEqual([generating]);
     expect(next(scheduler).sequences).toEqual([forced]);
+  });
+});
+
+describe('shared blocks', () => {
+  const SHARING = { enablePrefixCaching: true };
+
+  it('are in the first share of a sequence, whose first token comes after them', () => {
+    const first = sequence(10);
+    const scheduler = schedulerWith([first], {}, SHARING);
+    expect(summary(next(scheduler))).toEqual({ numSteps: 1, shares: ['slot 0: 0+8, blocks 0+3'] });
+    scheduler.add(sequence(14));
+    // The first goes on to the middle of its third block: two are full.
+    const { plan, begins, sequences } = next(scheduler);
+    expect(summary({ plan, begins, sequences })).toEqual({
+      numSteps: 1,
+      shares: ['slot 0: 8+2, blocks 3+0, sample', 'slot 1: 8+6, blocks 0+4, sample'],
+    });
+    expect(plan.sequences[1]?.newBlocks.slice(0, 2)).toEqual(first.blocks.slice(0, 2));
+    expect(scheduler.numFreeBlocks).toBe(8 - 3 - 2);
+    expect([scheduler.numTokensLookedUp, scheduler.numTokensFound]).toEqual([8 + 12, 8]);
+    scheduler.checkIntegrity();
+    for (const each of sequences) scheduler.finish(each);
+    expect([scheduler.numFreeBlocks, scheduler.numCachedBlocks]).toEqual([5, 3]);
+    scheduler.checkIntegrity();
+  });
+
+  it('let more sequences run than fit without them', () => {
+    for (const enablePrefixCaching of [false, true]) {
+      const scheduler = schedulerWith([sequence(17)], { maxPrefillTokenNum: 32 }, { enablePrefixCaching });
+      next(scheduler);
+      scheduler.add(sequence(18));
+      next(scheduler);
+      expect(scheduler.numRunning).toBe(enablePrefixCaching ? 2 : 1);
+      scheduler.checkIntegrity();
+    }
+  });
+
+  it('that are cached are no room for the sequence that is to share them', () => {
+    const [first, other, head] = [sequence(9), sequence(1), sequence(13)];
+    const scheduler = schedulerWith([first], { numBlocks: 5, maxPrefillTokenNum: 32 }, SHARING);
+    next(scheduler);
+    next(scheduler);
+    scheduler.finish(first);
+    scheduler.add(other);
+    expect(next(scheduler).sequences).toEqual([other]);
+    expect([scheduler.numFreeBlocks, scheduler.numCachedBlocks]).toEqual([2, 2]);
+    // Two blocks are missing, and one must be left for the other sequence to grow by.
+    scheduler.add(head);
+    expect(next(scheduler).sequences).toEqual([other]);
+    scheduler.finish(other);
+    expect(next(scheduler).plan.sequences).toMatchObject([{ startPosition: 8 }]);
+    scheduler.checkIntegrity();
+  });
+
+  it('of a preempted sequence are cached, and its own when it comes back', () => {
+    const [first, second] = [sequence(4), sequence(3)];
+    const scheduler = schedulerWith([first, second], { numBlocks: 4 }, SHARING);
+    do {
+      const step = next(scheduler);
+      scheduler.update(step, resultOf(step));
+    } while (second.status === 'running');
+    expect(scheduler.numCachedBlocks).toBe(1);
+    scheduler.finish(first);
+    const { sequences, plan } = next(scheduler);
+    expect(sequences).toEqual([second]);
+    expect(plan.sequences).toMatchObject([{ startPosition: 4, firstBlock: 0 }]);
+    expect(second.numCached).toBe(0);
+  });
+
+  it('of a preempted sequence that were given away are shared again once it is back', () => {
+    const [first, second] = [sequence(4, { maxLength: 17 }), sequence(3)];
+    const scheduler = schedulerWith([first, second], { numBlocks: 4 }, SHARING);
+    for (let i = 0; i < 13; i++) {
+      const step = next(scheduler);
+      scheduler.update(step, resultOf(step));
+    }
+    expect([second.status, scheduler.numFreeBlocks, scheduler.numCachedBlocks]).toEqual(['waiting', 0, 0]);
+    scheduler.finish(first);
+    const { plan } = next(scheduler);
+    expect(plan.sequences).toMatchObject([{ startPosition: 0, firstBlock: 0 }]);
+    scheduler.finish(second);
+    // Its full one, and what it has left of the first sequence's three.
+    expect(scheduler.numCachedBlocks).toBe(1 + 2);
+    scheduler.checkIntegrity();
   });
 });
 

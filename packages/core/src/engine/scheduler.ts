@@ -48,18 +48,26 @@ class Draft {
   }
 }
 
+/** What may be chosen beside the runner's limits. */
+export interface SchedulerOptions {
+  readonly maxQueueLen: number;
+  readonly enablePrefixCaching: boolean;
+}
+
 export class Scheduler {
   readonly #limits: RunnerLimits;
-  readonly #maxQueueLen: number;
+  readonly #options: SchedulerOptions;
   readonly #blocks: BlockManager;
   readonly #freeSlots: number[];
   /** Both in order of arrival, which is the order of priority: whoever runs came before whoever waits. */
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
+  #numTokensLookedUp = 0;
+  #numTokensFound = 0;
 
-  constructor(limits: RunnerLimits, maxQueueLen: number) {
+  constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
-    this.#maxQueueLen = maxQueueLen;
+    this.#options = options;
     this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
     this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
   }
@@ -76,13 +84,25 @@ export class Scheduler {
     return this.#blocks.numFree;
   }
 
+  get numCachedBlocks(): number {
+    return this.#blocks.numCached;
+  }
+
+  get numTokensLookedUp(): number {
+    return this.#numTokensLookedUp;
+  }
+
+  get numTokensFound(): number {
+    return this.#numTokensFound;
+  }
+
   /**
    * Queues a sequence.
    * @throws PagemindError `queue_full`.
    */
   add(sequence: Sequence): void {
     // Requests of one moment queue up before the next step takes them into free slots.
-    if (this.#waiting.length >= this.#maxQueueLen + this.#freeSlots.length) {
+    if (this.#waiting.length >= this.#options.maxQueueLen + this.#freeSlots.length) {
       throw new PagemindError('queue_full', `${this.#waiting.length} requests are waiting already.`, {
         hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
       });
@@ -102,6 +122,7 @@ export class Scheduler {
     if (sequences.length === 0) return undefined;
     const numSteps = this.#reserveSteps(sequences, maxSteps);
     const shares = Array.from(draft.counts, ([sequence, count]) => sequence.advance(count, numSteps));
+    for (const sequence of sequences) this.#publish(sequence);
     return { begins, plan: { sequences: shares, numSteps }, sequences };
   }
 
@@ -118,6 +139,7 @@ export class Scheduler {
       if (share.sample) {
         invariant(result.isDone || result.tokens.length === plan.numSteps, `ids for slot ${share.slot} are missing`);
         sequence.receive(result.tokens, plan.numSteps);
+        this.#publish(sequence);
       }
       arrivals.push({ sequence, share, result });
     }
@@ -154,32 +176,57 @@ export class Scheduler {
   /** Lets waiting sequences run, in order, while slots, blocks and the step have room. */
   #admitWaiting(draft: Draft): BeginSequence[] {
     const begins: BeginSequence[] = [];
-    for (let head = this.#waiting[0]; head && this.#canAdmit(head); head = this.#waiting[0]) {
-      const count = draft.roomFor(head);
+    for (let head = this.#waiting[0]; head && draft.roomFor(head) > 0; head = this.#waiting[0]) {
+      const keys = this.#keysOf(head);
+      const found = this.#blocks.find(keys);
       const slot = this.#freeSlots.at(-1);
-      if (count === 0 || slot === undefined) break;
+      if (slot === undefined || !this.#canAdmit(head, found)) break;
       this.#freeSlots.pop();
       this.#waiting.shift();
       this.#running.push(head);
-      begins.push(head.begin(slot));
+      this.#blocks.share(found);
+      const numFound = found.length * this.#limits.blockSize;
+      begins.push(head.begin(slot, found, numFound));
       this.#reserve(head, head.numTokens);
-      draft.add(head, count);
+      draft.add(head, draft.roomFor(head));
+      this.#numTokensLookedUp += keys.length * this.#limits.blockSize;
+      this.#numTokensFound += numFound;
     }
     return begins;
   }
 
   /** Everything the sequence holds must fit at once, and leave each running one a block to grow by. */
-  #canAdmit(sequence: Sequence): boolean {
+  #canAdmit(sequence: Sequence, found: readonly number[]): boolean {
     // A preempted sequence comes back when its last ids have arrived: they have to be sent to the slot.
-    const numNeeded = this.#blocks.blocksFor(sequence.numTokens) + this.#running.length;
-    return sequence.numInFlight === 0 && numNeeded <= this.#blocks.numFree;
+    if (sequence.numInFlight > 0) return false;
+    const numMissing = this.#blocks.blocksFor(sequence.numTokens) - found.length;
+    return numMissing + this.#running.length <= this.#blocks.numAvailableBeside(found);
   }
 
-  /** Decode steps of this submission: as many as its sequences and the free blocks allow. Reserves their blocks. */
+  /**
+   * Whether the sequence shares blocks with others. Forced ones want every position computed. Above `maxSharedLen` keys are
+   * rotated in a way of their own; the runner decides that by the prompt, so one that begins below stays like the others
+   * however long it grows.
+   */
+  #isSharing({ isForced, request }: Sequence): boolean {
+    return this.#options.enablePrefixCaching && !isForced && request.promptIds.length <= this.#limits.maxSharedLen;
+  }
+
+  #keysOf(sequence: Sequence): readonly string[] {
+    return this.#isSharing(sequence) ? sequence.blockKeys(this.#limits.blockSize) : [];
+  }
+
+  /** Lets later sequences find what this one has filled. The steps that read it are submitted later, too. */
+  #publish(sequence: Sequence): void {
+    if (!this.#isSharing(sequence)) return;
+    this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
+  }
+
+  /** Decode steps of this submission: as many as its sequences and the available blocks allow. Reserves their blocks. */
   #reserveSteps(sequences: readonly Sequence[], maxSteps: number): number {
     let numSteps = Math.min(maxSteps, ...sequences.map(({ maxStepsInARow }) => maxStepsInARow));
     const numMissing = (sequence: Sequence): number => this.#numMissing(sequence, sequence.numComputed + numSteps);
-    while (numSteps > 1 && sum(sequences.map(numMissing)) > this.#blocks.numFree) numSteps--;
+    while (numSteps > 1 && sum(sequences.map(numMissing)) > this.#blocks.numAvailable) numSteps--;
     if (numSteps <= 1) return 1;
     for (const sequence of sequences) this.#reserve(sequence, sequence.numComputed + numSteps);
     return numSteps;
@@ -208,7 +255,7 @@ export class Scheduler {
   }
 
   #release(sequence: Sequence, status: 'waiting' | 'finished'): void {
-    this.#blocks.free(sequence.blocks);
+    this.#blocks.release(this.#keysOf(sequence), sequence.blocks);
     if (sequence.slot !== undefined) this.#freeSlots.push(sequence.slot);
     sequence.leave(status);
   }

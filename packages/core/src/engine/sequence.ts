@@ -2,6 +2,8 @@
 // It keeps the books; what runs when is the scheduler's decision.
 import { invariant } from '../errors.js';
 import type { BeginSequence, ScheduledSequence } from '../runner/runner.js';
+import { clipSpans } from './images.js';
+import { blockKey } from './prefix-cache.js';
 import type { Request } from './request.js';
 
 /** Only a running sequence holds a slot and blocks. */
@@ -27,6 +29,10 @@ export class Sequence {
   #numAtBegin = 0;
   /** Blocks that the runner has been told of. */
   #numBlocksSent = 0;
+  /** Blocks that {@link takeFilled} has given. */
+  #numBlocksFilled = 0;
+  readonly #blockKeys: string[] = [];
+  #numCached: number | undefined;
 
   constructor(request: Request) {
     this.request = request;
@@ -59,6 +65,11 @@ export class Sequence {
     return this.#numComputed;
   }
 
+  /** Tokens that were computed already when the sequence took a slot for the first time. */
+  get numCached(): number {
+    return this.#numCached ?? 0;
+  }
+
   /** Tokens to compute next; 0 when there is nothing to do but wait for results. */
   get numPending(): number {
     const numPending = Math.min(this.numTokens - this.#numComputed, this.#numLeft);
@@ -80,12 +91,38 @@ export class Sequence {
     return !this.isForced && this.#numComputed >= this.#numAtBegin;
   }
 
-  /** Takes a slot; everything known is to be computed. */
-  begin(slot: number): BeginSequence {
+  /**
+   * Keys of the blocks whose contents are certain. The last token is left out: what follows it has to be sampled from it,
+   * so a sequence computes it in any case; and where it ended the sequence, the GPU computes it no more.
+   */
+  blockKeys(blockSize: number): readonly string[] {
+    const numBlocks = Math.floor((this.#knownIds.length - 1) / blockSize);
+    while (this.#blockKeys.length < numBlocks) {
+      const start = this.#blockKeys.length * blockSize;
+      const end = start + blockSize;
+      this.#blockKeys.push(blockKey(this.#knownIds.slice(start, end), clipSpans(this.request.images, start, end)));
+    }
+    return this.#blockKeys;
+  }
+
+  /** Keys of the blocks that are computed and certain; none when they are no more than the last time. */
+  takeFilled(blockSize: number): readonly string[] {
+    const keys = this.blockKeys(blockSize);
+    const numFilled = Math.min(keys.length, Math.floor(this.#numComputed / blockSize));
+    if (numFilled <= this.#numBlocksFilled) return [];
+    this.#numBlocksFilled = numFilled;
+    return keys.slice(0, numFilled);
+  }
+
+  /** Takes a slot, and blocks that hold its first `numFound` tokens; everything else that is known is to be computed. */
+  begin(slot: number, found: readonly number[], numFound: number): BeginSequence {
     invariant(this.#status === 'waiting' && this.#numInFlight === 0, 'only a settled waiting sequence begins');
     this.#status = 'running';
     this.#slot = slot;
+    this.blocks.push(...found);
     this.#numAtBegin = this.#knownIds.length;
+    this.#numComputed = numFound;
+    this.#numCached ??= numFound;
     const { promptIds, sampling, maxLength, minLength, stopIds } = this.request;
     return {
       slot,
@@ -107,6 +144,7 @@ export class Sequence {
       slot: this.#slot,
       startPosition: start,
       tokens: this.#isContinuing ? [] : this.#knownIds.slice(start, end),
+      images: clipSpans(this.request.images, start, end),
       firstBlock: this.#numBlocksSent,
       newBlocks: this.blocks.slice(this.#numBlocksSent),
       sample: !this.isForced && end === this.numTokens,
@@ -131,5 +169,6 @@ export class Sequence {
     this.blocks.length = 0;
     this.#numComputed = 0;
     this.#numBlocksSent = 0;
+    this.#numBlocksFilled = 0;
   }
 }

@@ -47,9 +47,13 @@ export interface StepBuffers {
   readonly logits: GPUBuffer;
 }
 
-export interface ForwardContext {
+/** Where dispatches go, and what the device can do: all that a layer needs that is not about a step. */
+export interface KernelContext {
   readonly profile: DeviceProfile;
   readonly dispatch: Dispatch;
+}
+
+export interface ForwardContext extends KernelContext {
   readonly shape: StepShape;
   readonly buffers: StepBuffers;
   /** One buffer per layer: `[page][kv head][K|V][slot][headDim]`. */

@@ -1,8 +1,9 @@
 // A linear layer: which kernel a product takes, with the norm before it and what happens to its result. How a kernel
 // spreads the work is in kernels-wgsl.
 import { type Epilogue, linearMatmul, linearMatvec, rmsnorm } from '@pagemind/kernels-wgsl';
+import type { BoundBuffers } from '../gpu/context.js';
 import type { LoadedMatrix, LoadedVector } from '../load/weight-loader.js';
-import { type ForwardContext, rowStride } from './context.js';
+import { type ForwardContext, type KernelContext, rowStride } from './context.js';
 
 export interface LinearWeight {
   readonly matrix: LoadedMatrix;
@@ -29,24 +30,13 @@ export interface LinearUse {
 const MAX_MATVEC_ROWS = 8;
 
 /** y = epilogue(W norm(x) + bias). */
-export function linear(ctx: ForwardContext, { matrix, bias }: LinearWeight, use: LinearUse): void {
+export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, buffers, dispatch } = ctx;
   const { x, y, norm, epilogue = 'store', rows = 'all' } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
-  const numOutputs = epilogue === 'silu_mul' ? matrix.numRows / 2 : matrix.numRows;
-  const product = {
-    weights: matrix.options,
-    epilogue,
-    hasBias: bias !== undefined,
-    hasRowIds: isSampled,
-    numTokens,
-    numInputs: matrix.numCols,
-    numOutputs,
-    xStride: rowStride(matrix.numCols),
-    yStride: rowStride(numOutputs),
-  };
-  const bound = { ...matrix.planes, ...(bias && { bias: bias.buffer }), row_ids: buffers.sampleRows, y };
+  const product = productShape(weight, epilogue, numTokens, isSampled);
+  const bound = { ...boundWeight(weight), row_ids: buffers.sampleRows, y };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
   if (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path === 'decode')) {
     const plan = linearMatvec.plan({ ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0 }, profile);
@@ -56,11 +46,50 @@ export function linear(ctx: ForwardContext, { matrix, bias }: LinearWeight, use:
   if (norm) {
     const normShape = {
       numRows: shape.numRows,
-      width: matrix.numCols,
+      width: product.numInputs,
       stride: product.xStride,
       epsilon: norm.epsilon,
     };
     dispatch(rmsnorm.plan(normShape, profile), { x, gamma: norm.gamma.buffer, y: buffers.normed });
   }
   dispatch(linearMatmul.plan(product, profile), { ...bound, x: norm ? buffers.normed : x });
+}
+
+/** What {@link matmul} reads and writes. */
+export interface MatmulUse {
+  /** `[numRows, numCols]` f32. */
+  readonly x: GPUBuffer;
+  /** `[numRows, outputs]` f32. */
+  readonly y: GPUBuffer;
+  readonly numRows: number;
+  readonly epilogue?: Epilogue;
+}
+
+/** y = epilogue(W x + bias) outside of a step's rows: for the vision towers, whose rows are always many. */
+export function matmul(
+  { profile, dispatch }: KernelContext,
+  weight: LinearWeight,
+  { x, y, numRows, epilogue = 'store' }: MatmulUse,
+): void {
+  const plan = linearMatmul.plan(productShape(weight, epilogue, numRows, false), profile);
+  dispatch(plan, { ...boundWeight(weight), x, y });
+}
+
+function productShape({ matrix, bias }: LinearWeight, epilogue: Epilogue, numTokens: number, hasRowIds: boolean) {
+  const numOutputs = epilogue === 'silu_mul' ? matrix.numRows / 2 : matrix.numRows;
+  return {
+    weights: matrix.options,
+    epilogue,
+    hasBias: bias !== undefined,
+    hasRowIds,
+    numTokens,
+    numInputs: matrix.numCols,
+    numOutputs,
+    xStride: rowStride(matrix.numCols),
+    yStride: rowStride(numOutputs),
+  };
+}
+
+function boundWeight({ matrix, bias }: LinearWeight): BoundBuffers {
+  return { ...matrix.planes, ...(bias && { bias: bias.buffer }) };
 }

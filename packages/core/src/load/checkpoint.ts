@@ -2,7 +2,8 @@
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
 import { isRecord, parseJsonObject } from './json.js';
-import { readSafetensorsHeader, type TensorLocation } from './safetensors.js';
+import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
+import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
 
 /** A tensor and the file it lies in. */
@@ -20,6 +21,8 @@ export interface Checkpoint {
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
+  readonly packed?: PackedWeights;
   /** Text of a further file (tokenizer.json, a chat template, ...), or undefined when it does not exist. */
   readText(path: string, signal?: AbortSignal): Promise<string | undefined>;
 }
@@ -52,7 +55,7 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
       generationConfig === undefined
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
-    tensors: await findTensors(source, signal),
+    ...(await findTensors(source, signal)),
     readText,
   };
 }
@@ -81,9 +84,12 @@ async function readTextFile(
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, TensorEntry>> {
+): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
   const single = await source.open(WEIGHTS, signal);
-  if (single) return readShard(single, WEIGHTS, signal);
+  if (single) {
+    const { tensors, packed } = await readShard(single, WEIGHTS, signal);
+    return withPacked(tensors, [packed]);
+  }
   const index = await readTextFile(source, INDEX, signal);
   if (index === undefined) throw await missing(source, `neither ${WEIGHTS} nor ${INDEX}`, signal);
 
@@ -100,7 +106,7 @@ async function findTensors(
   );
   const tensors = new Map<string, TensorEntry>();
   for (const shard of shards) {
-    for (const [name, entry] of shard) {
+    for (const [name, entry] of shard.tensors) {
       // A tensor of a shard that the index does not mention belongs to the checkpoint all the same.
       if ((shardOf.get(name) ?? entry.file) !== entry.file) continue;
       if (tensors.has(name)) throw malformedIndex(`tensor ${name} is in two shards, and it does not say which counts`);
@@ -113,19 +119,38 @@ async function findTensors(
       hint: 'Index and shards do not belong together; download all of them again.',
     });
   }
-  return tensors;
+  return withPacked(
+    tensors,
+    shards.map(({ packed }) => packed),
+  );
 }
 
-async function readShard(
-  source: ByteSource,
-  file: string,
-  signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, TensorEntry>> {
-  const tensors = new Map<string, TensorEntry>();
-  for (const [name, location] of await readSafetensorsHeader(source, file, signal)) {
-    tensors.set(name, { ...location, source, file });
-  }
-  return tensors;
+interface Shard {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly packed: PackedFile | undefined;
+}
+
+async function readShard(source: ByteSource, file: string, signal: AbortSignal | undefined): Promise<Shard> {
+  const header = await readSafetensorsHeader(source, file, signal);
+  const tensors = Array.from(header.tensors, ([name, location]) => [name, { ...location, source, file }] as const);
+  const metadata = readPackedMetadata(header, source.size, file);
+  const packed = metadata && { ...metadata, source, file, dataStart: header.dataStart };
+  return { tensors: new Map(tensors), packed };
+}
+
+function withPacked(
+  tensors: Checkpoint['tensors'],
+  files: readonly (PackedFile | undefined)[],
+): Pick<Checkpoint, 'tensors' | 'packed'> {
+  const packed = joinPacked(files);
+  return packed ? { tensors, packed } : { tensors };
+}
+
+/** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. */
+export function matrixDtype({ tensors, packed }: Checkpoint): SafetensorsDtype | undefined {
+  if (packed) return packed.dtype;
+  for (const { dtype, shape } of tensors.values()) if (shape.length === 2) return dtype;
+  return undefined;
 }
 
 /** Shard by tensor name. */

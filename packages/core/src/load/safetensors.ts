@@ -41,16 +41,25 @@ const FIRST_READ_BYTES = 65_536;
 
 const FORBIDDEN_NAMES: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
+/** What the header of a file says. */
+export interface SafetensorsHeader {
+  /** By name, in the file's order. */
+  readonly tensors: ReadonlyMap<string, TensorLocation>;
+  /** `__metadata__`; empty when there is none. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** First byte behind the header. */
+  readonly dataStart: number;
+}
+
 /**
  * Reads the header of a safetensors file.
- * @returns tensors by name, in the file's order.
  * @throws PagemindError `file_malformed` when anything about the header is not as it must be.
  */
 export async function readSafetensorsHeader(
   source: ByteSource,
   path: string,
   signal?: AbortSignal,
-): Promise<Map<string, TensorLocation>> {
+): Promise<SafetensorsHeader> {
   const head = await source.read(0, Math.min(source.size, FIRST_READ_BYTES), signal);
   if (head.length < 8) fail(path, 'it is shorter than 8 bytes');
   const headerBytes = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true);
@@ -62,7 +71,7 @@ export async function readSafetensorsHeader(
   return parseHeader(header, path, dataStart, source.size);
 }
 
-function parseHeader(bytes: Uint8Array, path: string, dataStart: number, size: number): Map<string, TensorLocation> {
+function parseHeader(bytes: Uint8Array, path: string, dataStart: number, size: number): SafetensorsHeader {
   let text: string;
   let json: unknown;
   try {
@@ -77,8 +86,9 @@ function parseHeader(bytes: Uint8Array, path: string, dataStart: number, size: n
   const found: [string, TensorLocation][] = [];
   for (const name of names) {
     if (name !== '__metadata__') found.push([name, parseTensor(json[name], name, path, dataStart)]);
-    else if (!isStrings(json[name])) fail(path, '__metadata__ does not map strings to strings');
   }
+  const { __metadata__: metadata = {} } = json;
+  if (!isStrings(metadata)) fail(path, '__metadata__ does not map strings to strings');
   found.sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length);
   let end = dataStart;
   for (const [name, { offset, length }] of found) {
@@ -86,7 +96,7 @@ function parseHeader(bytes: Uint8Array, path: string, dataStart: number, size: n
     end += length;
   }
   if (end !== size) fail(path, `its tensors end at byte ${end}, the file at byte ${size}`);
-  return new Map(found);
+  return { tensors: new Map(found), metadata, dataStart };
 }
 
 function parseTensor(entry: unknown, name: string, path: string, dataStart: number): TensorLocation {
@@ -125,7 +135,7 @@ function isDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === 'string' && Object.hasOwn(DTYPE_BYTES, name);
 }
 
-function isStrings(value: unknown): boolean {
+function isStrings(value: unknown): value is Readonly<Record<string, string>> {
   return isRecord(value) && Object.values(value).every((item) => typeof item === 'string');
 }
 

@@ -1,6 +1,6 @@
 // The loader on a device: every format bit for bit against the CPU packers, nothing left behind by a failure, and a bound on
 // the bytes that JavaScript holds.
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, type WeightFormatOptions, weightFormats } from '@pagemind/quant';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, weightFormats } from '@pagemind/quant';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
 import { PagemindError } from '../errors.js';
@@ -11,9 +11,8 @@ import { memorySource } from './memory-source.js';
 import type { SafetensorsDtype } from './safetensors.js';
 import { type TensorData, writeSafetensors } from './safetensors-writer.js';
 import type { ByteSource } from './source.js';
-import { loadWeights } from './weight-loader.js';
-import { weightBytes } from './weight-plan.js';
-import { type WeightPiece, type WeightSpec, wholeTensor } from './weights.js';
+import { loadWeights, weightBytes } from './weight-loader.js';
+import { type WeightGroup, type WeightPiece, type WeightPolicy, type WeightSpec, wholeTensor } from './weights.js';
 
 type Stored = 'F32' | 'F16' | 'BF16';
 
@@ -46,8 +45,13 @@ function assemble(spec: WeightSpec, tensors: Readonly<Record<string, TensorData>
   return result;
 }
 
-function matrix(name: string, numRows: number, pieces: readonly WeightPiece[], isQuantizable = true): WeightSpec {
-  return { kind: 'matrix', name, numRows, numCols: NUM_COLS, pieces, isQuantizable };
+function matrix(
+  name: string,
+  numRows: number,
+  pieces: readonly WeightPiece[],
+  group: WeightGroup = 'decoder',
+): WeightSpec {
+  return { kind: 'matrix', name, numRows, numCols: NUM_COLS, pieces, group };
 }
 
 /** The layouts that families ask for. */
@@ -69,7 +73,7 @@ const specs: readonly WeightSpec[] = [
       { tensor: 'fused', firstRow: group * 8 + 6, numRows: 2, dst: 12 + group * 2, block: 2, stride: 2 },
     ]),
   ),
-  matrix('embed', 7, [wholeTensor('embed', 7)], false),
+  matrix('embed', 7, [wholeTensor('embed', 7)], 'embedding'),
   { kind: 'vector', name: 'bias', length: 37, pieces: [wholeTensor('qBias', 33), wholeTensor('kBias', 4, 33)] },
 ];
 
@@ -109,30 +113,33 @@ async function readBack(buffer: GPUBuffer, numBytes: number): Promise<Uint32Arra
 }
 
 describe('loadWeights packs as the CPU does', () => {
-  const formats: Readonly<Record<string, WeightFormatOptions | undefined>> = {
-    'what is stored': undefined,
-    f16: { format: 'f16', groupSize: 0, hasZeros: false },
-    'int4 in groups of 32': { format: 'int4', groupSize: 32, hasZeros: false },
-    'int4 in groups of 64 with zero points': { format: 'int4', groupSize: 64, hasZeros: true },
+  const policies: Readonly<Record<string, WeightPolicy>> = {
+    'what is stored': {},
+    f16: { decoder: { format: 'f16', groupSize: 0, hasZeros: false } },
+    'int4 in groups of 32, the embedding in f16': {
+      decoder: { format: 'int4', groupSize: 32, hasZeros: false },
+      embedding: { format: 'f16', groupSize: 0, hasZeros: false },
+    },
+    'int4 in groups of 64 with zero points': { decoder: { format: 'int4', groupSize: 64, hasZeros: true } },
   };
   const kinds = (['F32', 'F16', 'BF16'] as const).flatMap((dtype) =>
-    Object.entries(formats).map(([target, quantize]) => ({ dtype, other: dtype as Stored, target, quantize })),
+    Object.entries(policies).map(([target, policy]) => ({ dtype, other: dtype as Stored, target, policy })),
   );
   const mixed = {
     dtype: 'BF16' as const,
     other: 'F16' as const,
     target: 'what is stored, f32 if mixed',
-    quantize: undefined,
+    policy: {} as WeightPolicy,
   };
 
-  it.each([...kinds, mixed])('$dtype and $other to $target', async ({ dtype, other, quantize }) => {
+  it.each([...kinds, mixed])('$dtype and $other to $target', async ({ dtype, other, policy }) => {
     const tensors = tensorsOf(dtype, other);
     const checkpoint = await openCheckpoint(sourceOf(tensors));
     // Three rows and a half fit a window: blocks are cut, small tensors are read together.
     const windowBytes = Math.floor(3.5 * NUM_COLS * (dtype === 'F32' ? 4 : 2));
     const progress: number[] = [];
     const onProgress = (loaded: number) => progress.push(loaded);
-    const weights = await loadWeights(gpu, checkpoint, specs, { quantize }, { windowBytes, onProgress });
+    const weights = await loadWeights(gpu, checkpoint, specs, policy, { windowBytes, onProgress });
     for (const spec of specs) {
       const values = assemble(spec, tensors);
       if (spec.kind === 'vector') {
@@ -145,9 +152,7 @@ describe('loadWeights packs as the CPU does', () => {
       const { options, planes } = weights.matrices.get(spec.name) ?? {};
       const stored = { F32: 'f32', F16: 'f16', BF16: 'bf16' } as const;
       const isMixed = dtype !== other && spec.name === 'qkv';
-      expect(options?.format).toBe(
-        (spec.isQuantizable ? quantize?.format : undefined) ?? (isMixed ? 'f32' : stored[dtype]),
-      );
+      expect(options?.format).toBe(policy[spec.group as WeightGroup]?.format ?? (isMixed ? 'f32' : stored[dtype]));
       if (!options) continue;
       const expected = weightFormats[options.format].pack(values, spec.numRows, spec.numCols, options);
       expect(Object.keys(planes ?? {})).toEqual(Object.keys(expected));
@@ -158,7 +163,7 @@ describe('loadWeights packs as the CPU does', () => {
     expect(progress[0]).toBe(0);
     expect(progress.length).toBeGreaterThan(5);
     expect(progress.at(-1)).toBe(Object.values(tensors).reduce((sum, { data }) => sum + data.length, 0));
-    expect(weights.bytes).toBe(weightBytes(specs, checkpoint, { quantize }));
+    expect(weights.bytes).toBe(weightBytes(specs, checkpoint, policy));
     expect(weights.peakHeldBytes).toBeLessThanOrEqual(2 * windowBytes);
     weights.destroy();
     weights.destroy();
@@ -199,14 +204,14 @@ describe('loadWeights leaves nothing behind', () => {
       if (numReads === 5) controller.abort();
     });
     const options = { windowBytes, signal: controller.signal };
-    await expectFailure(loadWeights(gpu, checkpoint, specs, { quantize: undefined }, options), 'aborted');
+    await expectFailure(loadWeights(gpu, checkpoint, specs, {}, options), 'aborted');
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(lastRead).toBe(5);
   });
 
   it('when aborted before it starts, or by its own progress', async () => {
     const checkpoint = await openCheckpoint(sourceOf(tensors));
-    const policy = { quantize: undefined };
+    const policy = {};
     await expectFailure(loadWeights(gpu, checkpoint, specs, policy, { signal: AbortSignal.abort() }), 'aborted');
     const controller = new AbortController();
     const onProgress = (loaded: number, total: number) => loaded === total && controller.abort();
@@ -218,7 +223,7 @@ describe('loadWeights leaves nothing behind', () => {
     const checkpoint = await hooked((numReads) => {
       if (numReads === 4) throw new PagemindError('source_unreachable', 'gone');
     });
-    const loading = loadWeights(gpu, checkpoint, specs, { quantize: undefined }, { windowBytes });
+    const loading = loadWeights(gpu, checkpoint, specs, {}, { windowBytes });
     await expectFailure(loading, 'source_unreachable');
   });
 
@@ -231,7 +236,7 @@ describe('loadWeights leaves nothing behind', () => {
       return allocate(label, bytes, usage);
     };
     try {
-      await expectFailure(loadWeights(gpu, checkpoint, specs, { quantize: undefined }), 'out_of_memory');
+      await expectFailure(loadWeights(gpu, checkpoint, specs, {}), 'out_of_memory');
     } finally {
       gpu.allocate = allocate;
     }
@@ -240,7 +245,7 @@ describe('loadWeights leaves nothing behind', () => {
   it('when the checkpoint does not fit the model', async () => {
     const { q: _, ...incomplete } = tensors;
     const checkpoint = await openCheckpoint(sourceOf(incomplete));
-    await expectFailure(loadWeights(gpu, checkpoint, specs, { quantize: undefined }), 'tensor_missing');
+    await expectFailure(loadWeights(gpu, checkpoint, specs, {}), 'tensor_missing');
   });
 });
 
@@ -278,9 +283,9 @@ describe('loadWeights streams', () => {
     const wanted = Object.entries(shapes).map(([name, [, numRows]]): WeightSpec => {
       const pieces = [wholeTensor(name, numRows)];
       if (name.endsWith('norm')) return { kind: 'vector', name, length: numRows, pieces };
-      return { kind: 'matrix', name, numRows, numCols, pieces, isQuantizable: true };
+      return { kind: 'matrix', name, numRows, numCols, pieces, group: 'decoder' };
     });
-    const weights = await loadWeights(gpu, checkpoint, wanted, { quantize: undefined });
+    const weights = await loadWeights(gpu, checkpoint, wanted, {});
     expect(weights.peakHeldBytes).toBeLessThanOrEqual(64 * 2 ** 20 + 16 * 2 ** 20);
     expect(weights.peakHeldBytes).toBeGreaterThan(16 * 2 ** 20);
     expect(numReads).toBe(4 + 16); // the embedding in windows, then a layer each: norms come along with their neighbours

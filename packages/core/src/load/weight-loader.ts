@@ -1,12 +1,15 @@
-// Loads the weights of a model: plans, then streams windows of the checkpoint through the packer. No tensor is ever whole
-// in JavaScript. What goes where is decided in weight-plan.ts, what the GPU does is in weight-packer.ts.
+// Loads the weights of a model: plans, then streams windows of the checkpoint onto the device. No tensor is ever whole in
+// JavaScript. What goes where is decided in weight-plan.ts and, for packed checkpoints, in packed-plan.ts.
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { throwIfAborted } from '../errors.js';
 import type { GpuContext } from '../gpu/context.js';
 import type { Checkpoint } from './checkpoint.js';
-import { type HeldBytes, readAhead } from './read-ahead.js';
+import { planPacked, planPackedWeight } from './packed-plan.js';
+import { copyPlanes } from './plane-copier.js';
+import { type HeldBytes, type RangeRead, readAhead } from './read-ahead.js';
+import { WeightBuffers } from './weight-buffers.js';
 import { WeightPacker } from './weight-packer.js';
-import { planWeights, type WeightPlan } from './weight-plan.js';
+import { bytesOf, type PlannedWeight, planWeight, planWeights, type WeightPlan } from './weight-plan.js';
 import type { WeightPolicy, WeightSpec } from './weights.js';
 
 /** A matrix on the device. */
@@ -40,7 +43,7 @@ export interface LoadOptions {
   /** Called before the first and after every read with the bytes read so far. */
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
-  /** Most bytes of one read; default 16 MiB. */
+  /** Most bytes of one read; default 16 MiB. Packed checkpoints are read in their own chunks of at most that. */
   readonly windowBytes?: number;
   /** Tensors that the model does not use and that need no mention. */
   readonly ignored?: (tensor: string) => boolean;
@@ -50,59 +53,94 @@ const DEFAULT_WINDOW_BYTES = 16 * 1024 * 1024;
 
 /**
  * Loads `specs` from a checkpoint. When it fails or is aborted, nothing stays allocated and no read goes on.
- * @throws PagemindError what {@link planWeights} throws, before anything is read or allocated; `out_of_memory`, `gpu_error`,
- * `device_lost`, `source_unreachable`, `file_malformed`, `aborted`.
+ * @throws PagemindError what {@link planWeights} and {@link planPacked} throw, before anything is read or allocated;
+ * `out_of_memory`, `gpu_error`, `device_lost`, `source_unreachable`, `file_malformed`, `aborted`.
  */
 export async function loadWeights(
   gpu: GpuContext,
   checkpoint: Checkpoint,
   specs: readonly WeightSpec[],
   policy: WeightPolicy,
-  { onProgress, signal, windowBytes = DEFAULT_WINDOW_BYTES, ignored }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Promise<LoadedWeights> {
+  const { windowBytes = DEFAULT_WINDOW_BYTES, ignored } = options;
   const maxBufferBytes = Math.min(gpu.profile.limits.maxStorageBufferBindingSize, gpu.profile.limits.maxBufferSize);
+  const buffers = new WeightBuffers(gpu);
+  if (checkpoint.packed) {
+    const plan = planPacked(checkpoint, checkpoint.packed, specs, policy, maxBufferBytes);
+    return stream(plan, buffers, { upload: (read, bytes) => copyPlanes(buffers, read, bytes) }, options);
+  }
   const plan = planWeights(checkpoint, specs, policy, {
     windowBytes: Math.min(windowBytes, maxBufferBytes),
     maxBufferBytes,
     ...(ignored && { ignored }),
   });
-  const packer = new WeightPacker(gpu, plan);
+  return stream(plan, buffers, new WeightPacker(buffers, plan), options);
+}
+
+/** Bytes that the weights will take on the device; needs nothing but the headers of the files. */
+export function weightBytes(specs: readonly WeightSpec[], checkpoint: Checkpoint, policy: WeightPolicy): number {
+  const { packed } = checkpoint;
+  const weights = specs.map((spec) =>
+    packed ? planPackedWeight(checkpoint, packed, spec, policy) : planWeight(checkpoint, spec, policy),
+  );
+  return weights.reduce((sum, weight) => sum + bytesOf(weight), 0);
+}
+
+/** Brings reads onto the device. */
+interface Uploader<Read> {
+  prepare?(): Promise<void>;
+  upload(read: Read, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  finish?(): void;
+}
+
+async function stream<Read extends RangeRead>(
+  plan: WeightPlan<Read>,
+  buffers: WeightBuffers,
+  uploader: Uploader<Read>,
+  { onProgress, signal }: LoadOptions,
+): Promise<LoadedWeights> {
   const held: HeldBytes = { now: 0, peak: 0 };
   try {
-    await packer.prepare(signal);
+    await buffers.prepare(plan.weights, signal);
+    await uploader.prepare?.();
     let loadedBytes = 0;
     onProgress?.(0, plan.readBytes);
     for await (const [read, bytes] of readAhead(plan.reads, held, signal)) {
-      await packer.pack(read, bytes);
+      await uploader.upload(read, bytes);
       throwIfAborted(signal);
       loadedBytes += read.length;
       onProgress?.(loadedBytes, plan.readBytes);
     }
-    await packer.finish();
+    await buffers.settle();
+    uploader.finish?.();
     throwIfAborted(signal);
   } catch (error) {
-    packer.release();
+    buffers.release();
     throw error;
   }
   return {
-    ...loadedOf(plan, packer),
+    ...loadedOf(plan.weights, buffers),
     bytes: plan.deviceBytes,
     peakHeldBytes: held.peak,
-    destroy: () => packer.release(),
+    destroy: () => buffers.release(),
   };
 }
 
-function loadedOf({ weights }: WeightPlan, packer: WeightPacker): Pick<LoadedWeights, 'matrices' | 'vectors'> {
+function loadedOf(
+  weights: readonly PlannedWeight[],
+  buffers: WeightBuffers,
+): Pick<LoadedWeights, 'matrices' | 'vectors'> {
   const matrices = new Map<string, LoadedMatrix>();
   const vectors = new Map<string, LoadedVector>();
   for (const weight of weights) {
-    const buffers = packer.buffersOf(weight);
+    const planes = buffers.of(weight);
     if (weight.options) {
       const { name, numRows, numCols } = weight.spec;
-      matrices.set(name, { options: weight.options, numRows, numCols, planes: buffers });
+      matrices.set(name, { options: weight.options, numRows, numCols, planes });
     } else {
       const { name, length } = weight.spec;
-      vectors.set(name, { buffer: buffers['vector'] as GPUBuffer, length });
+      vectors.set(name, { buffer: planes['vector'] as GPUBuffer, length });
     }
   }
   return { matrices, vectors };

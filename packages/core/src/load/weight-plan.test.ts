@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import type { SafetensorsDtype } from './safetensors.js';
 import type { ByteSource } from './source.js';
-import { planWeights, type WeightPlan, weightBytes } from './weight-plan.js';
+import { weightBytes } from './weight-loader.js';
+import { planWeights, type WeightPlan } from './weight-plan.js';
 import { ELEMENT_BYTES } from './weight-windows.js';
 import { type MatrixSpec, type VectorSpec, type WeightPiece, wholeTensor } from './weights.js';
 
@@ -24,15 +25,15 @@ function checkpointOf(tensors: Readonly<Record<string, readonly [SafetensorsDtyp
 }
 
 function matrix(name: string, numRows: number, numCols: number, ...pieces: WeightPiece[]): MatrixSpec {
-  return { kind: 'matrix', name, numRows, numCols, pieces, isQuantizable: true };
+  return { kind: 'matrix', name, numRows, numCols, pieces, group: 'decoder' };
 }
 
 function vector(name: string, length: number, ...pieces: WeightPiece[]): VectorSpec {
   return { kind: 'vector', name, length, pieces };
 }
 
-const keep = { quantize: undefined };
-const int4 = { quantize: { format: 'int4' as const, groupSize: 32, hasZeros: true } };
+const keep = {};
+const int4 = { decoder: { format: 'int4' as const, groupSize: 32, hasZeros: true } };
 const options = { windowBytes: 1 << 20 };
 
 describe('planWeights: formats and sizes', () => {
@@ -46,7 +47,7 @@ describe('planWeights: formats and sizes', () => {
   const specs = [
     matrix('qk', 12, 64, wholeTensor('q', 8), wholeTensor('k', 4, 8)),
     matrix('v', 4, 64, wholeTensor('v', 4)),
-    { ...matrix('head', 5, 64, wholeTensor('head', 5)), isQuantizable: false },
+    { ...matrix('head', 5, 64, wholeTensor('head', 5)), group: 'embedding' as const },
     vector('norm', 33, wholeTensor('norm', 33)),
   ];
   const formats = ({ weights }: WeightPlan) => weights.map((weight) => weight.options?.format);

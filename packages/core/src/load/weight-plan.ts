@@ -1,9 +1,11 @@
 // Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
 // wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
 import type { PackSource } from '@pagemind/kernels-wgsl';
-import { GROUP, type WeightFormatOptions, weightFormats } from '@pagemind/quant';
+import type { WeightFormatOptions } from '@pagemind/quant';
 import { invariant, PagemindError } from '../errors.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import { planeBytesOf } from './packed-format.js';
+import type { RangeRead } from './read-ahead.js';
 import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
 import type { MatrixSpec, VectorSpec, WeightPiece, WeightPolicy, WeightSpec } from './weights.js';
 
@@ -34,10 +36,10 @@ export interface WeightWindow extends RowWindow {
   readonly weight: PlannedWeight;
 }
 
-export interface WeightPlan {
+export interface WeightPlan<Read extends RangeRead = WindowRead<WeightWindow>> {
   readonly weights: readonly PlannedWeight[];
   /** In the order of the files. */
-  readonly reads: readonly WindowRead<WeightWindow>[];
+  readonly reads: readonly Read[];
   /** Bytes that will be read. */
   readonly readBytes: number;
   /** Bytes that the weights will take on the device. */
@@ -81,7 +83,14 @@ export function planWeights(
     return weight;
   });
   checkTaken(checkpoint, taken, ignored);
-  const reads = joinWindows(windows, windowBytes);
+  return planOf(weights, joinWindows(windows, windowBytes));
+}
+
+/** A plan with its bytes counted. */
+export function planOf<Read extends RangeRead>(
+  weights: readonly PlannedWeight[],
+  reads: readonly Read[],
+): WeightPlan<Read> {
   return {
     weights,
     reads,
@@ -90,24 +99,22 @@ export function planWeights(
   };
 }
 
-/** Bytes that the weights will take on the device; needs nothing but the headers of the files. */
-export function weightBytes(specs: readonly WeightSpec[], checkpoint: Checkpoint, policy: WeightPolicy): number {
-  return specs.reduce((sum, spec) => sum + bytesOf(planWeight(checkpoint, spec, policy)), 0);
-}
-
-function bytesOf({ buffers }: PlannedWeight): number {
+/** Bytes of a weight on the device. */
+export function bytesOf({ buffers }: PlannedWeight): number {
   return Object.values(buffers).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-function planWeight(checkpoint: Checkpoint, spec: WeightSpec, policy: WeightPolicy): PlannedWeight {
-  if (spec.kind === 'vector') return { spec, buffers: { vector: Math.ceil(spec.length / GROUP) * GROUP * 4 } };
+/** What becomes of a weight, checked against the tensors it is made of. */
+export function planWeight(checkpoint: Checkpoint, spec: WeightSpec, policy: WeightPolicy): PlannedWeight {
+  if (spec.kind === 'vector') return { spec, buffers: planeBytesOf(spec) };
   const options = formatOf(checkpoint, spec, policy);
-  return { spec, options, buffers: weightFormats[options.format].planeBytes(spec.numRows, spec.numCols, options) };
+  return { spec, options, buffers: planeBytesOf({ ...spec, options }) };
 }
 
-/** What the policy says where it may; else the stored dtype, or f32 when the pieces differ. */
-function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, { quantize }: WeightPolicy): WeightFormatOptions {
-  if (spec.isQuantizable && quantize) return quantize;
+/** What the policy says; else the stored dtype, or f32 when the pieces differ. */
+function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, policy: WeightPolicy): WeightFormatOptions {
+  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
+  if (wanted) return wanted;
   const stored = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
   const [only = 'f32'] = stored;
   return { format: stored.size > 1 ? 'f32' : only, groupSize: 0, hasZeros: false };
@@ -124,11 +131,7 @@ interface PieceTensor {
 function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece): PieceTensor {
   const { tensor, firstRow, numRows, dst, block, stride } = piece;
   const entry = checkpoint.tensors.get(tensor);
-  if (!entry) {
-    throw new PagemindError('tensor_missing', `${checkpoint.name} lacks tensor ${tensor}.`, {
-      hint: 'The checkpoint is incomplete, or of another architecture than config.json says.',
-    });
-  }
+  if (!entry) throw missingTensor(checkpoint, tensor);
   const { dtype, shape } = entry;
   const from = SOURCES[dtype];
   if (!from) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
@@ -149,13 +152,22 @@ function product(sizes: readonly number[]): number {
   return sizes.reduce((result, size) => result * size, 1);
 }
 
-function mismatch(tensor: string, reason: string): PagemindError {
+/** The error for what a model needs and a checkpoint has not. */
+export function missingTensor({ name }: Pick<Checkpoint, 'name'>, tensor: string): PagemindError {
+  return new PagemindError('tensor_missing', `${name} lacks tensor ${tensor}.`, {
+    hint: 'The checkpoint is incomplete, or of another architecture than config.json says.',
+  });
+}
+
+/** The error for what is not as a model needs it. */
+export function mismatch(tensor: string, reason: string): PagemindError {
   return new PagemindError('tensor_mismatch', `Tensor ${tensor} ${reason}.`, {
     hint: 'The weights do not belong to this config.json, or are of a variant that is not supported.',
   });
 }
 
-function checkBuffers({ spec, buffers }: PlannedWeight, maxBufferBytes: number): void {
+/** @throws PagemindError `unsupported_model` when a buffer is larger than a kernel can bind. */
+export function checkBuffers({ spec, buffers }: PlannedWeight, maxBufferBytes: number): void {
   for (const [plane, bytes] of Object.entries(buffers)) {
     if (bytes <= maxBufferBytes) continue;
     throw new PagemindError(
@@ -192,11 +204,15 @@ function checkTaken(
     if (end === product(shape)) continue;
     throw mismatch(tensor, `has shape [${shape.join(', ')}]; the model takes ${end} of its ${product(shape)} elements`);
   }
-  if (unexpected.length === 0) return;
-  const more = unexpected.length > 3 ? ` and ${unexpected.length - 3} more` : '';
-  throw new PagemindError(
+  if (unexpected.length > 0) throw unexpectedTensors(checkpoint, unexpected);
+}
+
+/** The error for tensors that no weight takes. */
+export function unexpectedTensors({ name }: Pick<Checkpoint, 'name'>, tensors: readonly string[]): PagemindError {
+  const more = tensors.length > 3 ? ` and ${tensors.length - 3} more` : '';
+  return new PagemindError(
     'tensor_unexpected',
-    `${checkpoint.name} holds tensors that the model does not use: ${unexpected.slice(0, 3).join(', ')}${more}.`,
+    `${name} holds tensors that the model does not use: ${tensors.slice(0, 3).join(', ')}${more}.`,
     { hint: 'The weights are of another architecture than config.json says, or of a variant that is not supported.' },
   );
 }

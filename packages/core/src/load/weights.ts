@@ -14,6 +14,12 @@ export interface WeightPiece {
   readonly stride: number;
 }
 
+/**
+ * Matrices that a policy treats alike: the linears of the decoder, the embedding table and the head, the linears of the
+ * vision tower and projector. Matrices of no group stay as they are stored.
+ */
+export type WeightGroup = 'decoder' | 'embedding' | 'vision';
+
 /** A matrix `[numRows, numCols]` in a weight format; rows may come from several tensors. */
 export interface MatrixSpec {
   readonly kind: 'matrix';
@@ -21,8 +27,7 @@ export interface MatrixSpec {
   readonly numRows: number;
   readonly numCols: number;
   readonly pieces: readonly WeightPiece[];
-  /** Decoder linears may be quantised; embeddings and the head stay as they are stored. */
-  readonly isQuantizable: boolean;
+  readonly group: WeightGroup | 'none';
 }
 
 /** An f32 vector, padded with zeros to a multiple of 32. */
@@ -35,10 +40,12 @@ export interface VectorSpec {
 
 export type WeightSpec = MatrixSpec | VectorSpec;
 
-/** What to do with matrices while loading. */
-export interface WeightPolicy {
-  /** Format of quantisable matrices; undefined keeps the stored dtype. */
-  readonly quantize: WeightFormatOptions | undefined;
+/** What matrices become while loading: the format of each group; a group that is not mentioned stays as it is stored. */
+export type WeightPolicy = Readonly<Partial<Record<WeightGroup, WeightFormatOptions>>>;
+
+/** A format in short, as options spell it: `bf16`, `int4-g64`, or `int4-g64-symmetric` without zero points. */
+export function formatName({ format, groupSize, hasZeros }: WeightFormatOptions): string {
+  return groupSize === 0 ? format : `${format}-g${groupSize}${hasZeros ? '' : '-symmetric'}`;
 }
 
 /** A whole tensor as one piece. */

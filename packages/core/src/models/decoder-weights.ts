@@ -1,6 +1,13 @@
 // From a family's names and a config to the list of weights to load: what is concatenated, interleaved or regrouped is
 // said here once, so that the forward pass sees one matrix per dispatch.
-import { type MatrixSpec, type VectorSpec, type WeightPiece, type WeightSpec, wholeTensor } from '../load/weights.js';
+import {
+  type MatrixSpec,
+  type VectorSpec,
+  type WeightGroup,
+  type WeightPiece,
+  type WeightSpec,
+  wholeTensor,
+} from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
 import type { DecoderNames, Family } from './family.js';
 
@@ -44,11 +51,12 @@ export function decoderWeights(
   const { hiddenSize, vocabSize } = config;
   const table = config.isTied && !has(`${names.embedding}.weight`) ? names.head : names.embedding;
   const specs: WeightSpec[] = [
-    matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], false),
+    matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
     vector(weightName.finalNorm, hiddenSize, [wholeTensor(`${names.finalNorm}.weight`, hiddenSize)]),
   ];
   if (!config.isTied) {
-    specs.push(matrix(weightName.head, vocabSize, hiddenSize, [wholeTensor(`${names.head}.weight`, vocabSize)], false));
+    const pieces = [wholeTensor(`${names.head}.weight`, vocabSize)];
+    specs.push(matrix(weightName.head, vocabSize, hiddenSize, pieces, 'embedding'));
   }
   for (let layer = 0; layer < config.numLayers; layer++) specs.push(...layerWeights(names, config, layer));
   return specs;
@@ -67,6 +75,7 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number)
   const qkvRows = (numHeads + 2 * numKvHeads) * headDim;
   const fusedRows = gateUpRows(intermediateSize);
   const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
+  const whole = (part: string): WeightPiece[] => [wholeTensor(`${stem(part)}.weight`, hiddenSize)];
   const gateUp = (suffix: string): WeightPiece[] =>
     [gate, up].map((part, index) => ({
       ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
@@ -75,11 +84,11 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number)
     }));
   const specs: WeightSpec[] = [
     vector(name('attentionNorm'), hiddenSize, [wholeTensor(`${stem(attentionNorm)}.weight`, hiddenSize)]),
-    matrix(name('qkv'), qkvRows, hiddenSize, qkv('weight'), true),
-    matrix(name('output'), hiddenSize, numHeads * headDim, [wholeTensor(`${stem(output)}.weight`, hiddenSize)], true),
+    matrix(name('qkv'), qkvRows, hiddenSize, qkv('weight'), 'decoder'),
+    matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
     vector(name('mlpNorm'), hiddenSize, [wholeTensor(`${stem(mlpNorm)}.weight`, hiddenSize)]),
-    matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), true),
-    matrix(name('down'), hiddenSize, intermediateSize, [wholeTensor(`${stem(down)}.weight`, hiddenSize)], true),
+    matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'),
+    matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'),
   ];
   if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows, qkv('bias')));
   if (config.hasOutputBias) {
@@ -126,9 +135,9 @@ function matrix(
   numRows: number,
   numCols: number,
   pieces: readonly WeightPiece[],
-  isQuantizable: boolean,
+  group: WeightGroup,
 ): MatrixSpec {
-  return { kind: 'matrix', name, numRows, numCols, pieces, isQuantizable };
+  return { kind: 'matrix', name, numRows, numCols, pieces, group };
 }
 
 function vector(name: string, length: number, pieces: readonly WeightPiece[]): VectorSpec {

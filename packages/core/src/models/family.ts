@@ -31,5 +31,7 @@ export interface Family {
   readonly names: DecoderNames;
   /** Tensors that may be present and are not used. */
   readonly ignored: RegExp;
+  /** Values of Hugging Face's config class, for decoders inside a vision-language model: those configs leave them out. */
+  readonly defaults?: Readonly<Record<string, number>>;
   readConfig(raw: RawConfig): DecoderConfig;
 }

@@ -9,7 +9,10 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LoadProgress,
+  LogitsOptions,
+  PromptImage,
 } from '../engine/core.js';
+import { imagesOf } from '../engine/images.js';
 import { PagemindError } from '../errors.js';
 import { Connection } from './connection.js';
 import { type Endpoint, type MessageTarget, toEndpoint } from './endpoints.js';
@@ -54,7 +57,11 @@ export class RemoteEngineCore implements EngineCore {
     const events = new AsyncQueue<GenerateEvent>(() => leaving.abort());
     const signals = signal ? [signal, leaving.signal] : [leaving.signal];
     this.#connection
-      .call('generate', [request], { onEvent: (event) => events.push(event), signal: AbortSignal.any(signals) })
+      .call('generate', [request], {
+        onEvent: (event) => events.push(event),
+        signal: AbortSignal.any(signals),
+        transfer: bitmapsAmong(imagesOf(request.prompt)),
+      })
       .then(
         () => events.end(),
         (error) => events.fail(error),
@@ -62,11 +69,8 @@ export class RemoteEngineCore implements EngineCore {
     return events;
   }
 
-  logits(
-    ids: readonly number[],
-    { signal, ...options }: { readonly decodeFrom?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<Float32Array> {
-    return this.#connection.call('logits', [ids, options], { signal });
+  logits(ids: readonly number[], { signal, ...options }: LogitsOptions = {}): Promise<Float32Array> {
+    return this.#connection.call('logits', [ids, options], { signal, transfer: bitmapsAmong(options.images ?? []) });
   }
 
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<number[]> {
@@ -86,4 +90,9 @@ export class RemoteEngineCore implements EngineCore {
     await this.#connection.call('dispose', []).catch(() => {});
     this.#connection.close(new PagemindError('disposed', 'The engine was disposed.'));
   }
+}
+
+/** Bitmaps move: the engine closes them, and a copy would stay here until it is collected. */
+function bitmapsAmong(images: readonly PromptImage[]): readonly ImageBitmap[] {
+  return images.filter((image) => typeof image === 'object' && 'close' in image);
 }

@@ -17,6 +17,8 @@ import {
 export interface CallHooks<M extends Method> {
   readonly onEvent?: ((event: EventOf<M>) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What of the arguments moves instead of being copied. */
+  readonly transfer?: readonly Transferable[];
 }
 
 interface Call {
@@ -46,7 +48,11 @@ export class Connection {
    * @throws PagemindError of the host; `aborted`; `invalid_request` for arguments that cannot be sent; `internal` when
    * the host crashes; or what the connection was closed with.
    */
-  async call<M extends Method>(method: M, args: Args<M>, { onEvent, signal }: CallHooks<M> = {}): Promise<Result<M>> {
+  async call<M extends Method>(
+    method: M,
+    args: Args<M>,
+    { onEvent, signal, transfer = [] }: CallHooks<M> = {},
+  ): Promise<Result<M>> {
     if (this.#closed) throw this.#closed;
     throwIfAborted(signal);
     const id = this.#numCalls++;
@@ -59,7 +65,7 @@ export class Connection {
     };
     signal?.addEventListener('abort', abort);
     try {
-      this.#post({ kind: 'call', id, method, args });
+      this.#post({ kind: 'call', id, method, args }, transfer);
       return (await result) as Result<M>;
     } finally {
       this.#calls.delete(id);
@@ -76,9 +82,9 @@ export class Connection {
     this.#calls.clear();
   }
 
-  #post(message: ToHost): void {
+  #post(message: ToHost, transfer: readonly Transferable[] = []): void {
     try {
-      this.#endpoint.post(seal(message));
+      this.#endpoint.post(seal(message), transfer);
     } catch (cause) {
       throw new PagemindError('invalid_request', 'The arguments cannot be sent to another thread.', {
         hint: 'Give plain data: no functions, and no objects of your own classes.',

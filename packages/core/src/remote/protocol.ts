@@ -7,6 +7,7 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LoadProgress,
+  LogitsOptions,
 } from '../engine/core.js';
 import { PagemindError } from '../errors.js';
 
@@ -16,7 +17,7 @@ export interface Methods {
   readonly open: { args: readonly [options: unknown]; event: LoadProgress; result: EngineInfo };
   readonly generate: { args: readonly [request: GenerateRequest]; event: GenerateEvent; result: undefined };
   readonly logits: {
-    args: readonly [ids: readonly number[], options: { readonly decodeFrom?: number }];
+    args: readonly [ids: readonly number[], options: Omit<LogitsOptions, 'signal'>];
     event: never;
     result: Float32Array;
   };

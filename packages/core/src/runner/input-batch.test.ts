@@ -7,6 +7,7 @@ const sequence = (slot: number, startPosition: number, tokens: number[], sample 
   slot,
   startPosition,
   tokens,
+  images: [],
   firstBlock: 0,
   newBlocks: [],
   sample,

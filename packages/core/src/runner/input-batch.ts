@@ -1,11 +1,11 @@
 // Packs the plan of a step into the words that kernels read: rows, query tiles, rows to sample. CPU side only; the
 // arrays are made once and filled again every step.
+import { FROM_STATE, IMAGE_ROW } from '@pagemind/kernels-wgsl';
 import type { ScheduledSequence } from './runner.js';
 
-/** `Row.token` that stands for "the id this slot sampled last", which only the GPU knows yet. */
-const FROM_STATE = 0xffffffff;
-
 const ROW_WORDS = 4;
+/** Word of a row that holds its token. */
+const TOKEN_WORD = 2;
 const TILE_WORDS = 4;
 
 /** Where a sequence's tokens lie in the step. */
@@ -49,12 +49,15 @@ export class InputBatch {
     this.numSampled = 0;
     this.isDecode = sequences.every(({ tokens }) => tokens.length <= 1);
     return sequences.map((sequence) => {
-      const { slot, startPosition, tokens, sample } = sequence;
+      const { slot, startPosition, tokens, images, sample } = sequence;
       const count = Math.max(tokens.length, 1);
       const first = this.numRows;
       const rope = ropeBase(slot) + startPosition;
       for (let i = 0; i < count; i++) {
         this.rows.set([slot, startPosition + i, tokens[i] ?? FROM_STATE, rope + i], (first + i) * ROW_WORDS);
+      }
+      for (const { firstToken, numRows } of images) {
+        for (let i = 0; i < numRows; i++) this.rows[(first + firstToken + i) * ROW_WORDS + TOKEN_WORD] = IMAGE_ROW;
       }
       for (let i = 0; i < count; i += tileTokens) {
         const tile = [slot, first + i, Math.min(tileTokens, count - i), startPosition + i];

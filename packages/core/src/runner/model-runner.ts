@@ -12,10 +12,12 @@ import { type ForwardContext, rowStride, type StepShape } from '../layers/contex
 import { countTokens, RING_LENGTH, sample, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
+import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
 import { Readback } from './readback.js';
 import type {
   BeginSequence,
+  ImageSpan,
   ModelRunner,
   RunnerCounters,
   RunnerLimits,
@@ -39,6 +41,8 @@ export interface RunnerParts {
   readonly sizes: StepSizes;
   readonly buffers: RunnerBuffers;
   readonly kv: readonly GPUBuffer[];
+  /** Missing: the model takes text alone. */
+  readonly images: ImageRunner | undefined;
   /** See {@link Readback.create}. */
   readonly pokesQueue: boolean;
 }
@@ -57,7 +61,8 @@ export class GpuModelRunner implements ModelRunner {
   #numSteps = 0;
 
   private constructor(parts: RunnerParts, readback: Readback) {
-    const { config, sizes, decoder, gpu } = parts;
+    const { config, sizes, decoder, gpu, images } = parts;
+    const { scaling } = decoder.config.rope;
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
@@ -73,6 +78,8 @@ export class GpuModelRunner implements ModelRunner {
       maxPrefillTokenNum: config.maxPrefillTokenNum,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
       vocabSize: decoder.config.vocabSize,
+      maxImageRows: images?.maxRows ?? 0,
+      maxSharedLen: scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY,
     };
   }
 
@@ -96,13 +103,15 @@ export class GpuModelRunner implements ModelRunner {
       dispatches,
       gpuObjects: objects,
       readbackBytes: this.#readback.bytes,
+      imagesEncoded: this.#parts.images?.numEncoded ?? 0,
     };
   }
 
   beginSequence(begin: BeginSequence): void {
     const { gpu, buffers, decoder, sizes } = this.#parts;
     const { rope } = decoder.config;
-    const length = begin.promptIds.length + begin.generatedIds.length;
+    // Not of what was generated: a sequence that was preempted comes back to the table that it had.
+    const length = begin.promptIds.length;
     const isOwn = needsOwnTable(rope, length);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
     if (isOwn) {
@@ -134,6 +143,7 @@ export class GpuModelRunner implements ModelRunner {
     invariant(batch.numRows <= sizes.maxRows, 'a step has more tokens than its buffers');
     invariant(numSteps === 1 || batch.isDecode, 'only decode steps are repeated');
     this.#writeRows();
+    for (const [i, { images }] of sequences.entries()) this.#placeImages(images, ranges[i] as RowRange);
     if (sequences.some(({ wantsLogits }) => wantsLogits)) return this.#executeForLogits(plan, ranges);
 
     const shape = this.#shapeOf(plan);
@@ -207,6 +217,7 @@ export class GpuModelRunner implements ModelRunner {
   /** One recording for every pipeline that a step may need. */
   *#warmup(): Iterable<Recording> {
     const { gpu, buffers } = this.#parts;
+    if (this.#parts.images) yield* this.#parts.images.warmup();
     yield (dispatch) => countTokens(dispatch, gpu, buffers, this.limits.vocabSize, 1);
     const { maxBatchSize, sessionLen, maxPrefillTokenNum } = this.limits;
     const splits = new Set([1, this.#bucketSplits(sessionLen)]);
@@ -227,6 +238,14 @@ export class GpuModelRunner implements ModelRunner {
     const maxPages = maxPagesOf(sizes);
     invariant(firstBlock + newBlocks.length <= maxPages, 'a block table is longer than its row');
     gpu.queue.writeBuffer(buffers.pageTable, (slot * maxPages + firstBlock) * 4, new Uint32Array(newBlocks));
+  }
+
+  #placeImages(spans: readonly ImageSpan[], { first }: RowRange): void {
+    const { images: runner, buffers } = this.#parts;
+    for (const span of spans) {
+      invariant(runner, 'a model without a tower takes no images');
+      runner.place(span, first + span.firstToken, buffers.residual);
+    }
   }
 
   #writeRows(): void {

@@ -1,5 +1,6 @@
 // What the engine asks of a model runner, as plain data. The real one is model-runner.ts; tests of the engine use a fake.
 import type { SlotStart } from '../layers/sampler.js';
+import type { Placement } from '../models/vlm/vlm-config.js';
 
 /** Fixed sizes of a runner, known once the model is loaded. */
 export interface RunnerLimits {
@@ -16,6 +17,33 @@ export interface RunnerLimits {
   /** Most decode steps of one submission. */
   readonly maxStepsPerSubmit: number;
   readonly vocabSize: number;
+  /** Rows of the largest image; 0: the model takes none. */
+  readonly maxImageRows: number;
+  /**
+   * Longest prompt whose keys and values depend on its tokens alone, not on its length: such may share blocks. Infinity
+   * unless rotation changes with the length.
+   */
+  readonly maxSharedLen: number;
+}
+
+/** An image, ready for the tower. */
+export interface RunnerImage {
+  /** Of its contents: equal hashes mean equal images. */
+  readonly hash: string;
+  /** f32 `[numTiles, 3, imageSize, imageSize]`, normalised. */
+  readonly tiles: Float32Array;
+  readonly numTiles: number;
+  readonly placement: Placement;
+}
+
+/** Tokens in a row that stand for rows of an image. */
+export interface ImageSpan {
+  readonly image: RunnerImage;
+  /** First of the image's rows. */
+  readonly firstFeature: number;
+  /** Index of the first token, among those that are given beside. */
+  readonly firstToken: number;
+  readonly numRows: number;
 }
 
 /** A sequence takes a slot: what the sampler must know of it is all there is to know. */
@@ -24,10 +52,15 @@ export type BeginSequence = SlotStart;
 /** What one sequence does in a step. */
 export interface ScheduledSequence {
   readonly slot: number;
-  /** Number of tokens already computed; the step's first token has this position. */
+  /**
+   * Number of tokens already computed; the step's first token has this position. In a slot's first step these are the
+   * tokens of blocks that other sequences have filled.
+   */
   readonly startPosition: number;
   /** Ids to compute. Empty: one token, the one sampled last, which only the GPU may know yet. */
   readonly tokens: readonly number[];
+  /** Which of these tokens are rows of images. */
+  readonly images: readonly ImageSpan[];
   /** Blocks added to the slot's table since the last step: table entries from `firstBlock` on. */
   readonly firstBlock: number;
   readonly newBlocks: readonly number[];
@@ -72,6 +105,8 @@ export interface RunnerCounters {
   /** Buffers, bind groups, pipelines, shader modules, query sets created. */
   readonly gpuObjects: number;
   readonly readbackBytes: number;
+  /** Images that went through the tower; those found in the cache do not count. */
+  readonly imagesEncoded: number;
 }
 
 /** Runs steps of a model. Calls are made in order from one thread; nothing here blocks on the GPU. */

@@ -20,6 +20,8 @@ const LIMITS: RunnerLimits = {
   maxPrefillTokenNum: 16,
   maxStepsPerSubmit: 4,
   vocabSize: 97,
+  maxImageRows: 0,
+  maxSharedLen: Number.POSITIVE_INFINITY,
 };
 
 /** The token that the toy model puts after `ids`. */
@@ -32,6 +34,29 @@ export function answerOf(promptIds: readonly number[], numTokens: number, vocabS
   const ids = [...promptIds];
   while (ids.length < promptIds.length + numTokens) ids.push(nextToken(ids, vocabSize));
   return ids.slice(promptIds.length);
+}
+
+/** What the toy model sees in place of a token for a row of an image. */
+export function imageRow(hash: string, row: number): number {
+  return (
+    nextToken(
+      [...hash].map((letter) => letter.charCodeAt(0)),
+      1000,
+    ) *
+      1000 +
+    row
+  );
+}
+
+/** The tokens of a share, rows of images in their places. */
+function seenBy({ tokens, images }: ScheduledSequence): readonly number[] {
+  const seen = [...tokens];
+  for (const { image, firstFeature, firstToken, numRows } of images) {
+    invariant(numRows > 0 && firstToken + numRows <= tokens.length, 'a span lies within its tokens');
+    invariant(firstFeature + numRows <= image.placement.numRows, 'a span lies within its image');
+    for (let i = 0; i < numRows; i++) seen[firstToken + i] = imageRow(image.hash, firstFeature + i);
+  }
+  return seen;
 }
 
 interface Slot {
@@ -68,7 +93,15 @@ export class FakeRunner implements ModelRunner {
 
   get counters(): RunnerCounters {
     const submits = this.plans.length;
-    return { steps: submits, submits, passes: submits, dispatches: 0, gpuObjects: 0, readbackBytes: 0 };
+    return {
+      steps: submits,
+      submits,
+      passes: submits,
+      dispatches: 0,
+      gpuObjects: 0,
+      readbackBytes: 0,
+      imagesEncoded: 0,
+    };
   }
 
   /** Submissions whose results have not been delivered. */
@@ -121,7 +154,7 @@ export class FakeRunner implements ModelRunner {
   }
 
   #check({ sequences, numSteps }: StepPlan): void {
-    const { maxBatchSize, maxPrefillTokenNum, maxStepsPerSubmit } = this.limits;
+    const { maxBatchSize, maxPrefillTokenNum, maxStepsPerSubmit, blockSize } = this.limits;
     const numTokens = sequences.reduce((sum, { tokens }) => sum + Math.max(tokens.length, 1), 0);
     invariant(
       sequences.length > 0 && sequences.length <= maxBatchSize,
@@ -132,22 +165,37 @@ export class FakeRunner implements ModelRunner {
     invariant(numSteps >= 1 && numSteps <= maxStepsPerSubmit, 'a submission keeps to its steps');
     invariant(numSteps === 1 || sequences.every(({ tokens }) => tokens.length === 0), 'only decode steps repeat');
     invariant(new Set(sequences.map(({ wantsLogits }) => wantsLogits)).size === 1, 'logits and sampling do not mix');
-    for (const { slot, firstBlock, newBlocks } of sequences) {
-      const table = this.#slot(slot).table;
-      invariant(table.length === firstBlock, 'a table grows at its end');
-      table.push(...newBlocks);
+    for (const share of sequences) this.#growTable(share);
+    const read = new Map(sequences.map(({ slot }) => [slot, this.#slot(slot).table]));
+    for (const { slot, startPosition, tokens } of sequences) {
+      const end = startPosition + Math.max(tokens.length, 1) + numSteps - 1;
+      const written = this.#slot(slot).table.slice(Math.floor(startPosition / blockSize), Math.ceil(end / blockSize));
+      for (const [other, table] of read) {
+        const isApart = other === slot || !table.some((block) => written.includes(block));
+        invariant(isApart, 'a block that is written is in one table');
+      }
     }
-    const blocks = sequences.flatMap(({ slot }) => this.#slot(slot).table);
-    invariant(new Set(blocks).size === blocks.length, 'no block is in two tables');
   }
 
-  #continue({ slot: index, startPosition, tokens, sample }: ScheduledSequence, numSteps: number): SequenceResult {
+  /** A slot's first step begins where the blocks end that it shares with earlier ones. */
+  #growTable({ slot: index, startPosition, firstBlock, newBlocks }: ScheduledSequence): void {
+    const slot = this.#slot(index);
+    invariant(slot.table.length === firstBlock, 'a table grows at its end');
+    if (slot.table.length === 0) {
+      invariant(startPosition % this.limits.blockSize === 0, 'only full blocks are shared');
+      slot.position = startPosition;
+    }
+    slot.table.push(...newBlocks);
+  }
+
+  #continue(share: ScheduledSequence, numSteps: number): SequenceResult {
+    const { slot: index, startPosition, tokens, sample } = share;
     const slot = this.#slot(index);
     const sampled: number[] = [];
     if (slot.isDone) return { slot: index, tokens: sampled, isDone: true };
     invariant(slot.position === startPosition, 'positions are contiguous');
     invariant(tokens.length > 0 || slot.lastSampled !== undefined, 'only a sampled token need not be sent');
-    for (const id of tokens) this.#compute(slot, id);
+    for (const id of seenBy(share)) this.#compute(slot, id);
     for (let step = 0; step < numSteps && !slot.isDone; step++) {
       if (tokens.length === 0 && slot.lastSampled !== undefined) this.#compute(slot, slot.lastSampled);
       if (sample) sampled.push(this.#sample(slot));
@@ -166,12 +214,13 @@ export class FakeRunner implements ModelRunner {
   }
 
   /** Logits that are 1 for the token that follows and 0 for others, `[tokens.length, vocabSize]`. */
-  #force({ slot: index, startPosition, tokens }: ScheduledSequence): SequenceResult {
+  #force(share: ScheduledSequence): SequenceResult {
+    const { slot: index, startPosition, tokens } = share;
     const slot = this.#slot(index);
     const { vocabSize } = this.limits;
     invariant(slot.position === startPosition && tokens.length > 0, 'forced tokens are sent in order');
     const logits = new Float32Array(tokens.length * vocabSize);
-    for (const [row, id] of tokens.entries()) {
+    for (const [row, id] of seenBy(share).entries()) {
       this.#compute(slot, id);
       logits[row * vocabSize + nextToken(this.#read(slot), vocabSize)] = 1;
     }
@@ -179,13 +228,22 @@ export class FakeRunner implements ModelRunner {
   }
 
   #compute(slot: Slot, id: number): void {
-    this.#kv[this.#address(slot, slot.position)] = id;
+    this.#kv[this.#address(slot, slot.position)] = id + this.#rotation(slot);
     slot.position += 1;
   }
 
   /** The tokens before the slot's position, as the cache has them. */
   #read(slot: Slot): number[] {
-    return Array.from({ length: slot.position }, (_, position) => this.#kv[this.#address(slot, position)] ?? -1);
+    const rotation = this.#rotation(slot);
+    return Array.from(
+      { length: slot.position },
+      (_, position) => (this.#kv[this.#address(slot, position)] ?? -1) - rotation,
+    );
+  }
+
+  /** Long prompts write their keys in a way of their own, which others cannot read. */
+  #rotation({ begin: { promptIds } }: Slot): number {
+    return promptIds.length > this.limits.maxSharedLen ? promptIds.length * 1e7 : 0;
   }
 
   #address({ table }: Slot, position: number): number {

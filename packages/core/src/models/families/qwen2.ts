@@ -8,6 +8,15 @@ export const qwen2: Family = {
   architectures: ['Qwen2ForCausalLM'],
   names: LLAMA_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  defaults: {
+    vocab_size: 151936,
+    hidden_size: 4096,
+    intermediate_size: 22016,
+    num_hidden_layers: 32,
+    num_attention_heads: 32,
+    num_key_value_heads: 32,
+    max_position_embeddings: 32768,
+  },
   readConfig(raw) {
     if (raw.flag('use_sliding_window', false)) {
       throw new PagemindError('unsupported_model', 'Sliding-window attention is switched on in config.json.', {

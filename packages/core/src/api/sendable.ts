@@ -1,0 +1,27 @@
+// Makes the images of a prompt ready to cross to an engine in another thread. What may stand where is validate.ts's work.
+import type { ContentPart, Prompt, PromptImage } from '../engine/core.js';
+import { type ImageSource, toImageInput } from '../image/image-input.js';
+
+/**
+ * The prompt with images that can be cloned: canvases and elements become bitmaps, relative addresses absolute.
+ * @throws PagemindError `invalid_request` for what is no image, or may not be read.
+ */
+export async function toSendable(prompt: Prompt): Promise<Prompt> {
+  if (prompt.kind !== 'messages') {
+    return prompt.images ? { ...prompt, images: await Promise.all(prompt.images.map(sendImage)) } : prompt;
+  }
+  const messages = prompt.messages.map(async (message) => {
+    const { content } = message;
+    return typeof content === 'string' ? message : { ...message, content: await Promise.all(content.map(sendPart)) };
+  });
+  return { ...prompt, messages: await Promise.all(messages) };
+}
+
+async function sendPart(part: ContentPart): Promise<ContentPart> {
+  return part.type === 'image' ? { type: 'image', image: await sendImage(part.image) } : part;
+}
+
+function sendImage(image: PromptImage): Promise<PromptImage> | PromptImage {
+  const isPixelValues = typeof image === 'object' && 'kind' in image;
+  return isPixelValues ? image : toImageInput(image as ImageSource);
+}

@@ -1,0 +1,81 @@
+// Puts together what reads images for a vision-language model: its processor's numbers, the platform's decoder, and the
+// family's layout of rows.
+import type { PixelValues } from './engine/core.js';
+import type { ImageReader, PreparedImage } from './engine/images.js';
+import { PagemindError } from './errors.js';
+import { hashImage, hashPixelValues } from './image/hash.js';
+import type { ImageDecoder, ImageInput } from './image/image.js';
+import { loadImage } from './image/load-image.js';
+import type { ProcessedImage } from './image/processed-image.js';
+import { createImageProcessor } from './image/processor.js';
+import type { Checkpoint } from './load/checkpoint.js';
+import { parseJsonObject } from './load/json.js';
+import type { ImageTiles, VlmConfig } from './models/vlm/vlm-config.js';
+
+const PROCESSOR = 'preprocessor_config.json';
+
+/** @throws PagemindError `file_missing`, `invalid_config`, `unsupported_model`. */
+export async function assembleVision(
+  checkpoint: Checkpoint,
+  vision: VlmConfig,
+  decoder: ImageDecoder,
+  signal: AbortSignal | undefined,
+): Promise<ImageReader> {
+  const text = await checkpoint.readText(PROCESSOR, signal);
+  if (text === undefined) {
+    throw new PagemindError('file_missing', `${checkpoint.name} has no ${PROCESSOR}.`, {
+      hint: 'A vision-language model needs it; download it from the same place as the weights.',
+    });
+  }
+  const processor = createImageProcessor(parseJsonObject(text, PROCESSOR, 'invalid_config'), checkpoint.config);
+  return {
+    imageTokenId: vision.imageTokenId,
+    async read(image, numImages, readSignal) {
+      if (isPixelValues(image)) return prepare(vision, await tilesOf(vision, image));
+      const pixels = await loadImage(image, decoder, { signal: readSignal });
+      const processed = processor.process(pixels, { numImages });
+      return prepare(vision, { ...processed, hash: await hashImage(pixels) });
+    },
+  };
+}
+
+type HashedTiles = ImageTiles & Pick<ProcessedImage, 'tiles'> & { readonly hash: string };
+
+function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
+  const { tiles, numTiles } = image;
+  const { imageSize } = vision.tower;
+  if (tiles.length !== numTiles * 3 * imageSize ** 2) {
+    throw new PagemindError('invalid_config', `The tower takes tiles of ${imageSize} × ${imageSize} pixels.`, {
+      hint: `${PROCESSOR}, or the pixel values given, make others.`,
+    });
+  }
+  const placement = vision.place(image);
+  return {
+    // The same picture may be cut otherwise beside others.
+    hash: `${image.hash}/${numTiles}`,
+    tiles,
+    numTiles,
+    placement,
+    promptText: (marker) => vision.promptText(image, marker, placement.numRows),
+  };
+}
+
+async function tilesOf(vision: VlmConfig, { values, numTiles, originalSize }: PixelValues): Promise<HashedTiles> {
+  const { imageSize } = vision.tower;
+  const { width, height } = originalSize ?? { width: imageSize, height: imageSize };
+  const grid = vision.gridOf(width, height);
+  const isTiled = numTiles > 1;
+  return {
+    width,
+    height,
+    tiles: values,
+    numTiles,
+    gridRows: isTiled ? grid.rows : 0,
+    gridCols: isTiled ? grid.cols : 0,
+    hash: `${await hashPixelValues(values)}/${width}x${height}`,
+  };
+}
+
+function isPixelValues(image: ImageInput | PixelValues): image is PixelValues {
+  return typeof image === 'object' && 'kind' in image && image.kind === 'pixel_values';
+}

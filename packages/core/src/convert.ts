@@ -1,0 +1,157 @@
+// Packs a checkpoint once: loads it as an engine would, reads the weights back from the device and writes them in the
+// engine's own layout, beside its text files as they are. Loading what comes out is load/packed-plan.ts.
+import { type QuantizeOptions, resolveWeightPolicy } from './config.js';
+import type { LoadProgress } from './engine/core.js';
+import { invariant, PagemindError, throwIfAborted } from './errors.js';
+import { GpuContext } from './gpu/context.js';
+import { readBuffer } from './gpu/read-buffer.js';
+import { BufferUsage } from './gpu/usage.js';
+import { matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import type { PackedWeight } from './load/packed-format.js';
+import { MAX_SHARD_BYTES, PackedWriter } from './load/packed-writer.js';
+import type { ModelSink } from './load/sink.js';
+import type { ModelSource } from './load/source.js';
+import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
+import type { WeightSpec } from './load/weights.js';
+import { resolveModel } from './models/model.js';
+import type { Platform } from './platform/platform.js';
+
+/** Progress of a conversion; bytes count those read from the source, then those written. */
+export interface ConvertProgress extends Omit<LoadProgress, 'phase'> {
+  readonly phase: 'files' | 'weights' | 'write';
+}
+
+/** How to convert a checkpoint; weights of a group that is not mentioned stay as they are stored. */
+export interface ConvertOptions extends QuantizeOptions {
+  /** Largest file of weights. Default 64 MiB; at least 64 KiB. */
+  readonly maxShardBytes?: number;
+  readonly onProgress?: (progress: ConvertProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a conversion wrote. */
+export interface ConvertSummary {
+  /** Bytes of the source's tensors. */
+  readonly sourceBytes: number;
+  /** Bytes of all files that were written, and how much of it are weights. */
+  readonly totalBytes: number;
+  readonly weightBytes: number;
+  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+}
+
+/** What a checkpoint may have beside its weights. The one that makes a folder a checkpoint is written last. */
+const TEXT_FILES: readonly string[] = [
+  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
+  ...['tokenizer.model', 'vocab.json', 'merges.txt', 'chat_template.jinja', 'chat_template.json'],
+  ...['preprocessor_config.json', 'processor_config.json', 'generation_config.json'],
+  ...['README.md', 'LICENSE', 'LICENSE.txt', 'LICENSE.md', 'NOTICE', 'NOTICE.txt'],
+  'config.json',
+];
+const MAX_TEXT_BYTES = 128 * 2 ** 20;
+const MIN_SHARD_BYTES = 64 * 2 ** 10;
+const STAGING_BYTES = 8 * 2 ** 20;
+
+/**
+ * Writes the checkpoint of `source` to `sink` as a packed one. At most one file of weights is held in memory.
+ * @throws PagemindError; its code says what was wrong. What was written until then stays, without a config.json.
+ */
+export async function convertCheckpoint(
+  platform: Platform,
+  source: ModelSource,
+  sink: ModelSink,
+  options: ConvertOptions = {},
+): Promise<ConvertSummary> {
+  const { onProgress, signal, maxShardBytes = MAX_SHARD_BYTES } = options;
+  const policy = resolveWeightPolicy(options);
+  if (!(maxShardBytes >= MIN_SHARD_BYTES && maxShardBytes <= MAX_SHARD_BYTES)) {
+    throw new PagemindError('invalid_option', `The option maxShardBytes is ${maxShardBytes}.`, {
+      hint: `It must lie between ${MIN_SHARD_BYTES} and ${MAX_SHARD_BYTES}.`,
+    });
+  }
+  onProgress?.({ phase: 'files', loadedBytes: 0, totalBytes: 0, text: `Opening ${source.name}` });
+  const original = await openCheckpoint(source, signal);
+  const { checkpoint, specs, isIgnored } = resolveModel(original);
+  const files: { path: string; bytes: number }[] = [];
+  const write: ModelSink['write'] = async (path, bytes) => {
+    throwIfAborted(signal);
+    await sink.write(path, bytes);
+    files.push({ path, bytes: bytes.length });
+  };
+
+  const gpu = await GpuContext.open(platform.gpu());
+  let weightBytes = 0;
+  try {
+    const weights = await loadWeights(gpu, checkpoint, specs, policy, {
+      ignored: isIgnored,
+      onProgress: (loadedBytes, totalBytes) =>
+        onProgress?.({ phase: 'weights', loadedBytes, totalBytes, text: 'Loading weights' }),
+      ...(signal && { signal }),
+    });
+    const writer = new PackedWriter(packedWeights(specs, weights), matrixDtype(original), maxShardBytes);
+    const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
+    for (const shard of writer.shards) {
+      const bytes = await writer.file(shard, async ({ weight, plane, start }, into) => {
+        throwIfAborted(signal);
+        await readBuffer(gpu, staging, bufferOf(weights, weight, plane), start, into);
+      });
+      await write(shard.path, bytes);
+      weightBytes += bytes.length;
+      onProgress?.({
+        phase: 'write',
+        loadedBytes: weightBytes,
+        totalBytes: weights.bytes,
+        text: `Writing ${shard.path}`,
+      });
+    }
+    const index = writer.index();
+    if (index !== undefined) await write('model.safetensors.index.json', new TextEncoder().encode(index));
+  } finally {
+    gpu.dispose();
+  }
+  await copyTexts(source, write, signal);
+  return {
+    sourceBytes: [...original.tensors.values()].reduce((sum, { length }) => sum + length, 0),
+    totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    weightBytes,
+    files,
+  };
+}
+
+async function copyTexts(
+  source: ModelSource,
+  write: ModelSink['write'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const path of TEXT_FILES) {
+    const file = await source.open(path, signal);
+    if (!file) continue;
+    if (file.size > MAX_TEXT_BYTES) {
+      throw new PagemindError('file_malformed', `${path} has ${file.size} bytes; the limit is ${MAX_TEXT_BYTES}.`, {
+        hint: `Check ${path}, or download it again.`,
+      });
+    }
+    await write(path, await file.read(0, file.size, signal));
+  }
+}
+
+/** How the weights are stored, in the order of their specs. */
+function packedWeights(specs: readonly WeightSpec[], { matrices }: LoadedWeights): ReadonlyMap<string, PackedWeight> {
+  const weights = new Map<string, PackedWeight>();
+  for (const { name, ...spec } of specs) {
+    if (spec.kind === 'vector') {
+      weights.set(name, { kind: 'vector', length: spec.length });
+      continue;
+    }
+    const matrix = matrices.get(name);
+    invariant(matrix, `${name} was loaded`);
+    const { options, numRows, numCols } = matrix;
+    weights.set(name, { kind: 'matrix', options, numRows, numCols });
+  }
+  return weights;
+}
+
+function bufferOf({ matrices, vectors }: LoadedWeights, name: string, plane: string): GPUBuffer {
+  const buffer = matrices.get(name)?.planes[plane] ?? vectors.get(name)?.buffer;
+  invariant(buffer, `${name} was loaded`);
+  return buffer;
+}

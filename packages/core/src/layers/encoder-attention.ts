@@ -1,0 +1,59 @@
+// Bidirectional attention of a vision tower: every row of a window sees all its rows, nothing is cached.
+import { attentionEncoder, type DeviceProfile, encoderTileRows } from '@pagemind/kernels-wgsl';
+import { type KernelContext, rowStride } from './context.js';
+
+/** The numbers of a tower that attention depends on. */
+export interface EncoderAttentionConfig {
+  readonly numHeads: number;
+  readonly headDim: number;
+}
+
+export interface EncoderAttentionUse {
+  /** `[numRows, 3 * numHeads * headDim]` f32: queries, keys, values. */
+  readonly qkv: GPUBuffer;
+  /** `[numRows, numHeads * headDim]` f32 */
+  readonly out: GPUBuffer;
+  /** What {@link attentionTiles} gives. */
+  readonly tiles: GPUBuffer;
+  readonly numTiles: number;
+}
+
+export function encoderAttention(
+  { profile, dispatch }: KernelContext,
+  config: EncoderAttentionConfig,
+  { qkv, out, tiles, numTiles }: EncoderAttentionUse,
+): void {
+  dispatch(attentionEncoder.plan(shapeOf(config, numTiles), profile), { qkv, out, tiles });
+}
+
+/**
+ * Query tiles for windows of rows: {first query, queries, first key, keys}, u32 `[numTiles, 4]`.
+ * @param windows rows of each window; windows follow one another
+ */
+export function attentionTiles(
+  config: EncoderAttentionConfig,
+  profile: DeviceProfile,
+  windows: readonly number[],
+): Uint32Array<ArrayBuffer> {
+  const tileRows = encoderTileRows(shapeOf(config, 0), profile);
+  const tiles: number[] = [];
+  let first = 0;
+  for (const numRows of windows) {
+    for (let row = 0; row < numRows; row += tileRows) {
+      tiles.push(first + row, Math.min(tileRows, numRows - row), first, numRows);
+    }
+    first += numRows;
+  }
+  return new Uint32Array(tiles);
+}
+
+function shapeOf({ numHeads, headDim }: EncoderAttentionConfig, numTiles: number) {
+  return {
+    numTiles,
+    numHeads,
+    headDim,
+    scale: 1 / Math.sqrt(headDim),
+    qkvStride: rowStride(3 * numHeads * headDim),
+    outStride: rowStride(numHeads * headDim),
+  };
+}

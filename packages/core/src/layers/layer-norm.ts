@@ -1,0 +1,21 @@
+// LayerNorm of rows that lie outside of a step, as vision towers have them.
+import { layernorm } from '@pagemind/kernels-wgsl';
+import type { LoadedVector } from '../load/weight-loader.js';
+import { type KernelContext, rowStride } from './context.js';
+
+export interface LayerNormWeight {
+  readonly gamma: LoadedVector;
+  readonly beta: LoadedVector;
+  readonly epsilon: number;
+}
+
+/** y = LayerNorm(x); both `[numRows, width]` f32 in buffers of their own. */
+export function layerNorm(
+  { profile, dispatch }: KernelContext,
+  { gamma, beta, epsilon }: LayerNormWeight,
+  { x, y, numRows }: { readonly x: GPUBuffer; readonly y: GPUBuffer; readonly numRows: number },
+): void {
+  const width = gamma.length;
+  const plan = layernorm.plan({ numRows, width, stride: rowStride(width), epsilon, hasBias: true }, profile);
+  dispatch(plan, { x, gamma: gamma.buffer, beta: beta.buffer, y });
+}

@@ -1,0 +1,105 @@
+// From a checkpoint to everything that is to be loaded and run: the decoder, and for vision-language models the tower in
+// front of it, whose tensors get the names that both sides expect. Which families there are is in the two registries.
+import type { Checkpoint } from '../load/checkpoint.js';
+import type { WeightSpec } from '../load/weights.js';
+import type { DecoderConfig } from './decoder-config.js';
+import { decoderWeights, isTiedCopy, weightName } from './decoder-weights.js';
+import type { Family } from './family.js';
+import { RawConfig } from './raw-config.js';
+import { FAMILIES, resolveFamily } from './registry.js';
+import { vlmWeights } from './vlm/projector.js';
+import { VLM_FAMILIES } from './vlm/registry.js';
+import type { VlmConfig, VlmFamily } from './vlm/vlm-config.js';
+
+/** A checkpoint understood. */
+export interface ModelPlan {
+  /** `model_type` of config.json. */
+  readonly family: string;
+  /** `architectures[0]` of config.json. */
+  readonly architecture: string;
+  readonly decoder: DecoderConfig;
+  /** Missing: the model takes text alone. */
+  readonly vision: VlmConfig | undefined;
+  /** The checkpoint, its tensors under the names that the specs use. */
+  readonly checkpoint: Checkpoint;
+  readonly specs: readonly WeightSpec[];
+  /** Tensors that the model does not use and that need no mention. */
+  readonly isIgnored: (tensor: string) => boolean;
+}
+
+/**
+ * Finds out what a checkpoint is.
+ * @throws PagemindError `unsupported_model` naming what was found and what is known; `invalid_config`.
+ */
+export function resolveModel(checkpoint: Checkpoint): ModelPlan {
+  const vlm = findVlmFamily(checkpoint.config);
+  return vlm ? resolveVlm(vlm, checkpoint) : resolveText(checkpoint);
+}
+
+function resolveText(checkpoint: Checkpoint): ModelPlan {
+  const { family, config } = resolveFamily(checkpoint.config);
+  return {
+    family: config.family,
+    architecture: config.architecture,
+    decoder: config,
+    vision: undefined,
+    checkpoint,
+    specs: decoderSpecs(family, config, checkpoint),
+    isIgnored: (tensor) => family.ignored.test(tensor) || isTiedCopy(family, config, tensor),
+  };
+}
+
+function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
+  const checkpoint = original.packed ? original : rename(original, vlm.renames);
+  const raw = new RawConfig(checkpoint.config);
+  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint));
+  const vision = vlm.readConfig(raw, decoder.hiddenSize);
+  return {
+    family: vlm.modelType,
+    architecture: vlm.architectures[0] ?? vlm.modelType,
+    decoder,
+    vision,
+    checkpoint,
+    specs: [...decoderSpecs(family, decoder, checkpoint), ...vlmWeights(vision)],
+    isIgnored: (tensor) =>
+      vlm.ignored.test(tensor) || family.ignored.test(tensor) || isTiedCopy(family, decoder, tensor),
+  };
+}
+
+function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | undefined {
+  const architectures = new RawConfig(config).get('architectures');
+  const named = Array.isArray(architectures) ? architectures : [];
+  return VLM_FAMILIES.find((family) => family.architectures.some((name) => named.includes(name)));
+}
+
+function decoderSpecs(family: Family, config: DecoderConfig, { tensors }: Checkpoint): readonly WeightSpec[] {
+  return decoderWeights(family, config, (tensor) => tensors.has(tensor));
+}
+
+/**
+ * The decoder's own config. What it leaves out has the value of Hugging Face's config class; its `architectures` are not
+ * to be trusted (SmolVLM names one that exists nowhere), and whether it is tied shows in the tensors.
+ */
+function textConfigOf({ config, tensors, packed }: Checkpoint): Readonly<Record<string, unknown>> {
+  const text = new RawConfig(config).object('text_config');
+  const modelType = text?.text('model_type', 'llama') ?? 'llama';
+  const family = FAMILIES.find((known) => known.modelType === modelType);
+  const hasHead = packed?.weights.has(weightName.head) ?? tensors.has(`${family?.names.head}.weight`);
+  return {
+    ...family?.defaults,
+    ...(config['text_config'] as Readonly<Record<string, unknown>> | undefined),
+    model_type: modelType,
+    architectures: undefined,
+    tie_word_embeddings: family !== undefined && !hasHead,
+  };
+}
+
+/** The same checkpoint with its tensors under other names; a name that no rule matches stays. */
+function rename(checkpoint: Checkpoint, rules: VlmFamily['renames']): Checkpoint {
+  const newName = (name: string): string => {
+    const rule = rules.find(([pattern]) => pattern.test(name));
+    return rule ? name.replace(...rule) : name;
+  };
+  const tensors = new Map(Array.from(checkpoint.tensors, ([name, entry]) => [newName(name), entry]));
+  return { ...checkpoint, tensors };
+}

@@ -1,0 +1,86 @@
+// Every switch a vision tower may set, each with its Hugging Face name. Which towers there are and how they spell their
+// keys is in the files beside this one; what becomes of a tower's rows is in vlm/.
+import { PagemindError } from '../../errors.js';
+
+/** Activation of a tower's MLP. */
+export type VisionActivation = 'gelu' | 'gelu_tanh' | 'quick_gelu';
+
+/** A vision transformer: pre-norm layers with LayerNorm, bidirectional attention and a plain two-layer MLP. */
+export interface VisionConfig {
+  /** `hidden_size` */
+  readonly hiddenSize: number;
+  /** `intermediate_size` */
+  readonly intermediateSize: number;
+  /** Layers that run: up to the one whose output is used. */
+  readonly numLayers: number;
+  /** `num_attention_heads` */
+  readonly numHeads: number;
+  readonly headDim: number;
+  /** `image_size`: side of a tile in pixels. */
+  readonly imageSize: number;
+  /** `patch_size` */
+  readonly patchSize: number;
+  /** `layer_norm_eps` */
+  readonly normEpsilon: number;
+  /** `hidden_act` */
+  readonly activation: VisionActivation;
+  /** CLIP puts a class token beside the patches. */
+  readonly hasClassToken: boolean;
+  /** CLIP normalises the embeddings. */
+  readonly hasPreNorm: boolean;
+  /** Whether the used output passes the tower's last norm. */
+  readonly hasPostNorm: boolean;
+  /** SigLIP's patch embedding has a bias. */
+  readonly hasPatchBias: boolean;
+}
+
+/** Patches along a side of a tile. */
+export function patchesPerSide({ imageSize, patchSize }: VisionConfig): number {
+  return Math.floor(imageSize / patchSize);
+}
+
+/** Patches of a tile. */
+export function numPatches(config: VisionConfig): number {
+  return patchesPerSide(config) ** 2;
+}
+
+/** Rows of a tile in the tower: its patches row by row, then the class token. */
+export function numVisionTokens(config: VisionConfig): number {
+  return numPatches(config) + (config.hasClassToken ? 1 : 0);
+}
+
+/** Numbers of one patch: its pixels, channel by channel. */
+export function patchPixels({ patchSize }: VisionConfig): number {
+  return 3 * patchSize * patchSize;
+}
+
+const ACTIVATIONS: Readonly<Record<string, VisionActivation>> = {
+  gelu: 'gelu',
+  gelu_pytorch_tanh: 'gelu_tanh',
+  gelu_new: 'gelu_tanh',
+  quick_gelu: 'quick_gelu',
+};
+
+/** @throws PagemindError `unsupported_model` for an activation that no kernel has. */
+export function readActivation(name: string): VisionActivation {
+  const activation = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
+  if (activation) return activation;
+  throw new PagemindError('unsupported_model', `The activation '${name.slice(0, 40)}' is not supported.`, {
+    hint: `Known are ${Object.keys(ACTIVATIONS).join(', ')}.`,
+  });
+}
+
+/** Checks what the kernels rely on. */
+export function checkVisionConfig(config: VisionConfig): VisionConfig {
+  const refuse = (why: string): never => {
+    throw new PagemindError('unsupported_model', `This vision tower cannot run here: ${why}.`, {
+      hint: 'See the table of what works in the README.',
+    });
+  };
+  const { imageSize, patchSize, numLayers, headDim } = config;
+  if (imageSize > 4096) refuse(`its tiles have ${imageSize} pixels a side`);
+  if (patchSize > imageSize) refuse(`its patches of ${patchSize} pixels are larger than a tile`);
+  if (headDim % 4 !== 0 || headDim > 128) refuse(`head_dim ${headDim} is no multiple of 4 up to 128`);
+  if (numLayers < 0 || numLayers > 256) refuse(`${numLayers} layers`);
+  return config;
+}

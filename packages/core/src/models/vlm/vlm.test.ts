@@ -1,0 +1,161 @@
+// How families lay out the rows of images: pixel shuffle, padding that is left out, grids that are shrunk, and prompts.
+import { describe, expect, it } from 'vitest';
+import { RawConfig } from '../raw-config.js';
+import { patchify, positionIndex } from '../vision/vit.js';
+import { placeAnyres, readPinpoints } from './anyres.js';
+import { idefics3 } from './families/idefics3.js';
+import { llava } from './families/llava.js';
+import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { selectIndex } from './projector.js';
+import { rowsPerTile } from './vlm-config.js';
+
+const SIGLIP = {
+  model_type: 'siglip_vision_model',
+  hidden_size: 8,
+  num_attention_heads: 2,
+  image_size: 8,
+  patch_size: 2,
+};
+const CLIP = { ...SIGLIP, model_type: 'clip_vision_model' };
+
+/** LLaVA's towers drop what lies behind the used layer; -2 of three layers is the second. */
+const llavaConfig = (more: object = {}) =>
+  new RawConfig({ vision_config: { ...CLIP, num_hidden_layers: 3 }, image_token_index: 7, ...more });
+
+describe('llava', () => {
+  it('uses the last layer but one, and drops the class token', () => {
+    const config = llava.readConfig(llavaConfig(), 16);
+    expect(config.tower).toMatchObject({ numLayers: 2, hasClassToken: true, hasPreNorm: true, hasPostNorm: false });
+    expect(rowsPerTile(config)).toBe(16);
+    expect([...selectIndex(config).subarray(0, 4)]).toEqual([0, 0, 1, 1]);
+  });
+
+  it('keeps the class token first with the strategy full', () => {
+    const config = llava.readConfig(llavaConfig({ vision_feature_select_strategy: 'full' }), 16);
+    expect(rowsPerTile(config)).toBe(17);
+    expect([...selectIndex(config).subarray(0, 6)]).toEqual([0, 16, 1, 0, 2, 1]);
+  });
+
+  it.each([
+    ['several feature layers', { vision_feature_layer: [-2, -5] }, 'unsupported_model'],
+    ['an unknown tower', { vision_config: { model_type: 'sam' } }, 'unsupported_model'],
+    ['an unknown activation', { projector_hidden_act: 'tanh' }, 'unsupported_model'],
+    ['no image token', { image_token_index: undefined }, 'invalid_config'],
+    ['a head of odd width', { vision_config: { ...CLIP, num_attention_heads: 3 } }, 'unsupported_model'],
+    ['a layer that does not exist', { vision_feature_layer: -9 }, 'unsupported_model'],
+    ['patches larger than a tile', { vision_config: { ...CLIP, patch_size: 16 } }, 'unsupported_model'],
+  ])('refuses %s', (_what, change, code) => {
+    expect(() => llava.readConfig(llavaConfig(change), 16)).toThrowError(expect.objectContaining({ code }));
+  });
+});
+
+describe('anyres', () => {
+  const config = { side: 2, rowsPerTile: 4, maxTiles: undefined };
+
+  it('an image of one tile is its view and a newline', () => {
+    const { sources } = placeAnyres(config, { width: 5, height: 5, numTiles: 1, gridRows: 0, gridCols: 0 });
+    expect([...sources]).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('the grid follows line by line across tiles', () => {
+    const tiles = { width: 8, height: 4, numTiles: 3, gridRows: 1, gridCols: 2 };
+    const { sources, numRows } = placeAnyres(config, tiles);
+    expect([...sources]).toEqual([0, 1, 2, 3, 4, 5, 8, 9, 12, 6, 7, 10, 11, 12]);
+    expect(numRows).toBe(14);
+  });
+
+  it('lines that hold padding alone are left out', () => {
+    const tiles = { width: 8, height: 2, numTiles: 5, gridRows: 2, gridCols: 2 };
+    const { sources } = placeAnyres(config, tiles);
+    expect([...sources.subarray(4)]).toEqual([6, 7, 10, 11, 20, 12, 13, 16, 17, 20]);
+  });
+
+  it('a grid above the limit is shrunk: rows are sums of four, and their weights sum to one', () => {
+    const tiles = { width: 8, height: 8, numTiles: 5, gridRows: 2, gridCols: 2 };
+    const placement = placeAnyres({ ...config, maxTiles: 1 }, tiles);
+    expect(placement).toMatchObject({ taps: 4, numRows: 4 + 2 * 3 });
+    const { weights = new Float32Array(), sources } = placement;
+    for (let row = 0; row < placement.numRows; row++) {
+      const sum = weights.subarray(row * 4, row * 4 + 4).reduce((a, b) => a + b, 0);
+      expect(sum).toBeCloseTo(1, 6);
+    }
+    // The first shrunk row lies between the first two lines and columns of the grid.
+    expect([...sources.subarray(16, 20)]).toEqual([4, 5, 6, 7]);
+    expect([...weights.subarray(16, 20)]).toEqual([0.25, 0.25, 0.25, 0.25]);
+  });
+
+  it.each([[undefined], [[]], [[[8]]], [[[8, 12]]], [[[8, -8]]], [[[8, 8 * 33]]], ['8x8']])(
+    'refuses the pinpoints %j',
+    (value) => {
+      expect(() => readPinpoints(new RawConfig({ image_grid_pinpoints: value }), 8)).toThrowError(
+        expect.objectContaining({ code: 'invalid_config' }),
+      );
+    },
+  );
+
+  it('knows the grid of a size, and the most rows an image can have', () => {
+    const pinpoints = {
+      image_grid_pinpoints: [
+        [8, 16],
+        [16, 8],
+        [16, 16],
+      ],
+    };
+    const next = llavaNext.readConfig(llavaConfig(pinpoints), 16);
+    expect(next.gridOf(100, 40)).toEqual({ rows: 1, cols: 2 });
+    expect(next.maxRows).toBe(16 + 8 * 9);
+    expect(next).toMatchObject({ maxTaps: 1, hasNewline: true });
+    expect(llavaOnevision.readConfig(llavaConfig(pinpoints), 16).maxTaps).toBe(4);
+  });
+});
+
+describe('idefics3', () => {
+  const raw = (more: object = {}) =>
+    new RawConfig({
+      vision_config: { ...SIGLIP, model_type: 'idefics3_vision' },
+      image_token_id: 9,
+      scale_factor: 2,
+      ...more,
+    });
+
+  it('joins blocks of patches, line by line', () => {
+    const config = idefics3.readConfig(raw(), 16);
+    expect(rowsPerTile(config)).toBe(4);
+    expect([...selectIndex(config)]).toEqual([0, 0, 1, 4, 5, 1, 2, 3, 6, 7, 2, 8, 9, 12, 13, 3, 10, 11, 14, 15]);
+    expect(config.projector).toMatchObject([{ numInputs: 32, numOutputs: 16, hasBias: false }]);
+  });
+
+  it('announces every tile by its place', () => {
+    const { promptText } = idefics3.readConfig(raw({ scale_factor: 4 }), 16);
+    const tiles = { width: 9, height: 9, numTiles: 3, gridRows: 1, gridCols: 2 };
+    const around = '<fake_token_around_image>';
+    expect(promptText(tiles, '#', 3)).toBe(
+      `${around}<row_1_col_1>#${around}<row_1_col_2>#\n\n${around}<global-img>#${around}`,
+    );
+    expect(promptText({ ...tiles, numTiles: 1, gridRows: 0, gridCols: 0 }, '#', 1)).toBe(
+      `${around}<global-img>#${around}`,
+    );
+  });
+
+  it('refuses blocks that do not fill a tile', () => {
+    expect(() => idefics3.readConfig(raw({ scale_factor: 3 }), 16)).toThrowError(
+      expect.objectContaining({ code: 'invalid_config' }),
+    );
+  });
+});
+
+describe('the rows of a tile', () => {
+  const { tower } = llava.readConfig(llavaConfig({ vision_config: { ...CLIP, image_size: 4 } }), 16);
+
+  it('have the class token last, with the first position', () => {
+    const none = 0xffffffff;
+    expect([...positionIndex(tower)]).toEqual([0, 1, none, 1, 2, none, 2, 3, none, 3, 4, none, 4, 0, 5]);
+  });
+
+  it('hold the pixels of a patch channel by channel', () => {
+    const tile = Float32Array.from({ length: 48 }, (_, i) => i);
+    const rows = patchify(tower, tile, 16);
+    expect([...rows.subarray(0, 16)]).toEqual([0, 1, 4, 5, 16, 17, 20, 21, 32, 33, 36, 37, 0, 0, 0, 0]);
+    expect([...rows.subarray(48, 52)]).toEqual([10, 11, 14, 15]);
+  });
+});

@@ -1,0 +1,113 @@
+// The buffers that images are encoded in, allocated once: a tile's way through the tower and the projector, and the cache
+// of finished features.
+import type { GpuContext } from '../gpu/context.js';
+import { rowStride } from '../layers/context.js';
+import { attentionTiles } from '../layers/encoder-attention.js';
+import { numPatches, numVisionTokens, patchPixels } from '../models/vision/vision-config.js';
+import { positionIndex, type VitBuffers } from '../models/vision/vit.js';
+import { type ProjectorBuffers, selectIndex } from '../models/vlm/projector.js';
+import { rowsPerTile, type VlmConfig } from '../models/vlm/vlm-config.js';
+
+export interface ImageBuffers {
+  readonly vit: VitBuffers;
+  readonly numAttentionTiles: number;
+  readonly projector: ProjectorBuffers;
+  /** f32 `[numFeatureRows, decoder's hidden]`: rows of encoded images. */
+  readonly features: GPUBuffer;
+  readonly numFeatureRows: number;
+  /** Index of a gather, u32 `[numRows, 1 + taps]`. */
+  readonly gatherIndex: GPUBuffer;
+  /** f32 `[numRows, taps]` */
+  readonly gatherWeights: GPUBuffer;
+}
+
+/** Taps of the most a placement sums. */
+const MAX_TAPS = 4;
+
+/** Rows of features to keep, for a budget of `cacheBytes`; one image always fits. */
+export function numFeatureRows({ maxRows, projector }: VlmConfig, cacheBytes: number): number {
+  const stride = rowStride(projector.at(-1)?.numOutputs ?? 0) * 4;
+  return Math.max(maxRows, Math.floor(cacheBytes / stride));
+}
+
+/** Bytes by buffer; the plan and the allocation agree by construction. */
+function bufferBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number) {
+  const { tower, projector, pixelShuffle, maxRows } = config;
+  const tokens = padRows(numVisionTokens(tower));
+  const tileRows = padRows(rowsPerTile(config));
+  const hidden = tokens * rowStride(tower.hiddenSize) * 4;
+  const [first, last] = [projector[0], projector.at(-1)].map((layer) => rowStride(layer?.numOutputs ?? 0) * 4);
+  const gatherRows = Math.max(maxRows, maxStepRows);
+  return {
+    patches: padRows(numPatches(tower)) * rowStride(patchPixels(tower)) * 4,
+    positionIndex: positionIndex(tower).byteLength,
+    attentionTiles: tokens * 16,
+    residual: hidden,
+    normed: hidden,
+    qkv: tokens * rowStride(3 * tower.hiddenSize) * 4,
+    heads: hidden,
+    mlp: tokens * rowStride(tower.intermediateSize) * 4,
+    selectIndex: selectIndex(config).byteLength,
+    selected: tileRows * rowStride(pixelShuffle ** 2 * tower.hiddenSize) * 4,
+    between: tileRows * (first as number),
+    projected: tileRows * (last as number),
+    features: numFeatureRows(config, cacheBytes) * (last as number),
+    gatherIndex: gatherRows * (1 + MAX_TAPS) * 4,
+    gatherWeights: maxRows * MAX_TAPS * 4,
+  };
+}
+
+/** Bytes that {@link allocateImageBuffers} takes. */
+export function imageBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number): number {
+  return Object.values(bufferBytes(config, cacheBytes, maxStepRows)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/**
+ * Allocates all of them and uploads what never changes; on failure nothing stays.
+ * @throws PagemindError `out_of_memory`.
+ */
+export async function allocateImageBuffers(
+  gpu: GpuContext,
+  config: VlmConfig,
+  cacheBytes: number,
+  maxStepRows: number,
+): Promise<ImageBuffers> {
+  const sizes = bufferBytes(config, cacheBytes, maxStepRows);
+  const made: Partial<Record<keyof typeof sizes, GPUBuffer>> = {};
+  try {
+    for (const name of Object.keys(sizes) as (keyof typeof sizes)[]) {
+      made[name] = await gpu.allocate(`image ${name}`, sizes[name]);
+    }
+  } catch (error) {
+    gpu.release(...Object.values(made));
+    throw error;
+  }
+  const {
+    selectIndex: select,
+    selected,
+    between,
+    projected,
+    features,
+    gatherIndex,
+    gatherWeights,
+    ...vit
+  } = made as Record<keyof typeof sizes, GPUBuffer>;
+  const tiles = attentionTiles(config.tower, gpu.profile, [numVisionTokens(config.tower)]);
+  gpu.queue.writeBuffer(vit.positionIndex, 0, positionIndex(config.tower));
+  gpu.queue.writeBuffer(vit.attentionTiles, 0, tiles);
+  gpu.queue.writeBuffer(select, 0, selectIndex(config));
+  return {
+    vit,
+    numAttentionTiles: tiles.length / 4,
+    projector: { selectIndex: select, selected, between, projected },
+    features,
+    numFeatureRows: numFeatureRows(config, cacheBytes),
+    gatherIndex,
+    gatherWeights,
+  };
+}
+
+/** Tiled kernels write whole tiles of rows: there is always a spare tile. */
+function padRows(numRows: number): number {
+  return Math.ceil(numRows / 64) * 64 + 64;
+}

@@ -1,0 +1,138 @@
+// Encodes images and puts their rows where a step's embeddings go. All of it is queued before the step, in order, so that
+// nobody waits: an image is encoded when a step first needs it, tile by tile in submissions of their own, and its features
+// stay in a cache. What an image is made of is decided in models/vlm.
+import type { GpuContext, Launch } from '../gpu/context.js';
+import { Recorder, type Recording } from '../gpu/recorder.js';
+import { type KernelContext, rowStride } from '../layers/context.js';
+import { gatherRows } from '../layers/gather.js';
+import type { LoadedVector } from '../load/weight-loader.js';
+import { patchPixels } from '../models/vision/vision-config.js';
+import { patchify } from '../models/vision/vit.js';
+import type { ImageEncoder } from '../models/vlm/projector.js';
+import { type Placement, rowsPerTile } from '../models/vlm/vlm-config.js';
+import { FeatureCache } from './feature-cache.js';
+import type { ImageBuffers } from './image-buffers.js';
+import type { ImageSpan, RunnerImage } from './runner.js';
+
+export interface ImageRunnerParts {
+  readonly gpu: GpuContext;
+  readonly encoder: ImageEncoder;
+  /** The row that ends a line of the grid, where a family has one. */
+  readonly newline: LoadedVector | undefined;
+  readonly buffers: ImageBuffers;
+}
+
+export class ImageRunner {
+  readonly #parts: ImageRunnerParts;
+  readonly #cache: FeatureCache;
+  readonly #recorder: Recorder;
+  #numEncoded = 0;
+
+  constructor(parts: ImageRunnerParts) {
+    this.#parts = parts;
+    this.#cache = new FeatureCache(parts.buffers.numFeatureRows);
+    this.#recorder = new Recorder(parts.gpu);
+  }
+
+  /** Images encoded since the start; one that was found in the cache does not count. */
+  get numEncoded(): number {
+    return this.#numEncoded;
+  }
+
+  /** Rows of the largest image that can be encoded. */
+  get maxRows(): number {
+    return this.#parts.buffers.numFeatureRows;
+  }
+
+  /** One recording for every pipeline that an image may need. */
+  *warmup(): Iterable<Recording> {
+    const { buffers, encoder, gpu } = this.#parts;
+    const { features, gatherIndex, gatherWeights } = buffers;
+    yield this.#encodeTile;
+    const shape = { numRows: 1, width: this.#width };
+    const use = { source: features, destination: features, index: gatherIndex };
+    yield (dispatch) => gatherRows({ profile: gpu.profile, dispatch }, shape, use);
+    const { maxTaps: taps } = encoder.config;
+    if (taps === 1) return;
+    yield (dispatch) =>
+      gatherRows({ profile: gpu.profile, dispatch }, { ...shape, taps }, { ...use, weights: gatherWeights });
+  }
+
+  /**
+   * Puts rows of an image into `residual`, before the step that is submitted next.
+   * @param firstRow row of the step that the span begins at
+   */
+  place({ image, firstFeature, numRows }: ImageSpan, firstRow: number, residual: GPUBuffer): void {
+    const { gpu, buffers } = this.#parts;
+    const first = firstFeature + (this.#cache.find(image.hash) ?? this.#encode(image));
+    const index = new Uint32Array(numRows * 2);
+    for (let i = 0; i < numRows; i++) index.set([firstRow + i, first + i], i * 2);
+    gpu.queue.writeBuffer(buffers.gatherIndex, 0, index);
+    const use = { source: buffers.features, destination: residual, index: buffers.gatherIndex };
+    this.#submit((ctx) => gatherRows(ctx, { numRows, width: this.#width }, use));
+  }
+
+  /** Encodes an image into the cache; gives its first row there. */
+  #encode({ hash, tiles, numTiles, placement }: RunnerImage): number {
+    const { gpu, encoder, newline, buffers } = this.#parts;
+    const { tower } = encoder.config;
+    const { projected } = buffers.projector;
+    const tileLength = tiles.length / numTiles;
+    const rowBytes = rowStride(this.#width) * 4;
+    const tileBytes = rowsPerTile(encoder.config) * rowBytes;
+    const launches = this.#recorder.launches('tile', this.#encodeTile);
+    const rows = gpu.create('image tiles', numTiles * tileBytes + rowBytes);
+    try {
+      for (let tile = 0; tile < numTiles; tile++) {
+        const pixels = tiles.subarray(tile * tileLength, (tile + 1) * tileLength);
+        gpu.queue.writeBuffer(buffers.vit.patches, 0, patchify(tower, pixels, rowStride(patchPixels(tower))));
+        gpu.submit(launches, (encoder) => {
+          encoder.copyBufferToBuffer(projected, 0, rows, tile * tileBytes, tileBytes);
+          if (newline) encoder.copyBufferToBuffer(newline.buffer, 0, rows, numTiles * tileBytes, rowBytes);
+        });
+      }
+      const firstRow = this.#cache.reserve(hash, placement.numRows);
+      this.#assemble(placement, firstRow, rows);
+      this.#numEncoded++;
+      return firstRow;
+    } finally {
+      gpu.release(rows);
+    }
+  }
+
+  /** Rows of tiles → rows of the image, from `firstRow` of the cache on. */
+  #assemble({ numRows, taps, sources, weights }: Placement, firstRow: number, rows: GPUBuffer): void {
+    const { gpu, buffers } = this.#parts;
+    const index = new Uint32Array(numRows * (1 + taps));
+    for (let row = 0; row < numRows; row++) {
+      index[row * (1 + taps)] = firstRow + row;
+      index.set(sources.subarray(row * taps, (row + 1) * taps), row * (1 + taps) + 1);
+    }
+    gpu.queue.writeBuffer(buffers.gatherIndex, 0, index);
+    if (weights) gpu.queue.writeBuffer(buffers.gatherWeights, 0, weights);
+    const use = {
+      source: rows,
+      destination: buffers.features,
+      index: buffers.gatherIndex,
+      ...(weights && { weights: buffers.gatherWeights }),
+    };
+    this.#submit((ctx) => gatherRows(ctx, { numRows, width: this.#width, taps }, use));
+  }
+
+  readonly #encodeTile: Recording = (dispatch) => {
+    const { gpu, encoder, buffers } = this.#parts;
+    encoder.forward({ profile: gpu.profile, dispatch, ...buffers });
+  };
+
+  #submit(record: (ctx: KernelContext) => void): void {
+    const { gpu } = this.#parts;
+    const launches: Launch[] = [];
+    record({ profile: gpu.profile, dispatch: (...step) => launches.push(gpu.launch(...step)) });
+    gpu.submit(launches);
+  }
+
+  /** Elements of a row of features: the decoder's hidden size. */
+  get #width(): number {
+    return this.#parts.encoder.config.projector.at(-1)?.numOutputs ?? 0;
+  }
+}

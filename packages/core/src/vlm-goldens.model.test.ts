@@ -1,0 +1,102 @@
+// Tiny vision-language checkpoints against the reference implementations: from pixel values and from pictures, through the
+// same loader and engine as any checkpoint.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Prompt, PromptImage } from './engine/core.js';
+import { createEngine, type Engine } from './node.js';
+import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
+import { readTensors, type TensorValues } from './testing/tensors.js';
+
+/** Pictures of each prompt, by the suffix of its tensors. */
+const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  llava: { '': ['image.png'], _b: ['image_b.png', 'image_b2.png'] },
+  llava_next: { '': ['image.png'] },
+  llava_onevision: { '': ['image.png'] },
+  idefics3: { '': ['image.png'] },
+  smolvlm: { '': ['image.png'] },
+};
+
+describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
+  describe.each(Object.entries(CASES))('%s', (name, prompts) => {
+    const folder = fixturesPath(`goldens/${name}`);
+    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    let engine: Engine;
+
+    beforeAll(async () => {
+      engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
+    });
+    afterAll(() => engine?.dispose());
+
+    it.each(Object.entries(prompts))(
+      'prompt%s: the given pixel values give the reference logits',
+      async (suffix, files) => {
+        const images = pixelValuesOf(golden, suffix, files.length);
+        const prompt = idsOf(golden, `input_ids${suffix}`);
+        const greedy = idsOf(golden, `greedy_ids${suffix}`);
+        const logits = await engine.logits([...prompt, ...greedy], { images, decodeFrom: prompt.length });
+        const split = prompt.length * engine.info.vocabSize;
+        expect(errorOf(logits.subarray(0, split), floatsOf(golden, `logits${suffix}`))).toBeLessThan(GOLDEN_TOLERANCE);
+        expect(errorOf(logits.subarray(split), floatsOf(golden, `forced_logits${suffix}`))).toBeLessThan(
+          GOLDEN_TOLERANCE,
+        );
+      },
+    );
+
+    it.each(Object.entries(prompts))('prompt%s: the pictures give the greedy ids', async (suffix, files) => {
+      const images = files.map((file) => `${folder}/${file}`);
+      const ids = idsOf(golden, `input_ids${suffix}`);
+      expect(await generateIds(engine, { kind: 'tokens', ids, images }, 24)).toEqual(
+        idsOf(golden, `greedy_ids${suffix}`),
+      );
+    });
+
+    it('the decode path gives what prefill gives, in the middle of an image too', async () => {
+      const images = pixelValuesOf(golden, '', 1);
+      const ids = idsOf(golden, 'input_ids');
+      const logits = await engine.logits(ids, { images, decodeFrom: 5 });
+      expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
+    });
+  });
+
+  it('llava: a batch of text and images answers as each alone, and encodes every image once', async () => {
+    const folder = fixturesPath('goldens/llava');
+    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
+    try {
+      const prompt = (suffix: string, files: readonly string[]): Prompt => ({
+        kind: 'tokens',
+        ids: idsOf(golden, `input_ids${suffix}`),
+        images: files.map((file) => `${folder}/${file}`),
+      });
+      const text: Prompt = { kind: 'tokens', ids: [1, 5, 9, 23] };
+      const one = prompt('', ['image.png']);
+      const two = prompt('_b', ['image_b.png', 'image_b2.png']);
+      const alone = await generateIds(engine, text, 24);
+      const together = [text, one, two, one].map((each) => generateIds(engine, each, 24));
+      const greedy = ['greedy_ids', 'greedy_ids_b', 'greedy_ids'].map((name) => idsOf(golden, name));
+      expect(await Promise.all(together)).toEqual([alone, ...greedy]);
+      expect((await engine.stats()).counters.imagesEncoded).toBe(3);
+    } finally {
+      await engine.dispose();
+    }
+  });
+});
+
+/** The stored input of the tower, split into images. */
+function pixelValuesOf(
+  golden: ReadonlyMap<string, TensorValues>,
+  suffix: string,
+  numImages: number,
+): readonly PromptImage[] {
+  const tensor = golden.get(`pixel_values${suffix}`);
+  const sizes = golden.get(`image_sizes${suffix}`)?.values;
+  const values = tensor?.values as Float32Array<ArrayBuffer>;
+  const numTiles = (tensor?.shape.slice(0, -3).reduce((a, b) => a * b, 1) ?? 0) / numImages;
+  return Array.from({ length: numImages }, (_, i) => ({
+    kind: 'pixel_values' as const,
+    values: values.slice((i * values.length) / numImages, ((i + 1) * values.length) / numImages),
+    numTiles,
+    ...(sizes && { originalSize: { height: sizes[2 * i] ?? 0, width: sizes[2 * i + 1] ?? 0 } }),
+  }));
+}
