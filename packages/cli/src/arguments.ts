@@ -4,7 +4,10 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { EngineOptions, GenerateRequest } from '@pagemind/core/node';
 import { UsageError } from './usage.js';
 
-type OptionTypes = NonNullable<ParseArgsConfig['options']>;
+type QuantizeOptions = Pick<EngineOptions, 'quantize' | 'quantizeEmbeddings' | 'quantizeVision'>;
+
+/** Which options a command has. */
+export type OptionTypes = NonNullable<ParseArgsConfig['options']>;
 
 /** Options by name, as given; every value is still a string. */
 export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
@@ -12,8 +15,15 @@ export type Values = Readonly<Record<string, string | boolean | readonly (string
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
 
-export const MODEL_OPTIONS: OptionTypes = {
+/** Formats of weights. */
+export const QUANTIZE_OPTIONS: OptionTypes = {
   quantize: text,
+  'quantize-embeddings': text,
+  'quantize-vision': text,
+};
+
+export const MODEL_OPTIONS: OptionTypes = {
+  ...QUANTIZE_OPTIONS,
   dtype: text,
   'session-len': text,
   'max-batch-size': text,
@@ -48,7 +58,8 @@ export function readArguments(
     throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
   }
   if (parsed.positionals.length !== numPositionals) {
-    throw new UsageError(numPositionals === 0 ? 'No argument is expected.' : 'Name one model folder.');
+    const expected = ['No argument is expected.', 'Name one model folder.', 'Name a model folder and one to write.'];
+    throw new UsageError(expected[numPositionals] ?? '');
   }
   return parsed as { values: Values; positionals: string[] };
 }
@@ -80,10 +91,19 @@ function defined<T extends object>(values: { [K in keyof T]: T[K] | undefined })
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 }
 
+/** Formats of weights that a command line asks for. */
+export function quantizeOptions(values: Values): QuantizeOptions {
+  return defined<QuantizeOptions>({
+    quantize: stringOf(values, 'quantize'),
+    quantizeEmbeddings: stringOf(values, 'quantize-embeddings'),
+    quantizeVision: stringOf(values, 'quantize-vision'),
+  } as QuantizeOptions);
+}
+
 /** Engine options of a command line; the library checks their values. */
 export function engineOptions(values: Values): EngineOptions {
   return defined<EngineOptions>({
-    quantize: stringOf(values, 'quantize'),
+    ...quantizeOptions(values),
     dtype: stringOf(values, 'dtype') as EngineOptions['dtype'],
     sessionLen: numberOf(values, 'session-len'),
     maxBatchSize: numberOf(values, 'max-batch-size'),
@@ -129,10 +149,15 @@ export async function readIds(given: string): Promise<number[]> {
 }
 
 /** Reads a text file; a missing one is a mistake of usage. */
-export async function readTextFile(path: string): Promise<string> {
+export function readTextFile(path: string): Promise<string> {
+  return orMistake(path, readFile(path, 'utf8'));
+}
+
+/** Waits for something that reads `path`; that it cannot be read is a mistake of usage. */
+export async function orMistake<T>(path: string, reading: Promise<T>): Promise<T> {
   try {
-    return await readFile(path, 'utf8');
+    return await reading;
   } catch (cause) {
-    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new UsageError(`${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`);
   }
 }

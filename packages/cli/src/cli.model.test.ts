@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { describeWithFixtures } from '../../core/src/testing/fixtures.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, idsOf } from '../../core/src/testing/goldens.js';
 import { readTensors } from '../../core/src/testing/tensors.js';
 
 const BIN = fileURLToPath(new URL('../bin/pagemind.js', import.meta.url));
@@ -60,6 +61,9 @@ describe('pagemind', () => {
     [['generate', folder, '--prompt', 'x', '--top-p', 'much'], 2, /--top-p must be a number/],
     [['generate', folder, '--input-ids', '1,two'], 2, /--input-ids/],
     [['logits', folder, '--input-ids', '1'], 2, /--out/],
+    [['generate', folder, '--prompt', 'x', '--image', '/nowhere/cat.png'], 2, /cat\.png cannot be read/],
+    [['logits', folder, '--input-ids', '1', '--out', 'x', '--image', 'a', '--pixel-values', 'b'], 2, /not both/],
+    [['logits', folder, '--input-ids', '1', '--out', 'x', '--pixel-values', BIN], 1, /\(file_malformed\)$/],
   ])('answers %j with one clear line', async (args, code, line) => {
     const outcome = await pagemind(...args);
     expect(outcome.code).toBe(code);
@@ -117,10 +121,11 @@ describeWithFixtures('pagemind with a model', MODEL, (model) => {
     child.stdout?.on('data', (text) => {
       output += text;
     });
-    child.stdin?.end('Once upon a time\n\nexit\n');
+    child.stdin?.end('/image cat.png\nOnce upon a time\n\nexit\n');
     const code = await new Promise((resolve) => child.on('exit', resolve));
     expect(code).toBe(0);
-    expect(output.length).toBeGreaterThan(20);
+    expect(output).toContain('(this model does not take images)');
+    expect(output.length).toBeGreaterThan(60);
   });
 
   it('counts what a step costs', async () => {
@@ -136,9 +141,63 @@ describeWithFixtures('pagemind with a model', MODEL, (model) => {
     }
   });
 
+  it('says that the model takes no images', async () => {
+    const image = 'data:image/png;base64,AAAA';
+    const outcome = await pagemind('generate', model, '--prompt', 'x', '--raw', '--image', image);
+    expect(outcome.code).toBe(1);
+    expect(complaint(outcome)).toMatch(/does not take images.*\(invalid_request\)$/);
+  });
+
   it('refuses a wrong option value with its name', async () => {
     const outcome = await pagemind('generate', model, '--prompt', 'x', '--quantize', 'int3');
     expect(outcome.code).toBe(1);
     expect(complaint(outcome)).toMatch(/quantize.*int4-g32.*\(invalid_option\)$/);
+  });
+});
+
+describeWithFixtures('pagemind with a model that sees', 'goldens/llava', (model) => {
+  const golden = readTensors(readFileSync(`${model}/golden.safetensors`));
+  const prompt = idsOf(golden, 'input_ids');
+  const greedy = idsOf(golden, 'greedy_ids');
+
+  it('writes the logits of the goldens for their pixel values', async () => {
+    const out = join(folder, 'seen.safetensors');
+    const outcome = await pagemind(
+      'logits',
+      model,
+      '--input-ids',
+      [...prompt, ...greedy].join(','),
+      '--pixel-values',
+      `${model}/golden.safetensors`,
+      '--decode-from',
+      `${prompt.length}`,
+      '--out',
+      out,
+    );
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const logits = floatsOf(readTensors(readFileSync(out)), 'logits');
+    const wanted = Float32Array.of(...floatsOf(golden, 'logits'), ...floatsOf(golden, 'forced_logits'));
+    expect(errorOf(logits, wanted)).toBeLessThan(GOLDEN_TOLERANCE);
+  });
+
+  it('generates the ids of the goldens from the picture', async () => {
+    const { code, stdout, stderr } = await pagemind(
+      'generate',
+      model,
+      '--input-ids',
+      prompt.join(','),
+      '--image',
+      `${model}/image.png`,
+      '--dtype',
+      'float32',
+      '--temperature',
+      '0',
+      '--ignore-eos',
+      '--max-new-tokens',
+      `${greedy.length}`,
+      '--json',
+    );
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).token_ids).toEqual(greedy);
   });
 });

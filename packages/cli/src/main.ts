@@ -3,6 +3,7 @@ import { PagemindError } from '@pagemind/core/node';
 import { bench } from './commands/bench.js';
 import { chat } from './commands/chat.js';
 import { checkEnv } from './commands/check-env.js';
+import { convert } from './commands/convert.js';
 import { generate } from './commands/generate.js';
 import { logits } from './commands/logits.js';
 import { HELP, OVERVIEW, UsageError } from './usage.js';
@@ -13,6 +14,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   generate,
   logits,
   bench,
+  convert,
 };
 
 /** Runs `pagemind ARGS`; sets the process's exit code. */

@@ -1,11 +1,11 @@
 // Shows progress on stderr: a bar on a terminal, plain lines elsewhere.
-import type { LoadProgress } from '@pagemind/core/node';
+import type { ConvertProgress, LoadProgress } from '@pagemind/core/node';
 
 const BAR_WIDTH = 28;
 
-/** Makes a progress callback for loading a model, and a function that ends the display. */
+/** Makes a progress callback for loading or converting a model, and a function that ends the display. */
 export function showProgress(stream: NodeJS.WriteStream = process.stderr): {
-  readonly onProgress: (progress: LoadProgress) => void;
+  readonly onProgress: (progress: LoadProgress | ConvertProgress) => void;
   readonly end: () => void;
 } {
   let lastPhase = '';

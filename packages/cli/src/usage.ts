@@ -5,8 +5,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+const QUANTIZE_OPTIONS = `  --quantize int4-g32|int4-g64|int4-g128|f16|bf16   format of the decoder's linears
+  --quantize-embeddings FORMAT   the same for the embedding table and the head
+  --quantize-vision FORMAT       the same for the vision tower and projector`;
+
 const MODEL_OPTIONS = `Model options:
-  --quantize int4-g32|int4-g64|int4-g128   quantise the decoder's linears while loading
+${QUANTIZE_OPTIONS}
   --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
   --session-len N                          longest sequence, prompt and answer
   --max-batch-size N                       sequences at once
@@ -24,28 +28,42 @@ export const HELP: Readonly<Record<string, string>> = {
 What the GPU offers, what was measured, and what is missing.`,
   chat: `pagemind chat MODEL [options]
 Talk with a model. An empty line sends; \`exit\` leaves; \`end\` starts over; Ctrl-C stops an answer.
+\`/image FILE|URL\` shows an image with the next message, once for each image; \`/image\` alone takes them back.
 
 ${SAMPLING_OPTIONS}
 
 ${MODEL_OPTIONS}`,
   generate: `pagemind generate MODEL (--prompt TEXT | --messages FILE | --input-ids 1,2,3|@ids.json) [options]
 Continue a prompt.
-  --raw    no chat template around --prompt
-  --json   print text, token_ids, finish_reason, usage and stats as JSON
-  --stop TEXT (repeatable)
+  --image FILE|URL   an image to look at, before the text of the last message (repeatable); with --raw the prompt holds
+                     the model's image marker once for each, with --input-ids its image token once for each row
+  --raw              no chat template around --prompt
+  --json             print text, token_ids, finish_reason, usage and stats as JSON
+  --stop TEXT        text that ends the answer (repeatable)
 
 ${SAMPLING_OPTIONS}
 
 ${MODEL_OPTIONS}`,
-  logits: `pagemind logits MODEL --input-ids 1,2,3|@ids.json [--decode-from N] --out FILE.safetensors
+  logits: `pagemind logits MODEL --input-ids 1,2,3|@ids.json [--decode-from N] [options] --out FILE.safetensors
 Write the logits of every position as tensor "logits" f32 [T, vocab]; positions from N on go through the decode path.
 Keys and values are kept in float32 here unless --dtype says otherwise.
+  --image FILE|URL                  an image whose rows stand in the ids (repeatable)
+  --pixel-values FILE.safetensors   or what a processor made of the images: "pixel_values" f32 [images, 3, side, side] or
+                                    [images, tiles, 3, side, side], and "image_sizes" [images, 2] (height, width) if the
+                                    model lays images out by their size
 
 ${MODEL_OPTIONS}`,
   bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
 
 ${MODEL_OPTIONS}`,
+  convert: `pagemind convert MODEL OUT [options]
+Write MODEL into the folder OUT in the layout of the GPU, which loads faster: quantised and repacked once.
+  --force  write into a folder that is not empty
+  --json   print what was written as JSON
+
+Formats (what is not named stays as it is stored):
+${QUANTIZE_OPTIONS}`,
 };
 
 /** The overview. */

@@ -21,7 +21,9 @@ export async function bench(args: readonly string[]): Promise<void> {
   const numNew = numberOf(values, 'new-tokens') ?? 64;
   if (numNew <= 2 * SETTLED) throw new UsageError(`--new-tokens must be above ${2 * SETTLED}.`);
   const { probe } = await checkEnvironment();
-  await withEngine(positionals[0] ?? '', engineOptions(values), async (engine) => {
+  // The timed run has the ids of the run before it, and shall compute all of them.
+  const options = { ...engineOptions(values), enablePrefixCaching: false };
+  await withEngine(positionals[0] ?? '', options, async (engine) => {
     const report = { ...(await measure(engine, numPrompt, numNew)), probeBandwidth: probe.bytesPerSecond };
     const bytesPerSecond = report.decodeTokensPerSecond * report.bytesPerToken;
     const result = { ...report, fractionOfProbe: bytesPerSecond / probe.bytesPerSecond, adapter: engine.info.adapter };

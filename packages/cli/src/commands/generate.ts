@@ -1,27 +1,14 @@
 // `pagemind generate`: one prompt, one continuation, as text or as JSON.
-import type { ChatMessage, GenerateEvent, Prompt } from '@pagemind/core/node';
-import {
-  engineOptions,
-  generationOptions,
-  MODEL_OPTIONS,
-  readArguments,
-  readIds,
-  readTextFile,
-  SAMPLING_OPTIONS,
-  stringOf,
-  type Values,
-} from '../arguments.js';
+import type { GenerateEvent } from '@pagemind/core/node';
+import { engineOptions, generationOptions, MODEL_OPTIONS, readArguments, SAMPLING_OPTIONS } from '../arguments.js';
 import { withEngine } from '../open-engine.js';
-import { UsageError } from '../usage.js';
+import { PROMPT_OPTIONS, readPrompt } from '../prompt.js';
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
   ...SAMPLING_OPTIONS,
-  prompt: { type: 'string' },
-  messages: { type: 'string' },
-  'input-ids': { type: 'string' },
+  ...PROMPT_OPTIONS,
   stop: { type: 'string', multiple: true },
-  raw: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
 
@@ -62,33 +49,4 @@ export async function generate(args: readonly string[]): Promise<void> {
     };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   });
-}
-
-async function readPrompt(values: Values): Promise<Prompt> {
-  const [prompt, messages, ids] = ['prompt', 'messages', 'input-ids'].map((name) => stringOf(values, name));
-  if ([prompt, messages, ids].filter((given) => given !== undefined).length !== 1) {
-    throw new UsageError('Give exactly one of --prompt, --messages and --input-ids.');
-  }
-  if (ids !== undefined) return { kind: 'tokens', ids: await readIds(ids) };
-  if (messages !== undefined) return { kind: 'messages', messages: parseMessages(await readTextFile(messages)) };
-  if (values['raw'] === true) return { kind: 'text', text: prompt ?? '', addSpecialTokens: true };
-  return { kind: 'messages', messages: [{ role: 'user', content: prompt ?? '' }] };
-}
-
-/** A JSON list of {role, content}. */
-function parseMessages(text: string): ChatMessage[] {
-  const wrong = new UsageError('--messages must name a JSON file with a list of {"role", "content"}.');
-  let messages: unknown;
-  try {
-    messages = JSON.parse(text);
-  } catch {
-    throw wrong;
-  }
-  const isMessage = (value: unknown): value is ChatMessage =>
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as ChatMessage).role === 'string' &&
-    typeof (value as ChatMessage).content === 'string';
-  if (!Array.isArray(messages) || messages.length === 0 || !messages.every(isMessage)) throw wrong;
-  return messages;
 }
