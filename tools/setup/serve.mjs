@@ -36,7 +36,7 @@ const headers = {
 };
 
 /**
- * Serves `folder` at `/` and, below `/models/`, the model folders in `models`.
+ * Serves `folder` at `/` and, below `/models/`, its own model folders and those in `models`.
  * @param {{ folder: string, models?: string, port?: number, exact?: boolean }} options `port` 0 takes any free port;
  *   unless `exact`, a port in use gives way to the next free one.
  * @returns {Promise<{ url: string, close: () => Promise<void> }>}
@@ -75,19 +75,24 @@ function listen(server, port, last) {
 async function answer(request, response, folder, models) {
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405);
   const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
-  if (path === '/models/index.json') return sendJson(request, response, await listModels(models));
-  if (!path.startsWith('/models/'))
-    return sendFile(request, response, folder, path.endsWith('/') ? `${path}index.html` : path);
-  if (!models) return send(response, 404);
-  return sendFile(request, response, models, path.slice('/models'.length));
+  if (path === '/models/index.json') return sendJson(request, response, await allModels(folder, models));
+  const isElsewhere = models && path.startsWith('/models/') && !(await inside(folder, path));
+  if (isElsewhere) return sendFile(request, response, models, path.slice('/models'.length));
+  return sendFile(request, response, folder, path.endsWith('/') ? `${path}index.html` : path);
+}
+
+/** The page's own models first; a folder of the same name is hidden by them. */
+async function allModels(folder, models) {
+  const own = await listModels(join(folder, 'models'));
+  const others = models ? await listModels(models) : [];
+  return [...own, ...others.filter(({ id }) => own.every((model) => model.id !== id))];
 }
 
 /**
- * The model folders below `models` with their files, paths relative to the model's folder.
+ * The model folders below `models` with their files, paths relative to the model's folder; none where it is missing.
  * @returns {Promise<{ id: string, files: { path: string, size: number }[] }[]>}
  */
-async function listModels(models) {
-  if (!models) return [];
+export async function listModels(models) {
   const entries = await readdir(models, { withFileTypes: true }).catch(() => []);
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   const list = folders.map(async ({ name }) => {

@@ -14,8 +14,12 @@ beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'pagemind-serve-'));
   mkdirSync(join(root, 'dist/assets'), { recursive: true });
   mkdirSync(join(root, 'models/tiny/sub'), { recursive: true });
+  mkdirSync(join(root, 'dist/models/own'), { recursive: true });
+  mkdirSync(join(root, 'models/own'), { recursive: true });
   writeFileSync(join(root, 'dist/index.html'), '<p>demo');
   writeFileSync(join(root, 'dist/assets/app.js'), 'export {};');
+  writeFileSync(join(root, 'dist/models/own/config.json'), '{"own":1}');
+  writeFileSync(join(root, 'models/own/config.json'), '{}');
   writeFileSync(join(root, 'models/tiny/config.json'), '{}');
   writeFileSync(join(root, 'models/tiny/sub/w.safetensors'), '0123456789');
   writeFileSync(join(root, 'models/tiny/empty.txt'), '');
@@ -62,8 +66,9 @@ describe('files', () => {
 });
 
 describe('models', () => {
-  it('are listed with sizes', async () => {
+  it("are listed with sizes, the page's own first", async () => {
     expect(await (await get('/models/index.json')).json()).toEqual([
+      { id: 'own', files: [{ path: 'config.json', size: 9 }] },
       {
         id: 'tiny',
         files: [
@@ -102,10 +107,18 @@ describe('models', () => {
     expect([(await get('/models/tiny/empty.txt')).status, parseRange('bytes=0-', 0)]).toEqual([200, 'unsatisfiable']);
   });
 
-  it('are an empty list where there is no folder', async () => {
+  it("come from the page's folder where it has them", async () => {
+    expect(await (await get('/models/own/config.json')).json()).toEqual({ own: 1 });
+  });
+
+  it("are the page's own where there is no other folder", async () => {
     const bare = await serve({ folder: join(root, 'dist'), port: 0 });
-    expect(await (await fetch(`${bare.url}/models/index.json`)).json()).toEqual([]);
+    expect(await (await fetch(`${bare.url}/models/index.json`)).json()).toHaveLength(1);
+    expect((await fetch(`${bare.url}/models/tiny/config.json`)).status).toBe(404);
     await bare.close();
+    const empty = await serve({ folder: join(root, 'models'), port: 0 });
+    expect(await (await fetch(`${empty.url}/models/index.json`)).json()).toEqual([]);
+    await empty.close();
   });
 });
 

@@ -1,0 +1,64 @@
+"""The decoder's side of training: token batches of conversations, and the loss on what the model has to say."""
+
+import random
+
+import torch
+from torch.nn import functional as F
+from transformers import LlavaForConditionalGeneration
+
+from conversations import about_picture, without_picture
+from model import IMAGE_ID, PAD_ID
+from pictures import Picture
+from tokens import Encoder
+
+MAX_TOKENS = 400
+
+
+def padded(encoded: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, torch.Tensor]:
+    length = min(MAX_TOKENS, max(len(ids) for ids, _ in encoded))
+    ids = torch.full((len(encoded), length), PAD_ID)
+    spoken = torch.zeros(len(encoded), length, dtype=torch.bool)
+    for row, (row_ids, row_spoken) in enumerate(encoded):
+        size = min(length, len(row_ids))
+        ids[row, :size] = torch.tensor(row_ids[:size])
+        spoken[row, :size] = torch.tensor(row_spoken[:size])
+    return ids, spoken
+
+
+def picture_tokens(rng: random.Random, encoder: Encoder, pictures: list[Picture]) -> tuple[torch.Tensor, torch.Tensor]:
+    # A picture of nothing needs few turns: its answer is always the same.
+    turns = [rng.randrange(5, 9) if picture.sort == "things" else 2 for picture in pictures]
+    return padded([encoder.conversation(about_picture(rng, p, n)) for p, n in zip(pictures, turns)])
+
+
+class TextPool:
+    """Conversations without pictures in batches of similar length, so that little is padded."""
+
+    def __init__(self, rng: random.Random, encoder: Encoder, batch_size: int) -> None:
+        self.rng, self.encoder, self.batch_size = rng, encoder, batch_size
+        self.ready: list[list[tuple[list[int], list[bool]]]] = []
+
+    def next(self) -> tuple[torch.Tensor, torch.Tensor]:
+        if not self.ready:
+            pool = [self.encoder.conversation(without_picture(self.rng)) for _ in range(self.batch_size * 16)]
+            pool.sort(key=lambda pair: len(pair[0]))
+            self.ready = [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+            self.rng.shuffle(self.ready)
+        return padded(self.ready.pop())
+
+
+def speaking_loss(
+    model: LlavaForConditionalGeneration, ids: torch.Tensor, spoken: torch.Tensor, features: torch.Tensor | None
+) -> tuple[torch.Tensor, float]:
+    """Mean cross entropy of the spoken tokens and the share of them that would be said right.
+
+    Rows are padded on the right and attention is causal, so that no mask is needed.
+    """
+    embedded = model.get_input_embeddings()(ids)
+    if features is not None:
+        embedded = embedded.masked_scatter((ids == IMAGE_ID)[..., None], features)
+    hidden = model.model.language_model(inputs_embeds=embedded, use_cache=False).last_hidden_state
+    wanted = spoken[:, 1:]
+    logits = model.lm_head(hidden[:, :-1][wanted])
+    targets = ids[:, 1:][wanted]
+    return F.cross_entropy(logits, targets), (logits.argmax(-1) == targets).float().mean().item()

@@ -1,0 +1,73 @@
+"""The one command: renders pictures, trains the three stages, writes and measures the checkpoint. Every part resumes.
+
+    python train.py [--work DIR] [--out DIR] [--minutes N] [--threads N] [--shards N]
+
+A second run with more --minutes goes on from where the first one ended.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DEFAULT_WORK = Path.home() / ".cache" / "pagemind" / "embedded-model"
+# Shares of the minutes. Tower and decoder learn side by side, the decoder for a shorter while: it sees the true labels.
+VISION, TEXT, JOINT = 0.4, 0.3, 0.6
+
+
+def start(log: Path, script: str, *arguments: object) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    command = ["nice", "-n", "5", sys.executable, str(HERE / script), *map(str, arguments)]
+    with log.open("a") as stream:
+        return subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT, env=environment)
+
+
+def finish(*processes: subprocess.Popen) -> None:
+    for process in processes:
+        if process.wait() != 0:
+            raise SystemExit(f"failed: {' '.join(process.args)} (see the log beside the checkpoints)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="pictures, logs and training state")
+    parser.add_argument("--out", type=Path, default=None, help="the checkpoint folder (default: WORK/checkpoint)")
+    parser.add_argument("--minutes", type=float, default=90, help="processor minutes of training (per thread)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each training process")
+    parser.add_argument("--shards", type=int, default=140, help="rendered shards of 1,024 pictures")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    work, out = options.work, options.out or options.work / "checkpoint"
+    work.mkdir(parents=True, exist_ok=True)
+
+    common = ("--threads", options.threads, "--seed", options.seed)
+    pictures = work / "pictures"
+    # The first shards are made at once so that training finds some; the rest appear while it runs.
+    finish(
+        start(work / "render.log", "pictures.py", pictures, "--count", min(8, options.shards), "--seed", options.seed)
+    )
+    render = start(work / "render.log", "pictures.py", pictures, "--count", options.shards, "--seed", options.seed)
+    # Once the parts have been joined, more time goes to the joint stage only.
+    if not (work / "joint.pt").exists():
+        finish(
+            start(work / "vision.log", "train_vision.py", work, "--minutes", options.minutes * VISION, *common),
+            start(work / "text.log", "train_text.py", work, "--minutes", options.minutes * TEXT, *common),
+        )
+    finish(start(work / "joint.log", "train_joint.py", work, "--minutes", options.minutes * JOINT, *common))
+    finish(render)
+
+    # Imported late: it loads torch, which the stages above need for themselves.
+    from export import export_from_training
+
+    export_from_training(work, out, options.seed)
+    held_out = work / "held-out"
+    finish(start(work / "evaluate.log", "evaluate.py", out, held_out, "--json", work / "score-f32.json"))
+    finish(start(work / "evaluate.log", "evaluate.py", out, held_out, "--int4", "--json", work / "score-int4.json"))
+    finish(start(work / "evaluate.log", "golden.py", out, out / "golden"))
+    print((work / "evaluate.log").read_text())
+
+
+if __name__ == "__main__":
+    main()
