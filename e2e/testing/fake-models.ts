@@ -4,7 +4,7 @@ import type { Page } from '@playwright/test';
 import { HARNESS_FOLDER } from './addresses.mjs';
 
 /** What the made-up models do is in harness/fake-worker.ts. */
-export type FakeModel = 'talker' | 'slow' | 'no-adapter';
+export type FakeModel = 'talker' | 'looker' | 'slow' | 'no-adapter';
 
 /** Call it before the page is opened. The first model is the one that loads. */
 export async function fakeModels(page: Page, models: readonly FakeModel[] = ['talker']): Promise<void> {

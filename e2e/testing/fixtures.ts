@@ -1,8 +1,9 @@
-// Finds the model that the browser tests run. No expectations here.
-import { readFileSync } from 'node:fs';
+// Finds the models that the browser tests run. No expectations here.
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from '@playwright/test';
 import { fixtureFolder } from '../../tools/setup/fixtures.mjs';
+import { repository } from '../../tools/setup/process.mjs';
 
 /** Id of the model of the fixtures. */
 export const MODEL = 'tinystories-656k';
@@ -15,6 +16,18 @@ export const MODEL_FOLDER: string = join(folder ?? '', MODEL);
 /** Tests of the file need the model: without it they are skipped by name, and with `CI` set they fail. */
 export function needsModel(): void {
   test.skip(!folder && !process.env['CI'], `no model ${MODEL}: set PAGEMIND_FIXTURES`);
+}
+
+/** Folder of the demo page; `dist` is in it. */
+export const DEMO_PACKAGE: string = join(repository, 'packages/demo-app');
+
+/** Id of the model that comes with the demo page. */
+export const EMBEDDED_MODEL = 'pagemind-sketch';
+
+/** Tests of the file are skipped by name while the repository has no such model. */
+export function needsEmbeddedModel(): void {
+  const isThere = existsSync(join(DEMO_PACKAGE, 'public/models', EMBEDDED_MODEL, 'config.json'));
+  test.skip(!isThere, `no model ${EMBEDDED_MODEL} in packages/demo-app/public/models yet`);
 }
 
 /** A prompt with what the model must say, computed in float64. */

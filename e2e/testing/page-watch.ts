@@ -15,6 +15,7 @@ export function watch(page: Page, origin: string): PageWatch {
   page.on('console', (message) => {
     // Some files of a model are optional: the engine asks for them, and the browser remarks that they are missing.
     if (message.location().url.includes('/models/') && /\b404\b/.test(message.text())) return;
+    if (message.text() === 'Service Worker registration blocked by Playwright') return;
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(error.message));

@@ -1,13 +1,21 @@
-// Builds the demo page from the sources of the workspace into dist/, a folder that any static server can serve.
-// Serving it and finding models is the work of tools/setup.
+// Builds the demo page from the sources of the workspace into dist/, a folder that any static server can serve: with the
+// models of public/models, and a list of them. Other models are served by tools/setup.
 import { fileURLToPath } from 'node:url';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { listModels } from '../../tools/setup/serve.mjs';
 import { wgsl } from '../../tools/wgsl/src/plugin.ts';
+import { offline } from './offline/plugin.ts';
 
-/** Everything comes from the page's own origin, and nothing is evaluated. */
-const contentSecurityPolicy = ["default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'none'"].join(
-  '; ',
-);
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Everything comes from the page's own origin or, pictures, from the person; nothing is evaluated. */
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "img-src 'self' blob:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
 
 /** Isolated from other origins, as a page that handles private text should be. */
 const headers = {
@@ -25,10 +33,22 @@ function strictPolicy(): Plugin {
   };
 }
 
+/** What a static server cannot say by itself, in the same words as tools/setup/serve.mjs says it. */
+function modelList(): Plugin {
+  return {
+    name: 'pagemind-model-list',
+    apply: 'build',
+    async generateBundle() {
+      const models = await listModels(path('public/models'));
+      this.emitFile({ type: 'asset', fileName: 'models/index.json', source: JSON.stringify(models) });
+    },
+  };
+}
+
 export default defineConfig({
-  root: fileURLToPath(new URL('.', import.meta.url)),
+  root: path('.'),
   base: './',
-  plugins: [wgsl(), strictPolicy()],
+  plugins: [wgsl(), strictPolicy(), modelList(), offline(path('public'))],
   resolve: { conditions: ['@pagemind/source', ...defaultClientConditions] },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es', plugins: () => [wgsl()] },

@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { AppContext } from './app-context.js';
 import { Page } from './components/page.js';
+import { makeThumbnail } from './pictures/thumbnail.js';
 import { App } from './state/app.js';
 import { connectWorker } from './state/chat-engine.js';
 import './styles/base.css';
@@ -9,6 +10,8 @@ import './styles/controls.css';
 import './styles/layout.css';
 import './styles/writing.css';
 import './styles/settings.css';
+import './styles/pictures.css';
+import './styles/sketch.css';
 
 /** The browser may forbid storage; asking for it then throws. */
 function pageStorage(): Storage | undefined {
@@ -19,10 +22,10 @@ function pageStorage(): Storage | undefined {
   }
 }
 
-async function fetchJson(url: URL): Promise<unknown> {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname}: ${response.status}`);
-  return response.json();
+async function fetchFile(address: string | URL): Promise<Response> {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address}: ${response.status}`);
+  return response;
 }
 
 const app = new App({
@@ -31,7 +34,9 @@ const app = new App({
   languages: navigator.languages,
   storage: pageStorage(),
   connect: connectWorker,
-  fetchJson,
+  fetchJson: async (url) => (await fetchFile(url)).json(),
+  fetchBlob: async (address) => (await fetchFile(address)).blob(),
+  makeThumbnail,
   now: () => performance.now(),
 });
 
@@ -44,4 +49,13 @@ if (root) {
     root,
   );
 }
-void app.start();
+
+/** After the model: the copies that are kept for later should not hold up the first visit. */
+async function keepForLater(): Promise<void> {
+  await app.start();
+  // A browser may forbid it; the page then needs its network to open.
+  await navigator.serviceWorker?.register(new URL('service-worker.js', document.baseURI)).catch(() => {});
+}
+
+if (import.meta.env.PROD) void keepForLater();
+else void app.start();

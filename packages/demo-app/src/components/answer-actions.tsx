@@ -12,7 +12,7 @@ export function AnswerActions(): VNode | null {
   const text = useText();
   const turns = conversation.turns.value;
   const last = turns.at(-1);
-  if (!last || conversation.isAnswering.value) return null;
+  if (!last || last.isRefused || conversation.isAnswering.value) return null;
   const isStory = session.mode.value === 'story';
   const copied = (): string => (isStory ? storyText(turns) : last.text);
   const outcome: Readonly<Record<TurnStatus, string | undefined>> = {

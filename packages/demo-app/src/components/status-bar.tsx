@@ -37,7 +37,7 @@ function MemoryItem({ info }: { readonly info: EngineInfo }): VNode {
   const { language } = useApp();
   const { status } = useText();
   const bytes = (value: number): string => formatBytes(value, language.value);
-  const { weightBytes, kvBytes, activationBytes, totalBytes } = info.memory;
+  const { weightBytes, kvBytes, activationBytes, imageBytes, totalBytes } = info.memory;
   return (
     <details class="status-item memory">
       <summary>
@@ -50,6 +50,12 @@ function MemoryItem({ info }: { readonly info: EngineInfo }): VNode {
         <dd>{bytes(kvBytes)}</dd>
         <dt>{status.activations}</dt>
         <dd>{bytes(activationBytes)}</dd>
+        {imageBytes > 0 && (
+          <>
+            <dt>{status.pictures}</dt>
+            <dd>{bytes(imageBytes)}</dd>
+          </>
+        )}
       </dl>
     </details>
   );

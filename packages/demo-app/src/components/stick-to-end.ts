@@ -15,7 +15,15 @@ export function useStickToEnd(end: RefObject<HTMLElement | null>, growing: unkno
       isSticking.current = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
     };
     scroller.addEventListener('scroll', listen, { passive: true });
-    return () => scroller.removeEventListener('scroll', listen);
+    // The text has less room when the composer grows.
+    const resizing = new ResizeObserver(() => {
+      if (isSticking.current) end.current?.scrollIntoView({ block: 'end' });
+    });
+    resizing.observe(scroller);
+    return () => {
+      scroller.removeEventListener('scroll', listen);
+      resizing.disconnect();
+    };
   }, [end]);
   useLayoutEffect(() => {
     if (isSticking.current) end.current?.scrollIntoView({ block: 'end' });

@@ -1,6 +1,8 @@
 // Every word on the page, as a type that each language fills. Words for error codes are typed by the codes themselves.
 import type { LoadProgress, PagemindErrorCode } from '@pagemind/core/client';
+import type { SampleId } from '../pictures/samples.js';
 import type { QuantizeChoice, SliderKey } from '../state/settings.js';
+import type { ColourName, Tool, WidthName } from '../state/sketch.js';
 
 /** A name and a sentence that explains it. */
 export interface Labelled {
@@ -17,6 +19,7 @@ export interface Dictionary {
     readonly openFolder: string;
     readonly openFolderHelp: string;
     readonly dropHere: string;
+    readonly dropPictureHere: string;
     readonly none: string;
     readonly noneHelp: string;
     readonly current: string;
@@ -34,6 +37,7 @@ export interface Dictionary {
     readonly placeholder: string;
     readonly starters: readonly string[];
     readonly log: string;
+    readonly forgotten: string;
     readonly you: string;
     readonly model: string;
   };
@@ -48,6 +52,46 @@ export interface Dictionary {
     readonly theEnd: string;
     readonly yourWords: string;
     readonly modelWords: string;
+  };
+  readonly pictures: {
+    readonly greeting: string;
+    readonly greetingHelp: string;
+    readonly placeholder: string;
+    readonly starters: readonly string[];
+    readonly samplesTitle: string;
+    readonly samples: Readonly<Record<SampleId, string>>;
+    readonly describeSample: (name: string) => string;
+    readonly draw: string;
+    readonly drawHelp: string;
+    readonly add: string;
+    readonly describe: string;
+    readonly waiting: string;
+    readonly reading: string;
+    readonly remove: (name: string) => string;
+    readonly drawing: string;
+    readonly refused: string;
+    readonly problems: {
+      readonly unreadable: (names: string) => string;
+      readonly unreadableHelp: string;
+      readonly tooMany: (max: string) => string;
+      readonly blind: string;
+      readonly blindHelp: string;
+    };
+  };
+  readonly sketch: {
+    readonly title: string;
+    readonly canvas: string;
+    readonly keys: string;
+    readonly tool: string;
+    readonly tools: Readonly<Record<Tool, string>>;
+    readonly colour: string;
+    readonly colours: Readonly<Record<ColourName, string>>;
+    readonly width: string;
+    readonly widths: Readonly<Record<WidthName, string>>;
+    readonly filled: string;
+    readonly undo: string;
+    readonly clear: string;
+    readonly attach: string;
   };
   readonly actions: {
     readonly send: string;
@@ -69,6 +113,7 @@ export interface Dictionary {
     readonly weights: string;
     readonly kv: string;
     readonly activations: string;
+    readonly pictures: string;
     readonly context: string;
     readonly speed: string;
     readonly tokensPerSecond: (value: string) => string;

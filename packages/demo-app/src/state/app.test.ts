@@ -16,6 +16,8 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
     storage: undefined,
     connect: async () => new FakeEngine(),
     fetchJson: async () => MODELS,
+    fetchBlob: async () => new Blob(),
+    makeThumbnail: async (picture) => picture,
     now: () => 0,
     ...changes,
   };
@@ -125,6 +127,58 @@ describe('the page', () => {
     await app.open(OWN);
     expect(app.session.mode.value).toBe('chat');
     expect(app.conversation.turns.value).toHaveLength(0);
+  });
+
+  it('puts dropped pictures beside the message, and loads dropped models', async () => {
+    const connect: Connect = async () => new FakeEngine({ takesImages: true });
+    const app = new App(environment({ connect }));
+    const file = (name: string): File => Object.assign(new File([], name), { webkitRelativePath: '' });
+    await app.drop({ files: [file('a.png')] });
+    expect(app.session.state.value).toMatchObject({ kind: 'ready', choice: { name: 'a.png' } });
+    await app.drop({ files: [file('a.png'), file('b.png')] });
+    expect(app.tray.pictures.value.map(({ name }) => name)).toEqual(['a.png', 'b.png']);
+    await app.send('What are these?');
+    expect(app.conversation.turns.value[0]?.pictures).toHaveLength(2);
+    expect(app.tray.pictures.value).toHaveLength(0);
+    await app.drop({ files: [file('config.json')] });
+    expect(app.session.state.value).toMatchObject({ choice: { name: 'config.json' } });
+  });
+
+  it('keeps pictures from a model that takes none, and says so', async () => {
+    const engines = [
+      new FakeEngine({ takesImages: true }),
+      new FakeEngine(),
+      new FakeEngine({ takesImages: true, hasChatTemplate: false }),
+    ];
+    const connect: Connect = async () => engines.shift() ?? new FakeEngine();
+    const app = new App(environment({ connect }));
+    await app.start();
+    await new Promise((done) => setTimeout(done));
+    expect(app.samples.value.length).toBeGreaterThan(3);
+    await app.attach([{ name: 'a', blob: new Blob() }]);
+    await app.open(OWN);
+    expect(app.tray.pictures.value).toEqual([]);
+    await app.drop({ files: [new File([], 'a.png')] });
+    expect(app.tray.problem.value).toEqual({ kind: 'blind' });
+    expect(app.session.state.value.kind).toBe('ready');
+    await app.open(OWN);
+    expect(app.session.takesPictures.value).toBe(false);
+  });
+
+  it('describes a picture at once', async () => {
+    const connect: Connect = async () => new FakeEngine({ takesImages: true });
+    const unreadable = { name: 'x', blob: new Blob(['x']) };
+    const makeThumbnail = async (blob: Blob): Promise<Blob> => {
+      if (blob === unreadable.blob) throw new Error('no picture');
+      return blob;
+    };
+    const app = new App(environment({ connect, makeThumbnail }));
+    await app.start();
+    await app.describe({ name: 'Drawing', blob: new Blob() });
+    expect(app.conversation.turns.value).toMatchObject([{ pictures: [{ name: 'Drawing' }] }, { text: 'Hello there' }]);
+    await app.describe(unreadable);
+    expect(app.conversation.turns.value).toHaveLength(2);
+    expect(app.tray.problem.value).toEqual({ kind: 'unreadable', names: ['x'] });
   });
 
   it('says so where there is no WebGPU, and loads nothing', async () => {

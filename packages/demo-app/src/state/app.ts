@@ -3,13 +3,17 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Dictionary } from '../i18n/dictionary.js';
 import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
-import { fetchCatalog, type HostedModel, hostedChoice, type ModelChoice } from './catalog.js';
+import { fetchSamples, type Sample } from '../pictures/samples.js';
+import { fetchCatalog, filesChoice, type HostedModel, hostedChoice, type ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
 import { Conversation } from './conversation.js';
+import { type Dropped, isForPicture } from './dropped.js';
 import { type Failure, needsReload } from './failure.js';
+import { type GivenPicture, type MakeThumbnail, PictureTray } from './pictures.js';
 import { Preferences, type SettingsStorage } from './preferences.js';
 import type { Mode } from './prompt.js';
 import { ModelSession } from './session.js';
+import { DEFAULT_PEN, EMPTY_SKETCH, type Pen, reduceSketch, type Sketch, type SketchAction } from './sketch.js';
 
 /** What the page's environment offers. */
 export interface AppEnvironment {
@@ -20,6 +24,8 @@ export interface AppEnvironment {
   readonly storage: SettingsStorage | undefined;
   readonly connect: Connect;
   readonly fetchJson: (url: URL) => Promise<unknown>;
+  readonly fetchBlob: (address: string) => Promise<Blob>;
+  readonly makeThumbnail: MakeThumbnail;
   readonly now: () => number;
 }
 
@@ -30,6 +36,13 @@ export class App {
   readonly language: ReadonlySignal<'en' | 'zh'>;
   readonly text: ReadonlySignal<Dictionary>;
   readonly isSettingsOpen: Signal<boolean> = signal(false);
+  /** Pictures for the next message. */
+  readonly tray: PictureTray;
+  readonly samples: Signal<readonly Sample[]> = signal([]);
+  readonly isSketchOpen: Signal<boolean> = signal(false);
+  /** Stays when the pad is closed, to go on drawing. */
+  readonly sketch: Signal<Sketch> = signal(EMPTY_SKETCH);
+  readonly pen: Signal<Pen> = signal(DEFAULT_PEN);
   /** Set when this browser cannot run any model. */
   readonly unsupported: ReadonlySignal<Failure | 'no-webgpu' | undefined>;
   readonly #environment: AppEnvironment;
@@ -41,6 +54,7 @@ export class App {
     this.language = computed(() => resolveLanguage(settings.value.language, environment.languages));
     this.text = computed(() => dictionaryOf(this.language.value));
     this.session = new ModelSession(environment.connect);
+    this.tray = new PictureTray(environment.makeThumbnail);
     const { state, mode } = this.session;
     this.conversation = new Conversation({
       engine: () => {
@@ -57,6 +71,7 @@ export class App {
       return current.kind === 'failed' && current.failure.code === 'webgpu_unavailable' ? current.failure : undefined;
     });
     this.#clearWhenModeChanges();
+    this.#fitPicturesToModel();
   }
 
   /** Finds the models and loads the one used last, or the first, so that one can write at once. */
@@ -91,6 +106,56 @@ export class App {
   async retry(failure: Failure): Promise<void> {
     if (needsReload(failure)) await this.reload();
     if (this.session.state.peek().kind === 'ready') await this.conversation.retry();
+  }
+
+  /** Puts pictures beside the next message, if the loaded model can see them. */
+  async attach(given: readonly GivenPicture[]): Promise<void> {
+    if (this.session.takesPictures.peek()) await this.tray.add(given);
+    else this.tray.problem.value = { kind: 'blind' };
+  }
+
+  /** Sends what is in the tray with what was written. */
+  async send(text: string): Promise<void> {
+    if (this.conversation.isAnswering.peek() || this.tray.isReading.peek()) return;
+    await this.conversation.send(text, this.tray.take());
+  }
+
+  /** Has a picture described that does not go through the tray. */
+  async describe(given: GivenPicture): Promise<void> {
+    if (this.conversation.isAnswering.peek()) return;
+    const picture = await this.tray.read(given).catch(() => undefined);
+    if (picture) await this.conversation.send('', [picture]);
+    else this.tray.problem.value = { kind: 'unreadable', names: [given.name] };
+  }
+
+  drawOn(action: SketchAction): void {
+    this.sketch.value = reduceSketch(this.sketch.peek(), action);
+  }
+
+  /** A folder is a model; files are pictures or a model. */
+  async drop({ folder, files }: Dropped): Promise<void> {
+    if (folder) return this.open(folder);
+    if (files.length === 0) return;
+    if (this.session.info.peek() && isForPicture(files, this.session.takesPictures.peek())) {
+      await this.attach(files.map((file) => ({ name: file.name, blob: file })));
+    } else {
+      await this.open(filesChoice(files));
+    }
+  }
+
+  /** A model that sees nothing gets no pictures; the first that sees brings the samples. */
+  #fitPicturesToModel(): void {
+    effect(() => {
+      if (!this.session.info.value) return;
+      if (!this.session.takesPictures.value) {
+        this.tray.clear();
+        this.isSketchOpen.value = false;
+      } else if (this.samples.peek().length === 0) {
+        void fetchSamples(this.#environment.fetchBlob).then((samples) => {
+          this.samples.value = samples;
+        });
+      }
+    });
   }
 
   /** A story is no conversation and the other way round. */

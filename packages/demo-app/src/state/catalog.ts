@@ -15,7 +15,7 @@ export interface ModelChoice {
   readonly model: ConnectOptions['model'];
 }
 
-/** The list at `models/index.json` below `base`. Without one (a page served alone) there are none. */
+/** The list at `models/index.json` below `base`: the page's own model first, then those of its server. */
 export async function fetchCatalog(base: string, fetchJson: (url: URL) => Promise<unknown>): Promise<HostedModel[]> {
   try {
     return parseCatalog(await fetchJson(new URL('models/index.json', base)));

@@ -3,7 +3,7 @@ import { PagemindError } from '@pagemind/core/client';
 import { describe, expect, it } from 'vitest';
 import { FakeEngine } from '../testing/fake-engine.js';
 import { Conversation } from './conversation.js';
-import type { Mode } from './prompt.js';
+import { DESCRIBE, type Mode } from './prompt.js';
 import { DEFAULT_SETTINGS, type Settings } from './settings.js';
 
 function start(mode: Mode, settings: Partial<Settings> = {}): { engine: FakeEngine; talk: Conversation } {
@@ -99,6 +99,110 @@ describe('a conversation', () => {
     await talk.retry();
     expect(texts(talk)).toEqual(['Hi', 'Hello there']);
     expect(talk.failure.value).toBeUndefined();
+  });
+});
+
+describe('a long conversation', () => {
+  /** Counts every message as `size` tokens, of which the session holds 64. */
+  function startFilling(size: number): ReturnType<typeof start> {
+    const started = start('chat');
+    const { engine } = started;
+    const generate = engine.generate.bind(engine);
+    engine.generate = (request, signal) => {
+      const { prompt } = request;
+      const numTokens = prompt.kind === 'messages' ? prompt.messages.length * size : 0;
+      engine.error = numTokens > 63 ? new PagemindError('context_too_long', 'Too long.') : undefined;
+      engine.words = engine.error ? [] : ['Yes'];
+      return generate(request, signal);
+    };
+    return started;
+  }
+
+  const questions = ({ requests }: FakeEngine): string[] =>
+    requests.map(({ prompt }) =>
+      prompt.kind === 'messages'
+        ? prompt.messages.map(({ role, content }) => (role === 'user' ? content : '')).join('')
+        : '',
+    );
+
+  it('goes on without its beginning', async () => {
+    const { engine, talk } = startFilling(20);
+    for (const text of ['a', 'b', 'c']) await talk.send(text);
+    expect(texts(talk)).toEqual(['a', 'Yes', 'b', 'Yes', 'c', 'Yes']);
+    expect(questions(engine)).toEqual(['a', 'ab', 'abc', 'bc']);
+    expect(talk.numForgotten.value).toBe(2);
+    await talk.send('d');
+    expect(questions(engine).at(-1)).toBe('cd');
+    talk.clear();
+    expect(talk.numForgotten.value).toBe(0);
+  });
+
+  it('fails when the last question alone is too long', async () => {
+    const { talk } = startFilling(80);
+    await talk.send('a');
+    expect(talk.failure.value?.code).toBe('context_too_long');
+  });
+
+  it('leaves room for the answer', async () => {
+    const { engine, talk } = start('chat');
+    await talk.send('a');
+    talk.numContextTokens.value = 60;
+    await talk.send('b');
+    expect(questions(engine)).toEqual(['a', 'b']);
+  });
+});
+
+describe('a conversation about pictures', () => {
+  const pictures = [{ id: 1, name: 'a', blob: new Blob(['x']), thumbnail: new Blob(['x']) }];
+
+  function startSeeing(): ReturnType<typeof start> {
+    const started = start('chat');
+    Object.assign(started.engine.info, { takesImages: true });
+    return started;
+  }
+
+  it('asks for a description where nothing was written, and wants the likeliest', async () => {
+    const { engine, talk } = startSeeing();
+    await talk.send(' ', pictures);
+    expect(engine.requests[0]).toMatchObject({
+      prompt: { messages: [{ content: [{ type: 'image' }, { type: 'text', text: DESCRIBE }] }] },
+      sampling: { temperature: 0, repetitionPenalty: 1 },
+    });
+    await talk.regenerate();
+    expect(engine.requests[1]).toMatchObject({
+      prompt: engine.requests[0]?.prompt,
+      sampling: { temperature: DEFAULT_SETTINGS.generation.temperature },
+    });
+  });
+
+  it('goes on after a picture that the engine cannot take, without it', async () => {
+    const { engine, talk } = startSeeing();
+    engine.words = [];
+    engine.error = new PagemindError('invalid_image', 'Broken.');
+    await talk.send('What is it?', pictures);
+    expect(talk.failure.value?.code).toBe('invalid_image');
+    expect(talk.turns.value).toMatchObject([{ text: 'What is it?', isRefused: true }]);
+    await talk.retry();
+    await talk.regenerate();
+    expect(engine.requests).toHaveLength(1);
+    engine.error = undefined;
+    engine.words = ['Hello'];
+    await talk.send('Hi');
+    expect(engine.requests[1]?.prompt).toEqual({ kind: 'messages', messages: [{ role: 'user', content: 'Hi' }] });
+    expect(talk.failure.value).toBeUndefined();
+  });
+
+  it('can be stopped, and asked again', async () => {
+    const { engine, talk } = startSeeing();
+    engine.gate = new Promise(() => {});
+    const sent = talk.send('What is it?', pictures);
+    await settle();
+    talk.stop();
+    await sent;
+    engine.gate = undefined;
+    await talk.regenerate();
+    expect(texts(talk)).toEqual(['What is it?', 'Hello there']);
+    expect(engine.requests[1]?.prompt).toEqual(engine.requests[0]?.prompt);
   });
 });
 

@@ -4,11 +4,12 @@
 import type { GenerateEvent, GenerateRequest, Prompt } from '@pagemind/core/client';
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { ChatEngine } from './chat-engine.js';
-import { type Failure, failureOf } from './failure.js';
+import { type Failure, failureOf, isAboutPictures } from './failure.js';
 import { countTokens, type Meter, startMeter, timeToFirstTokenMs, tokensPerSecond } from './meter.js';
-import { chatPrompt, continuation, type Mode, STORY_ENDS, storyText, storyWindow } from './prompt.js';
-import { type Settings, samplingOf } from './settings.js';
-import { reduceTurns, type Turn, type TurnAction, type TurnStats } from './turns.js';
+import type { Picture } from './pictures.js';
+import { chatPrompt, continuation, DESCRIBE, type Mode, STORY_ENDS, storyText, storyWindow } from './prompt.js';
+import { LIKELIEST, type Settings, samplingOf } from './settings.js';
+import { nextQuestion, reduceTurns, type Turn, type TurnAction, type TurnStats } from './turns.js';
 
 /** Where a conversation gets what it needs at the moment it is asked. */
 export interface ConversationContext {
@@ -29,6 +30,8 @@ export class Conversation {
   readonly stats: Signal<Partial<TurnStats>> = signal({});
   /** Tokens that the session holds after the last answer. */
   readonly numContextTokens: Signal<number> = signal(0);
+  /** Turns at the beginning that the model is no longer told: the session has no room for them. */
+  readonly numForgotten: Signal<number> = signal(0);
   readonly isAnswering: ReadonlySignal<boolean>;
   readonly #context: ConversationContext;
   #answering: AbortController | undefined;
@@ -40,15 +43,20 @@ export class Conversation {
     this.isAnswering = computed(() => this.turns.value.at(-1)?.status === 'streaming');
   }
 
-  /** Adds what the person wrote and has it answered. In a story, nothing written means "go on". */
-  async send(text: string): Promise<void> {
+  /**
+   * Adds what the person wrote and showed, and has it answered. In a story, nothing written means "go on"; with
+   * pictures it means "describe them".
+   */
+  async send(text: string, pictures: readonly Picture[] = []): Promise<void> {
     if (this.isAnswering.peek()) return;
     const isStory = this.#context.mode() === 'story';
     const turns = this.turns.peek();
-    const piece = isStory ? continuation(storyText(turns), text) : text.trim();
+    const written = isStory ? continuation(storyText(turns), text) : text.trim();
+    const piece = written === '' && pictures.length > 0 ? DESCRIBE : written;
     if (piece.trim() === '' && !(isStory && turns.length > 0)) return;
-    if (piece !== '') this.#change({ type: 'write', text: piece });
-    await this.#answer();
+    if (piece !== '') this.#change({ type: 'write', text: piece, pictures });
+    // A description is no invention: the likeliest words, unless the person wants to hear it in others.
+    await this.#answer({ isLikeliest: piece === DESCRIBE });
   }
 
   /** Another answer in place of the last one, or the answer that failed. */
@@ -75,12 +83,14 @@ export class Conversation {
     this.failure.value = undefined;
     this.stats.value = {};
     this.numContextTokens.value = 0;
+    this.numForgotten.value = 0;
     this.#change({ type: 'clear' });
   }
 
-  async #answer(): Promise<void> {
+  async #answer({ isLikeliest = false } = {}): Promise<void> {
     const engine = this.#context.engine();
-    if (!engine) return;
+    // A question that was refused stays so; the person asks another one.
+    if (!engine || this.turns.peek().at(-1)?.isRefused) return;
     const controller = new AbortController();
     this.#answering = controller;
     this.#isLastAnswerBroken = false;
@@ -89,23 +99,49 @@ export class Conversation {
     const turns = this.turns.peek();
     this.#change({ type: 'answer' });
     try {
-      const request = await this.#request(engine, turns);
-      await this.#stream(engine.generate(request, controller.signal), () => this.#answering === controller);
+      await this.#ask(engine, turns, isLikeliest, controller);
     } catch (error) {
       if (this.#answering !== controller) return;
       const failure = failureOf(error);
       this.#isLastAnswerBroken = failure.code !== 'aborted' && this.turns.peek().at(-1)?.text !== '';
       this.#change({ type: 'finish', status: 'stopped' });
+      if (isAboutPictures(failure)) this.#change({ type: 'refuse' });
       if (failure.code !== 'aborted') this.failure.value = failure;
     } finally {
       if (this.#answering === controller) this.#answering = undefined;
     }
   }
 
-  async #request(engine: ChatEngine, turns: readonly Turn[]): Promise<GenerateRequest> {
+  /** A conversation that has become too long for the model goes on without its beginning. */
+  async #ask(engine: ChatEngine, turns: readonly Turn[], isLikeliest: boolean, own: AbortController): Promise<void> {
+    const { sessionLen } = engine.info;
+    const room = Math.min(this.#context.settings().generation.maxTokens, sessionLen / 4);
+    if (this.numContextTokens.peek() + room > sessionLen) this.#forget(turns);
+    for (;;) {
+      try {
+        const request = await this.#request(engine, turns.slice(this.numForgotten.peek()), isLikeliest);
+        return await this.#stream(engine.generate(request, own.signal), () => this.#answering === own);
+      } catch (error) {
+        if (failureOf(error).code !== 'context_too_long' || !this.#forget(turns)) throw error;
+      }
+    }
+  }
+
+  /** Leaves out the oldest question and its answer; false when there is none but the last. Stories have a window. */
+  #forget(turns: readonly Turn[]): boolean {
+    const next = nextQuestion(turns, this.numForgotten.peek());
+    if (this.#context.mode() !== 'chat' || next === undefined) return false;
+    this.numForgotten.value = next;
+    return true;
+  }
+
+  async #request(engine: ChatEngine, turns: readonly Turn[], isLikeliest: boolean): Promise<GenerateRequest> {
     const { generation, systemPrompt } = this.#context.settings();
-    const limits = { sampling: samplingOf(generation), maxNewTokens: generation.maxTokens };
-    if (this.#context.mode() === 'chat') return { ...limits, prompt: chatPrompt(turns, systemPrompt) };
+    const sampling = { ...samplingOf(generation), ...(isLikeliest && LIKELIEST) };
+    const limits = { sampling, maxNewTokens: generation.maxTokens };
+    if (this.#context.mode() === 'chat') {
+      return { ...limits, prompt: chatPrompt(turns, systemPrompt, engine.info.takesImages) };
+    }
     const prompt = await storyPrompt(engine, storyText(turns), generation.maxTokens);
     return { ...limits, prompt, stopStrings: STORY_ENDS };
   }

@@ -15,6 +15,11 @@ export function failureOf(error: unknown): Failure {
   return { code: 'internal', message: error instanceof Error ? error.message : String(error) };
 }
 
+/** It may be a picture that the engine cannot take. */
+export function isAboutPictures({ code }: Failure): boolean {
+  return ['invalid_image', 'image_too_large', 'unsupported_format', 'source_unreachable'].includes(code);
+}
+
 /** The engine is gone: only loading the model again helps. */
 export function needsReload({ code }: Failure): boolean {
   return code === 'device_lost' || code === 'disposed' || code === 'gpu_error';

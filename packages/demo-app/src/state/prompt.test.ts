@@ -11,7 +11,7 @@ describe('a conversation', () => {
   const turns = [turn('person', 'Hi'), turn('model', 'Hello'), turn('person', 'Why?')];
 
   it('becomes messages', () => {
-    expect(chatPrompt(turns, '')).toEqual({
+    expect(chatPrompt(turns, '', true)).toEqual({
       kind: 'messages',
       messages: [
         { role: 'user', content: 'Hi' },
@@ -22,10 +22,40 @@ describe('a conversation', () => {
   });
 
   it('begins with the system prompt, if there is one', () => {
-    expect(chatPrompt(turns, 'Be brief.')).toMatchObject({
+    expect(chatPrompt(turns, 'Be brief.', true)).toMatchObject({
       messages: [{ role: 'system', content: 'Be brief.' }, {}, {}, {}],
     });
-    expect(chatPrompt(turns, ' \n')).toMatchObject({ messages: { length: 3 } });
+    expect(chatPrompt(turns, ' \n', true)).toMatchObject({ messages: { length: 3 } });
+  });
+});
+
+describe('a conversation with pictures', () => {
+  const blob = new Blob(['x']);
+  const shown = { ...turn('person', 'What is it?'), pictures: [{ id: 1, name: 'a', blob, thumbnail: blob }] };
+  const parts = [
+    { type: 'image', image: blob },
+    { type: 'text', text: 'What is it?' },
+  ];
+  const contents = (...turns: Turn[]): unknown => {
+    const prompt = chatPrompt(turns, '', true);
+    return prompt.kind === 'messages' && prompt.messages.map(({ content }) => content);
+  };
+
+  it('sends those of earlier turns too, each before its words', () => {
+    expect(contents(shown, turn('model', 'A cat.'), shown)).toEqual([parts, 'A cat.', parts]);
+  });
+
+  it('sends none to a model that takes none', () => {
+    expect(chatPrompt([shown], '', false)).toEqual({
+      kind: 'messages',
+      messages: [{ role: 'user', content: 'What is it?' }],
+    });
+  });
+
+  it('leaves out a question that was refused, and pictures that were refused later', () => {
+    const refused: Turn = { ...shown, isRefused: true };
+    expect(contents(refused, turn('person', 'Hi'))).toEqual(['Hi']);
+    expect(contents(refused, turn('model', 'A cat.'), turn('person', 'Hi'))).toEqual(['What is it?', 'A cat.', 'Hi']);
   });
 });
 

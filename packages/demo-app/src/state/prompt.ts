@@ -9,12 +9,27 @@ export type Mode = 'chat' | 'story';
 /** Some models of plain text have learnt to write their end marker out, letter by letter. */
 export const STORY_ENDS: readonly string[] = ['<|end_story|>', '<|endoftext|>', '</s>'];
 
-export function chatPrompt(turns: readonly Turn[], systemPrompt: string): Prompt {
+/** Asks for what there is to see. In English: the small models that see know no other language. */
+export const DESCRIBE = 'Describe the picture.';
+
+/** @param takesPictures of a model that does not, a conversation with another one may still hold some */
+export function chatPrompt(turns: readonly Turn[], systemPrompt: string, takesPictures: boolean): Prompt {
   const system: ChatMessage[] = systemPrompt.trim() === '' ? [] : [{ role: 'system', content: systemPrompt }];
-  const spoken = turns.map(
-    ({ author, text }): ChatMessage => ({ role: author === 'person' ? 'user' : 'assistant', content: text }),
+  // A question whose pictures were refused, and which has no answer for that reason, was never asked.
+  const asked = turns.filter(({ isRefused }, index) => !isRefused || turns[index + 1]?.author === 'model');
+  const spoken = asked.map(
+    (turn): ChatMessage => ({
+      role: turn.author === 'person' ? 'user' : 'assistant',
+      content: takesPictures ? contentOf(turn) : turn.text,
+    }),
   );
   return { kind: 'messages', messages: [...system, ...spoken] };
+}
+
+/** The pictures first, as models learn it. */
+function contentOf({ text, pictures, isRefused }: Turn): ChatMessage['content'] {
+  if (!pictures || isRefused) return text;
+  return [...pictures.map(({ blob }) => ({ type: 'image' as const, image: blob })), { type: 'text', text }];
 }
 
 /** The whole story. Tokens hold the space before a word, so a space at the end would lead the model astray. */

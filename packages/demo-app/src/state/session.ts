@@ -26,6 +26,8 @@ export class ModelSession {
   readonly info: ReadonlySignal<EngineInfo | undefined>;
   /** How one talks to the loaded model. */
   readonly mode: ReadonlySignal<Mode>;
+  /** Pictures can be shown to the loaded model. */
+  readonly takesPictures: ReadonlySignal<boolean>;
   readonly #connect: Connect;
   #loading: AbortController | undefined;
   /** Resolves when the engine before the present one is gone: two models at once may not fit. */
@@ -35,6 +37,10 @@ export class ModelSession {
     this.#connect = connect;
     this.info = computed(() => (this.state.value.kind === 'ready' ? this.state.value.engine.info : undefined));
     this.mode = computed(() => (this.info.value?.hasChatTemplate === false ? 'story' : 'chat'));
+    this.takesPictures = computed(() => {
+      const { takesImages = false, hasTokenizer = false } = this.info.value ?? {};
+      return takesImages && hasTokenizer && this.mode.value === 'chat';
+    });
   }
 
   /** Replaces what is loaded. Failures become the state; nothing is thrown. */

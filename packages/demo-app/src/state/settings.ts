@@ -78,6 +78,14 @@ export const DEFAULT_SETTINGS: Settings = {
   lastModel: null,
 };
 
+/** Sampling that takes the likeliest word each time, whatever the settings say. */
+export const LIKELIEST: Partial<SamplingParams> = {
+  temperature: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+};
+
 /** Settings from what storage held, which may be of another version or broken: what does not fit takes its default. */
 export function parseSettings(stored: string | null): Settings {
   const { generation, load, systemPrompt, language, lastModel } = record(parseJson(stored));

@@ -41,6 +41,19 @@ describe('turns', () => {
     expect(reduceTurns(taken, { type: 'retract' })).toBe(taken);
   });
 
+  it('keep pictures that the engine refused, and say so', () => {
+    const pictures = [{ id: 1, name: 'a', blob: new Blob(), thumbnail: new Blob() }];
+    const shown = after({ type: 'write', text: 'Look', pictures });
+    expect(reduceTurns(shown, { type: 'refuse' })).toMatchObject([{ pictures, isRefused: true }]);
+    const later = [{ type: 'answer' }, { type: 'finish', status: 'done' }, { type: 'write', text: 'And?' }] as const;
+    const refused = later.reduce(reduceTurns, shown);
+    expect(reduceTurns(refused, { type: 'refuse' }).map((turn) => turn.isRefused ?? false)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it('have ids of their own', () => {
     const ids = after(...ASKED, { type: 'append', text: 'x' }, { type: 'finish', status: 'done' }, ...ASKED).map(
       ({ id }) => id,

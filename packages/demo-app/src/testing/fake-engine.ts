@@ -13,10 +13,11 @@ export const FAKE_INFO: EngineInfo = {
   blockSize: 32,
   weightFormat: 'none',
   kvDtype: 'f32',
-  memory: { weightBytes: 1, kvBytes: 2, activationBytes: 3, totalBytes: 6 },
+  memory: { weightBytes: 1, kvBytes: 2, activationBytes: 3, imageBytes: 0, totalBytes: 6 },
   bytesPerToken: 1,
   hasTokenizer: true,
   hasChatTemplate: true,
+  takesImages: false,
   adapter: { vendor: 'fake', architecture: '', isCpu: true, features: [] },
 };
 

@@ -1,28 +1,27 @@
-// What a person dropped on the page → a model to load. Reading the files is the engine's work.
-import { filesChoice, type ModelChoice } from '../state/catalog.js';
+// A drop event → the folder or the files in it. Reading them is the engine's work; what they are for, state/dropped.ts.
+import type { Dropped } from '../state/dropped.js';
 
 /** What is used of the File System API where it exists; TypeScript's DOM does not have it yet. */
 interface HandleItem {
   getAsFileSystemHandle?(): Promise<FileSystemHandle | null>;
 }
 
-/**
- * Takes the dropped folder, or the dropped files. Call it in the drop event itself: the items are gone afterwards.
- * @returns undefined when no file was dropped
- */
-export async function droppedModel(transfer: DataTransfer): Promise<ModelChoice | undefined> {
+/** Takes what was dropped. Call it in the drop event itself: the items are gone afterwards. */
+export async function readDrop(transfer: DataTransfer): Promise<Dropped> {
   const items = [...transfer.items].filter(({ kind }) => kind === 'file');
   const files = [...transfer.files];
   const entry = items[0]?.webkitGetAsEntry() ?? null;
   const handle = (items[0] as HandleItem | undefined)?.getAsFileSystemHandle?.();
   const directory = await handle?.catch(() => null);
   if (directory?.kind === 'directory') {
-    return { hostedId: null, name: directory.name, model: directory as FileSystemDirectoryHandle };
+    const model = directory as FileSystemDirectoryHandle;
+    return { folder: { hostedId: null, name: directory.name, model }, files: [] };
   }
   if (entry?.isDirectory) {
-    return { hostedId: null, name: entry.name, model: await filesOf(entry as FileSystemDirectoryEntry) };
+    const model = await filesOf(entry as FileSystemDirectoryEntry);
+    return { folder: { hostedId: null, name: entry.name, model }, files: [] };
   }
-  return files.length > 0 ? filesChoice(files) : undefined;
+  return { files };
 }
 
 /** The files of a folder; those of folders in it are not part of a model. */
