@@ -1,6 +1,6 @@
 // A linear layer: which kernel a product takes, with the norm before it and what happens to its result. How a kernel
 // spreads the work is in kernels-wgsl.
-import { type Epilogue, linearMatmul, linearMatvec, rmsnorm } from '@pagemind/kernels-wgsl';
+import { type Epilogue, isGated, linearMatmul, linearMatvec, rmsnorm } from '@pagemind/kernels-wgsl';
 import type { BoundBuffers } from '../gpu/context.js';
 import type { LoadedMatrix, LoadedVector } from '../load/weight-loader.js';
 import { type ForwardContext, type KernelContext, rowStride } from './context.js';
@@ -76,7 +76,7 @@ export function matmul(
 }
 
 function productShape({ matrix, bias }: LinearWeight, epilogue: Epilogue, numTokens: number, hasRowIds: boolean) {
-  const numOutputs = epilogue === 'silu_mul' ? matrix.numRows / 2 : matrix.numRows;
+  const numOutputs = isGated(epilogue) ? matrix.numRows / 2 : matrix.numRows;
   return {
     weights: matrix.options,
     epilogue,
