@@ -1,5 +1,9 @@
-"""Writes the checkpoint folder that `LlavaForConditionalGeneration.from_pretrained` and the engine load."""
+"""Writes the checkpoint folder that `LlavaForConditionalGeneration.from_pretrained` and the engine load.
 
+python export.py WORK OUT      from what the joint stage has saved so far
+"""
+
+import argparse
 import json
 import shutil
 from pathlib import Path
@@ -79,3 +83,12 @@ def export_from_training(work: Path, out: Path, seed: int) -> None:
     model = build_model(seed)
     model.load_state_dict(torch.load(work / "joint.pt", weights_only=False)["model"])
     export_checkpoint(model, work, out, seed)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    export_from_training(options.work, options.out, options.seed)

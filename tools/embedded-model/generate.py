@@ -36,6 +36,7 @@ class Speaker:
         encoded = self.tokenizer(
             [self.prompt(c) for c in conversations], padding=True, add_special_tokens=False, return_tensors="pt"
         )
-        pixels = torch.cat([normalised(model_pixels(picture)[None]) for picture in pictures]) if pictures else None
-        ids = self.model.generate(**encoded, pixel_values=pixels, max_new_tokens=max_new_tokens, do_sample=False)
+        if pictures:
+            encoded["pixel_values"] = torch.cat([normalised(model_pixels(picture)[None]) for picture in pictures])
+        ids = self.model.generate(**encoded, max_new_tokens=max_new_tokens, do_sample=False)
         return self.tokenizer.batch_decode(ids[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True)

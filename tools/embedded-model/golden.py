@@ -74,6 +74,7 @@ def main() -> None:
     save_file(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, options.out / "golden.safetensors", metadata
     )
+    (options.out / "golden.safetensors").chmod(0o644)
     print(metadata)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DEFAULT_WORK = Path.home() / ".cache" / "pagemind" / "embedded-model"
-# Shares of the minutes. Tower and decoder learn side by side, the decoder for a shorter while: it sees the true labels.
-VISION, TEXT, JOINT = 0.4, 0.3, 0.6
+# Shares of the minutes: tower and decoder learn side by side, then together.
+APART, JOINT = 0.45, 0.55
 
 
 def start(log: Path, script: str, *arguments: object) -> subprocess.Popen:
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="pictures, logs and training state")
     parser.add_argument("--out", type=Path, default=None, help="the checkpoint folder (default: WORK/checkpoint)")
-    parser.add_argument("--minutes", type=float, default=90, help="processor minutes of training (per thread)")
+    parser.add_argument("--minutes", type=float, default=80, help="processor minutes of training (per thread)")
     parser.add_argument("--threads", type=int, default=1, help="threads of each training process")
     parser.add_argument("--shards", type=int, default=140, help="rendered shards of 1,024 pictures")
     parser.add_argument("--seed", type=int, default=1)
@@ -51,17 +51,14 @@ def main() -> None:
     render = start(work / "render.log", "pictures.py", pictures, "--count", options.shards, "--seed", options.seed)
     # Once the parts have been joined, more time goes to the joint stage only.
     if not (work / "joint.pt").exists():
-        finish(
-            start(work / "vision.log", "train_vision.py", work, "--minutes", options.minutes * VISION, *common),
-            start(work / "text.log", "train_text.py", work, "--minutes", options.minutes * TEXT, *common),
-        )
+        apart = ("--minutes", options.minutes * APART, *common)
+        vision = start(work / "vision.log", "train_vision.py", work, *apart)
+        text = start(work / "text.log", "train_text.py", work, *apart)
+        finish(vision, text)
     finish(start(work / "joint.log", "train_joint.py", work, "--minutes", options.minutes * JOINT, *common))
     finish(render)
 
-    # Imported late: it loads torch, which the stages above need for themselves.
-    from export import export_from_training
-
-    export_from_training(work, out, options.seed)
+    finish(start(work / "evaluate.log", "export.py", work, out, "--seed", options.seed))
     held_out = work / "held-out"
     finish(start(work / "evaluate.log", "evaluate.py", out, held_out, "--json", work / "score-f32.json"))
     finish(start(work / "evaluate.log", "evaluate.py", out, held_out, "--int4", "--json", work / "score-int4.json"))

@@ -1,5 +1,6 @@
 """Stage 3: tower, projector and decoder together. The dense labels stay as a second loss, so that the tower goes on learning.
 
+Words teach the tower little for what they cost, so every step also shows it a batch of pictures without any.
 The last part of the time can be spent with weights rounded to INT4 in the forward pass (`--int4-from`).
 """
 
@@ -17,7 +18,7 @@ from optim import Optimiser
 from quantise import rounded_to_int4
 from stage import Stage
 from tokens import Encoder, load_or_train_tokenizer
-from train_vision import heads_loss
+from train_vision import heads_loss, patches_to_keep
 
 ALIGN_STEPS = 150
 
@@ -65,8 +66,9 @@ def main() -> None:
     stage.attach(model=model, heads=heads, optimiser=optimiser)
     encoder = Encoder(load_or_train_tokenizer(options.work, options.seed))
     rng = random.Random(f"{options.seed}/joint/{stage.step}")
-    pool = TextPool(rng, encoder, options.batch // 4)
+    pool = TextPool(rng, encoder, options.batch // 2)
     stream = batches(options.work / "pictures", options.batch, options.seed + 1000 + stage.step)
+    wordless = batches(options.work / "pictures", 64, options.seed + 2000 + stage.step)
     if stage.step == 0:
         oracle = OracleFeatures(model.config.text_config.hidden_size)
         saved = torch.load(options.work / "vision.pt", weights_only=False)
@@ -86,7 +88,11 @@ def main() -> None:
             dense_loss, dense_right = heads_loss(heads, features, batch)
             (loss + 0.25 * dense_loss).backward()
             text_loss, text_right = speaking_loss(model, *pool.next(), None)
-            (text_loss * 0.3).backward()
+            (text_loss * 0.4).backward()
+            extra = next(wordless)
+            keep = patches_to_keep(extra)
+            extra_loss, _ = heads_loss(heads, patch_features(model, extra.pixels, keep), extra.kept(keep))
+            (extra_loss * 0.25).backward()
         norm = optimiser.step(stage.share_done)
         stage.tick(
             loss=loss.item(), right=right, text=text_loss.item(), text_right=text_right, norm=norm, **dense_right

@@ -36,7 +36,8 @@ def main() -> None:
     stage.attach(decoder=decoder, oracle=oracle, optimiser=optimiser)
     encoder = Encoder(load_or_train_tokenizer(options.work, options.seed))
     rng = random.Random(f"{options.seed}/{stage.step}")
-    pool = TextPool(rng, encoder, options.batch // 4)
+    # Stories teach copying (names, heroes), which answers about pictures need too.
+    pool = TextPool(rng, encoder, options.batch // 2)
     stream = batches(options.work / "pictures", options.batch, options.seed + stage.step)
     while stage.running():
         batch = next(stream)
@@ -44,7 +45,7 @@ def main() -> None:
         loss, right = speaking_loss(model, ids, spoken, oracle(batch.labels, batch.centres))
         loss.backward()
         text_loss, text_right = speaking_loss(model, *pool.next(), None)
-        (text_loss * 0.35).backward()
+        (text_loss * 0.5).backward()
         norm = optimiser.step(stage.share_done)
         stage.tick(loss=loss.item(), right=right, text=text_loss.item(), text_right=text_right, norm=norm)
     stage.save()
