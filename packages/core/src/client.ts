@@ -13,11 +13,20 @@ export {
   type GenerationConfigs,
   type Pipeline,
   type PipelineCallOptions,
-  type PipelineChunk,
-  type PipelineResponse,
 } from './api/pipeline.js';
 export type { GenerationConfig } from './api/pipeline-config.js';
 export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
+export type { PipelineChunk, PipelineResponse } from './api/pipeline-response.js';
+export {
+  type AbortedAnswer,
+  type SendOptions,
+  Session,
+  type SessionAnswer,
+  type SessionInput,
+  type SessionOptions,
+  type TurnRequest,
+} from './api/session.js';
+export type { SessionData, SessionTurn } from './api/session-data.js';
 export type * from './api/types.js';
 export type * from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';

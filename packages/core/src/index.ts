@@ -8,12 +8,21 @@ export {
   type GenerationConfigs,
   type Pipeline,
   type PipelineCallOptions,
-  type PipelineChunk,
   type PipelineOptions,
-  type PipelineResponse,
 } from './api/pipeline.js';
 export type { GenerationConfig } from './api/pipeline-config.js';
 export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
+export type { PipelineChunk, PipelineResponse } from './api/pipeline-response.js';
+export {
+  type AbortedAnswer,
+  type SendOptions,
+  Session,
+  type SessionAnswer,
+  type SessionInput,
+  type SessionOptions,
+  type TurnRequest,
+} from './api/session.js';
+export type { SessionData, SessionTurn } from './api/session-data.js';
 export type { AssembleOptions } from './assemble.js';
 export type { EngineConfig, EngineOptions, MemoryPlan } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
@@ -26,6 +35,7 @@ export type {
   FinishReason,
   GenerateEvent,
   GenerateRequest,
+  HeldTokens,
   LoadProgress,
   LogitsOptions,
   MemoryUse,

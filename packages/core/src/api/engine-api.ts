@@ -9,6 +9,7 @@ import type {
 } from '../engine/core.js';
 import { ChatCompletions } from './chat-completions.js';
 import { Completions } from './completions.js';
+import { Session, type SessionOptions } from './session.js';
 
 /** An engine as apps hold it: made by `createEngine` or `connectEngine`. */
 export class Engine implements EngineCore {
@@ -36,6 +37,14 @@ export class Engine implements EngineCore {
    */
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
     return this.#core.generate(request, signal);
+  }
+
+  /**
+   * Begins a conversation that keeps its tokens, or goes on with one that was stored.
+   * @throws PagemindError `invalid_request` naming what is wrong with the options.
+   */
+  session(options?: SessionOptions): Session {
+    return new Session(this.#core, options);
   }
 
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */

@@ -6,9 +6,10 @@ import type { ImageReader } from '../engine/images.js';
 import { create, drain, expectAtRest, settle, tokenizer } from '../testing/engine-harness.js';
 import { answerOf, type FakeRunner } from '../testing/fake-runner.js';
 import { Engine } from './engine-api.js';
-import { createPipeline, openPipeline, type Pipeline, type PipelineChunk, type PipelineResponse } from './pipeline.js';
+import { createPipeline, openPipeline, type Pipeline } from './pipeline.js';
 import { type GenerationConfig, readGenerationConfig } from './pipeline-config.js';
 import { listPrompts, type PipelinePrompt, readPrompt } from './pipeline-prompt.js';
+import type { PipelineChunk, PipelineResponse } from './pipeline-response.js';
 
 const chatTemplate = {
   needsSpecialTokens: false,

@@ -2,12 +2,14 @@
 // prompt and a config may be is in pipeline-prompt.ts and pipeline-config.ts; loading models is the entry points' work.
 import type { AssembleOptions } from '../assemble.js';
 import { AsyncQueue } from '../async-queue.js';
-import type { FinishReason, GenerateRequest } from '../engine/core.js';
-import { invariant, PagemindError } from '../errors.js';
+import type { GenerateRequest } from '../engine/core.js';
+import { PagemindError } from '../errors.js';
 import type { Engine } from './engine-api.js';
 import { Fields, invalid } from './fields.js';
+import { createPipelineChat, type PipelineChat } from './pipeline-chat.js';
 import { type GenerationConfig, readGenerationConfig } from './pipeline-config.js';
 import { listPrompts, type PipelinePrompt, type PromptList, readPrompt } from './pipeline-prompt.js';
+import { type PipelineChunk, type PipelineResponse, toPipelineChunks } from './pipeline-response.js';
 import { toSendable } from './sendable.js';
 
 /** Options of `pipeline`. */
@@ -26,31 +28,11 @@ export interface PipelineCallOptions {
   readonly doPreprocess?: boolean;
 }
 
-/** The answer to one prompt. */
-export interface PipelineResponse {
-  /** Which prompt of the list; 0 for one alone. */
-  readonly index: number;
-  readonly text: string;
-  readonly tokenIds: readonly number[];
-  readonly generateTokenLen: number;
-  readonly inputTokenLen: number;
-  readonly finishReason: FinishReason;
-}
-
-/** A piece of an answer: `text` and `tokenIds` are what is new. The last piece of a prompt has a `finishReason`. */
-export interface PipelineChunk extends Omit<PipelineResponse, 'inputTokenLen' | 'finishReason'> {
-  /** So far. */
-  readonly generateTokenLen: number;
-  /** Null but in the last piece, as is `finishReason`. */
-  readonly inputTokenLen: number | null;
-  readonly finishReason: FinishReason | null;
-}
-
 /** One config for all prompts, or a list with one for each. */
 export type GenerationConfigs = GenerationConfig | readonly GenerationConfig[];
 
 /** A model to call with prompts; a list of prompts runs as a batch. */
-export interface Pipeline {
+export interface Pipeline extends PipelineChat {
   /**
    * Answers a list of prompts, in its order. The first that fails ends the call, and the others with it; the message says
    * which it was.
@@ -133,7 +115,8 @@ export function createPipeline(engine: Engine, generationConfig: GenerationConfi
     return chunks;
   };
 
-  return Object.assign(call as Pipeline, { streamInfer, engine, close: () => engine.dispose() });
+  const chat = createPipelineChat(engine, generationConfig);
+  return Object.assign(call as Pipeline, chat, { streamInfer, engine, close: () => engine.dispose() });
 }
 
 function readRequests(
@@ -198,28 +181,10 @@ async function generateOne(
   signal: AbortSignal,
 ): Promise<PipelineResponse> {
   const prompt = await toSendable(request.prompt);
-  let text = '';
-  const tokenIds: number[] = [];
-  for await (const event of engine.generate({ ...request, prompt }, signal)) {
-    if (event.type === 'end') {
-      const { finishReason, usage } = event;
-      const end = { index, generateTokenLen: tokenIds.length, inputTokenLen: usage.promptTokens, finishReason };
-      emit({ ...end, text: '', tokenIds: [] });
-      return { ...end, text, tokenIds };
-    }
-    text += event.text;
-    tokenIds.push(...event.tokenIds);
-    const { length: generateTokenLen } = tokenIds;
-    emit({
-      index,
-      text: event.text,
-      tokenIds: event.tokenIds,
-      generateTokenLen,
-      inputTokenLen: null,
-      finishReason: null,
-    });
-  }
-  invariant(false, 'a generation that does not fail has an end');
+  const chunks = toPipelineChunks(engine.generate({ ...request, prompt }, signal), index);
+  let next = await chunks.next();
+  for (; !next.done; next = await chunks.next()) emit(next.value);
+  return next.value;
 }
 
 /** The error with the prompt that it is about. A cancelled call is about none of them. */

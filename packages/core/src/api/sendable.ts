@@ -1,5 +1,5 @@
 // Makes the images of a prompt ready to cross to an engine in another thread. What may stand where is validate.ts's work.
-import type { ContentPart, Prompt, PromptImage } from '../engine/core.js';
+import type { ChatMessage, ContentPart, Prompt, PromptImage } from '../engine/core.js';
 import { type ImageSource, toImageInput } from '../image/image-input.js';
 
 /**
@@ -10,11 +10,17 @@ export async function toSendable(prompt: Prompt): Promise<Prompt> {
   if (prompt.kind !== 'messages') {
     return prompt.images ? { ...prompt, images: await Promise.all(prompt.images.map(sendImage)) } : prompt;
   }
-  const messages = prompt.messages.map(async (message) => {
-    const { content } = message;
-    return typeof content === 'string' ? message : { ...message, content: await Promise.all(content.map(sendPart)) };
-  });
-  return { ...prompt, messages: await Promise.all(messages) };
+  return { ...prompt, messages: await toSendableMessages(prompt.messages) };
+}
+
+/** The same for messages. Bitmaps are copied, so those of the messages given can be made ready again. */
+export function toSendableMessages(messages: readonly ChatMessage[]): Promise<ChatMessage[]> {
+  return Promise.all(
+    messages.map(async (message) => {
+      const { content } = message;
+      return typeof content === 'string' ? message : { ...message, content: await Promise.all(content.map(sendPart)) };
+    }),
+  );
 }
 
 async function sendPart(part: ContentPart): Promise<ContentPart> {

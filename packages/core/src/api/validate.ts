@@ -88,10 +88,11 @@ function validateOptions(fields: Fields, prompt: Prompt, maxNewTokens: number | 
   return { request: { prompt, sampling: present(sampling), ...present(rest) }, stream, includeUsage };
 }
 
-function validateMessages(value: unknown): ChatMessage[] {
-  if (!Array.isArray(value) || value.length === 0) throw invalid('messages is not a list with at least one message.');
+/** @param at where the messages lie, for errors */
+export function validateMessages(value: unknown, at = 'messages'): ChatMessage[] {
+  if (!Array.isArray(value) || value.length === 0) throw invalid(`${at} is not a list with at least one message.`);
   return value.map((message: unknown, i) => {
-    const path = `messages[${i}].`;
+    const path = `${at}[${i}].`;
     const fields = new Fields(message, path);
     const role = fields.get('role');
     if (role !== 'system' && role !== 'developer' && role !== 'user' && role !== 'assistant') {

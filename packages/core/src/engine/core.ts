@@ -31,12 +31,22 @@ export interface ChatMessage {
   readonly [key: string]: unknown;
 }
 
+/** The start of a conversation as the model has seen it, token by token. */
+export interface HeldTokens {
+  /** Those of a prompt, and of the answer to it without the id that ended it. */
+  readonly ids: readonly number[];
+  /** Messages that they stand for. Where the last is the assistant's, it is that answer; else only the prompt is held. */
+  readonly numMessages: number;
+}
+
 /** What to continue. */
 export type Prompt =
   | {
       readonly kind: 'messages';
       readonly messages: readonly ChatMessage[];
       readonly templateOptions?: Readonly<Record<string, unknown>>;
+      /** Goes on from these tokens where the template shows their messages as it did; else all are encoded anew. */
+      readonly held?: HeldTokens;
     }
   | {
       readonly kind: 'text';
@@ -67,6 +77,8 @@ export interface GenerateRequest {
   readonly ignoreEos?: boolean;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /** Give the ids of the prompt, in a delta before all others; default false. */
+  readonly returnPromptIds?: boolean;
 }
 
 /** A stop id or stop string, or the longest length. A cancelled generation does not finish: it throws `aborted`. */
@@ -93,8 +105,20 @@ export interface RequestStats {
 
 /** A stream of these is a generation; `end` comes last, exactly once, unless the stream throws a PagemindError. */
 export type GenerateEvent =
-  | { readonly type: 'delta'; readonly text: string; readonly tokenIds: readonly number[] }
-  | { readonly type: 'end'; readonly finishReason: FinishReason; readonly usage: Usage; readonly stats: RequestStats };
+  | {
+      readonly type: 'delta';
+      readonly text: string;
+      readonly tokenIds: readonly number[];
+      readonly promptIds?: readonly number[];
+    }
+  | {
+      readonly type: 'end';
+      readonly finishReason: FinishReason;
+      /** With `stop`: a stop id, which came last and is not in the text, or a stop string, at which the text was cut. */
+      readonly stoppedBy?: 'token' | 'string';
+      readonly usage: Usage;
+      readonly stats: RequestStats;
+    };
 
 /** Bytes of each part of a loaded model. */
 export interface MemoryUse {

@@ -1,43 +1,13 @@
 // Images in prompts: every row reaches its token, whatever the chunks, the batch and preemption; and what is refused.
 import { describe, expect, it } from 'vitest';
-import { PagemindError } from '../errors.js';
-import { placeInOrder } from '../models/vlm/vlm-config.js';
 import { collect, create, drain, expectAtRest, request, settle, tokenizer } from '../testing/engine-harness.js';
-import { answerOf, imageRow, nextToken } from '../testing/fake-runner.js';
+import { IMAGE, reader, seen } from '../testing/fake-images.js';
+import { answerOf, nextToken } from '../testing/fake-runner.js';
 import type { Prompt } from './core.js';
 import type { ImageReader } from './images.js';
 
-/** The letter a: the fake tokenizer's id for it stands for a row of an image. */
-const IMAGE = tokenizer.encode('a', { addSpecialTokens: false })[0] as number;
-
-/** Reads strings like `cat:5` as images with five rows; `bad` cannot be read. */
-const reader: ImageReader = {
-  imageTokenId: IMAGE,
-  async read(image) {
-    const [hash = '', numRows = ''] = String(image).split(':');
-    if (hash === 'bad') throw new PagemindError('invalid_image', 'This is no image.');
-    const placement = placeInOrder(Number(numRows));
-    return {
-      hash,
-      tiles: new Float32Array(0),
-      numTiles: 1,
-      placement,
-      promptText: (marker) => marker.repeat(Number(numRows)),
-    };
-  },
-};
-
 const IMAGES = { images: reader };
 const LIMITS = { maxImageRows: 24 };
-
-/** What the toy model sees: ids, with image tokens as rows of the images in order. */
-function seen(ids: readonly number[], images: readonly string[]): number[] {
-  const rows = images.flatMap((image) => {
-    const [hash = '', numRows = ''] = image.split(':');
-    return Array.from({ length: Number(numRows) }, (_, row) => imageRow(hash, row));
-  });
-  return ids.map((id) => (id === IMAGE ? (rows.shift() ?? -1) : id));
-}
 
 const tokens = (ids: readonly number[], images: readonly string[]): Prompt => ({ kind: 'tokens', ids, images });
 const rows = (count: number): number[] => new Array<number>(count).fill(IMAGE);

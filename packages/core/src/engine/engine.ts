@@ -111,6 +111,7 @@ export class LocalEngine implements EngineCore {
       const request = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
       const text = createTextOutput(given, prompt.ids, this.#text);
       sequence = this.#start(request, new GenerationOutput(request, events, text, arrivedAt), signal);
+      if (given.returnPromptIds) events.push({ type: 'delta', text: '', tokenIds: [], promptIds: prompt.ids });
     };
     try {
       const images = imagesOf(given.prompt);

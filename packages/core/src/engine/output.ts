@@ -59,7 +59,13 @@ export class GenerationOutput implements SequenceOutput {
       completionTokens: this.#numGenerated,
       cachedTokens: sequence.numCached,
     };
-    this.#events.push({ type: 'end', finishReason: this.#finishReason, usage, stats: this.#stats(usage, now) });
+    this.#events.push({
+      type: 'end',
+      finishReason: this.#finishReason,
+      ...(this.#finishReason === 'stop' && { stoppedBy: this.#text.isStopped ? 'string' : 'token' }),
+      usage,
+      stats: this.#stats(usage, now),
+    });
     this.#events.end();
     return true;
   }

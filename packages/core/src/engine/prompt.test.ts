@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { placeInOrder } from '../models/vlm/vlm-config.js';
 import { createChatTemplate } from '../text/chat-template.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import type { ChatMessage } from './core.js';
+import type { ChatMessage, HeldTokens } from './core.js';
 import type { PreparedImage } from './images.js';
 import { encodePrompt } from './prompt.js';
 
@@ -77,5 +77,70 @@ describe('messages with images', () => {
       expect.objectContaining({ code: 'invalid_request' }),
     );
     expect(encode(TEXT, forged, [])).toEqual({ text: 'u:an <image> of mine;', spans: [] });
+  });
+});
+
+describe('a conversation that goes on', () => {
+  const CHATML = `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
+  const LLAMA2 = `{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content.strip() }} [/INST]{% else %} {{ m.content.strip() }} </s>{% endif %}{% endfor %}`;
+  const FORGETFUL = `{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] if not loop.last else m.content }}<|end|>{% endfor %}<|assistant|>`;
+  const OPENING = `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}<|assistant|><think>`;
+  const SYSTEM_LAST = `{% for m in messages %}{% if m.role == 'user' %}[INST]{% if loop.last %}Be kind. {% endif %}{{ m.content }}[/INST]{% else %}{{ m.content }}</s>{% endif %}{% endfor %}`;
+
+  /** The second prompt, where `#` stands for the tokens of the first one and its answer. */
+  function goOn(template: string, answer: string, holdsAnswer = true): string {
+    const text = { tokenizer, chatTemplate: createChatTemplate({ default: template }) };
+    const said: ChatMessage[] = [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: answer },
+    ];
+    const held: HeldTokens = { ids: [35], numMessages: holdsAnswer ? 2 : 1 };
+    const all = [...said, { role: 'user', content: 'And?' }];
+    const tools = { text, bosTokenId: undefined, imageTokenId: IMAGE };
+    return tokenizer.decode(encodePrompt({ kind: 'messages', messages: all, held }, tools, []).ids);
+  }
+
+  it.each([
+    ['with what ends an answer', CHATML, 'Hello', '#<|end|>\n<|user|>And?<|end|>\n<|assistant|>'],
+    ['with what the template trims', LLAMA2, ' Hello\n', '# </s>[INST] And? [/INST]'],
+    ['with an answer as it was, spaces and all', CHATML, ' Hello \n', '#<|end|>\n<|user|>And?<|end|>\n<|assistant|>'],
+    ['behind an empty answer', CHATML, '', '#<|end|>\n<|user|>And?<|end|>\n<|assistant|>'],
+    ['where nothing was dropped', FORGETFUL, 'Hello', '#<|end|><|user|>And?<|end|><|assistant|>'],
+  ])('keeps its tokens, %s', (_, template, answer, prompt) => {
+    expect(goOn(template, answer)).toBe(prompt);
+  });
+
+  it.each([
+    [
+      'drops a thought',
+      FORGETFUL,
+      'Well…</think>Hello',
+      '<|user|>Hi<|end|><|assistant|>Hello<|end|><|user|>And?<|end|><|assistant|>',
+    ],
+    [
+      'opens an answer with words of its own',
+      OPENING,
+      'Hello',
+      '<|user|>Hi<|end|><|assistant|>Hello<|end|><|user|>And?<|end|><|assistant|><think>',
+    ],
+    ['moves the instructions to the end', SYSTEM_LAST, 'Hello', '[INST]Hi[/INST]Hello</s>[INST]Be kind. And?[/INST]'],
+  ])('is encoded anew where the template %s', (_, template, answer, prompt) => {
+    expect(goOn(template, answer)).toBe(prompt);
+  });
+
+  it('encodes an answer that is not held', () => {
+    expect(goOn(CHATML, 'Hello', false)).toBe('#Hello<|end|>\n<|user|>And?<|end|>\n<|assistant|>');
+  });
+
+  it('is encoded anew when an image takes other tokens beside a second one', () => {
+    const text = { tokenizer, chatTemplate: createChatTemplate({ default: TEXT }) };
+    const tools = { text, bosTokenId: undefined, imageTokenId: IMAGE };
+    const encodeWith = (numRows: number): string => {
+      const held: HeldTokens = { ids: [35, IMAGE, IMAGE], numMessages: 1 };
+      const images = [imageOf(numRows), imageOf(1)];
+      return tokenizer.decode(encodePrompt({ kind: 'messages', messages, held }, tools, images).ids);
+    };
+    expect(encodeWith(2)).toBe('#<image><image>a:a cat;u:and[<image>]\n;');
+    expect(encodeWith(1)).toBe('u:[<image>]\nwhat?;a:a cat;u:and[<image>]\n;');
   });
 });

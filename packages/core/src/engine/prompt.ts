@@ -6,6 +6,7 @@ import type { ChatTemplate, TemplateMessage } from '../text/chat-template.js';
 import { type ContentStyle, contentStyleOf } from '../text/content-style.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { ChatMessage, Prompt } from './core.js';
+import { restBehind } from './held.js';
 import { type PreparedImage, placeImages } from './images.js';
 
 /** What turns text into ids and back. */
@@ -70,8 +71,20 @@ function encodeText(
     });
   }
   const style = marker === undefined ? 'text' : contentStyleOf(chatTemplate, marker);
-  const messages = prompt.messages.map((message) => toTemplateMessage(message, style, marker ?? ''));
-  const rendered = chatTemplate.render(messages, { bosToken, eosToken, extra: prompt.templateOptions });
+  // One moment for all: templates may print the time.
+  const options = { bosToken, eosToken, extra: prompt.templateOptions, now: new Date() };
+  const render = (messages: readonly ChatMessage[]): string =>
+    chatTemplate.render(
+      messages.map((message) => toTemplateMessage(message, style, marker ?? '')),
+      options,
+    );
+  const { messages, held } = prompt;
+  const rendered = render(messages);
+  const rest = held && restBehind(held, { messages, images, imageTokenId, rendered, render });
+  if (held && rest) {
+    const ids = tokenizer.encode(expandMarkers(rest.text, marker, rest.images), { addSpecialTokens: false });
+    return [...held.ids, ...ids];
+  }
   return tokenizer.encode(expandMarkers(rendered, marker, images), {
     addSpecialTokens: chatTemplate.needsSpecialTokens,
   });

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../api/engine-api.js';
 import type { EngineCore, LoadProgress } from '../engine/core.js';
 import { PagemindError } from '../errors.js';
-import { collect, create, drain, expectAtRest, request, settle } from '../testing/engine-harness.js';
+import { collect, create, drain, expectAtRest, request, settle, tokenizer } from '../testing/engine-harness.js';
 import { answerOf, type FakeRunner } from '../testing/fake-runner.js';
+import { chatTemplate, idsOf } from '../testing/session-harness.js';
 import { connectEngine } from './client.js';
 import type { Endpoint } from './endpoints.js';
 import { type EngineFactory, serveEngine } from './host.js';
@@ -120,6 +121,43 @@ describe('cancelling', () => {
     await expect(logits).rejects.toMatchObject({ code: 'aborted' });
     await arrive();
     expect(await local.stats()).toMatchObject({ numRunning: 0 });
+  });
+});
+
+describe('a session', () => {
+  it('is held on this side, and goes on over there', async () => {
+    const { port1, port2 } = channel();
+    const { engine: local, runner } = create({ maxStepsPerSubmit: 1 }, { text: { tokenizer, chatTemplate } });
+    serveEngine(port2, async () => local);
+    const session = (await connectEngine(port1, {})).session();
+    const options = { max_tokens: 9, ignore_eos: true };
+
+    const first = session.send('ab', options);
+    await drainRemote(runner);
+    const firstIds = answerOf(idsOf('babcd'), 9);
+    expect((await first).tokenIds).toEqual(firstIds);
+
+    const leaving = (async () => {
+      for await (const event of session.stream('c', options)) {
+        if (event.type === 'delta' && event.tokenIds.length > 0) break;
+      }
+    })();
+    for (let i = 0; i < 4; i++) {
+      await arrive();
+      runner.deliver();
+    }
+    await leaving;
+    await drainRemote(runner);
+    const prompt = [...idsOf('babcd'), ...firstIds, ...idsOf('ebccd')];
+    const partIds = session.response?.tokenIds ?? [];
+    expect(session.response?.finishReason).toBe('abort');
+    expect(partIds).toEqual(answerOf(prompt, partIds.length));
+
+    const last = session.send('d', options);
+    await drainRemote(runner);
+    expect((await last).tokenIds).toEqual(answerOf([...prompt, ...partIds, ...idsOf('ebdcd')], 9));
+    expect((await last).usage.cachedTokens).toBeGreaterThanOrEqual(prompt.length - 4);
+    await expectAtRest(local, runner);
   });
 });
 
