@@ -26,7 +26,7 @@ class Conversation:
     picture_at: int | None
 
 
-def about_picture(rng: random.Random, picture: Picture, num_turns: int) -> Conversation:
+def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: bool = True) -> Conversation:
     turns: list[Turn] = []
     for index in range(num_turns):
         if picture.sort != "things":
@@ -46,7 +46,7 @@ def about_picture(rng: random.Random, picture: Picture, num_turns: int) -> Conve
     if rng.random() < 0.1:
         before = [talk(rng)] if rng.random() < 0.7 else [about_missing_picture(rng, describe(rng, sample_scene(rng)))]
         turns, picture_at = before + turns, 1
-    return Conversation(system_prompt(rng), careless(rng, turns), picture_at)
+    return Conversation(system_prompt(rng) if system else None, careless(rng, turns), picture_at)
 
 
 def without_picture(rng: random.Random) -> Conversation:

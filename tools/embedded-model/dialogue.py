@@ -26,9 +26,23 @@ def padded(encoded: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, t
 
 
 def picture_tokens(rng: random.Random, encoder: Encoder, pictures: list[Picture]) -> tuple[torch.Tensor, torch.Tensor]:
-    # A picture of nothing needs few turns: its answer is always the same.
-    turns = [rng.randrange(5, 9) if picture.sort == "things" else 2 for picture in pictures]
-    return padded([encoder.conversation(about_picture(rng, p, n)) for p, n in zip(pictures, turns)])
+    """Conversations about all pictures, in their order. Some show a second picture later on and go on about that."""
+    rows: list[tuple[list[int], list[bool]]] = []
+    is_short = False
+    for picture in pictures:
+        goes_on = is_short and rng.random() < 0.7
+        is_short = goes_on or rng.random() < 0.2
+        # A picture of nothing needs few turns: its answer is always the same.
+        numbers = range(1, 4) if is_short else range(5, 9)
+        turns = rng.choice(numbers) if picture.sort == "things" else min(2, numbers[-1])
+        ids, spoken = encoder.conversation(about_picture(rng, picture, turns, system=not goes_on))
+        if goes_on and len(rows[-1][0]) + len(ids) <= MAX_TOKENS:
+            before, spoken_before = rows[-1]
+            rows[-1] = (before + ids[1:], spoken_before + spoken[1:])
+            is_short = False
+        else:
+            rows.append((ids, spoken))
+    return padded(rows)
 
 
 class TextPool:

@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument(
         "--int4-from", type=float, default=0.9, help="share of the time after which weights are rounded to INT4"
     )
@@ -58,9 +58,10 @@ def main() -> None:
     model = build_model(options.seed)
     heads = PatchHeads(model.config.vision_config.hidden_size)
     parts = model.model
+    # The tower comes here nearly finished, the decoder does not.
     optimiser = Optimiser(
-        [(parts.vision_tower, 1.0), (heads, 1.0), (parts.multi_modal_projector, 1.0), (parts.language_model, 1.0)],
-        lr=1e-3,
+        [(parts.vision_tower, 0.5), (heads, 0.5), (parts.multi_modal_projector, 1.0), (parts.language_model, 1.0)],
+        lr=2e-3,
     )
     stage = Stage(options.work, "joint", options.minutes, options.threads)
     stage.attach(model=model, heads=heads, optimiser=optimiser)
@@ -68,7 +69,7 @@ def main() -> None:
     rng = random.Random(f"{options.seed}/joint/{stage.step}")
     pool = TextPool(rng, encoder, options.batch // 2)
     stream = batches(options.work / "pictures", options.batch, options.seed + 1000 + stage.step)
-    wordless = batches(options.work / "pictures", 64, options.seed + 2000 + stage.step)
+    wordless = batches(options.work / "pictures", 3 * options.batch, options.seed + 2000 + stage.step)
     if stage.step == 0:
         oracle = OracleFeatures(model.config.text_config.hidden_size)
         saved = torch.load(options.work / "vision.pt", weights_only=False)
