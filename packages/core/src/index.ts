@@ -1,6 +1,10 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { createEngine, type ModelLocation } from './create-engine.js';
+import type { RgbImage } from './image/image.js';
+import { type ImageSource, toImageInput } from './image/image-input.js';
+import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import { browserPlatform } from './platform/browser.js';
 
 export { Engine } from './api/engine-api.js';
 export {
@@ -46,11 +50,22 @@ export type {
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
-export type { ImageInput, Pixels } from './image/image.js';
+export type { ImageInput, Pixels, RgbImage } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
+export type { LoadImageOptions } from './image/load-image.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
+
+/**
+ * Reads an image into plain pixels, which may stand wherever an image may: for those who want to see them, or to fail
+ * early. Prompts take an image as it is.
+ * @throws PagemindError `invalid_image`, `unsupported_format`, `image_too_large`, `source_unreachable`, `invalid_request`
+ * or `aborted`.
+ */
+export async function loadImage(source: ImageSource, options?: LoadImageOptions): Promise<RgbImage> {
+  return decodeImage(await toImageInput(source), browserPlatform.images, options);
+}
 
 /**
  * Loads a model and makes a pipeline of it, in LMDeploy's manner: `await (await pipeline(url))(['Hi', 'Who are you?'])`.

@@ -6,9 +6,13 @@ import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './c
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
 import { type BandwidthProbe, probeDevice } from './gpu/probe.js';
+import type { RgbImage } from './image/image.js';
+import { type ImageSource, toImageInput } from './image/image-input.js';
+import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { createNodePlatform } from './platform/node.js';
+import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
 
@@ -51,6 +55,15 @@ export async function convertModel(
 function nodeSource(model: string | ModelSource): ModelSource {
   const isFolder = typeof model === 'string' && !/^https?:\/\//.test(model);
   return isFolder ? folderSource(model) : modelSource(model);
+}
+
+/**
+ * Reads an image into plain pixels; a string that is no URL is a path.
+ * @throws PagemindError `invalid_image`, `unsupported_format`, `image_too_large`, `source_unreachable`, `invalid_request`
+ * or `aborted`.
+ */
+export async function loadImage(source: ImageSource, options?: LoadImageOptions): Promise<RgbImage> {
+  return decodeImage(await toImageInput(source), createNodeImageDecoder(), options);
 }
 
 /**
