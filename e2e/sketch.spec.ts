@@ -3,11 +3,9 @@
 import { expect, type Page, test } from '@playwright/test';
 import { serve } from '../tools/setup/serve.mjs';
 import { DEMO_URL } from './testing/addresses.mjs';
-import { DEMO_PACKAGE, EMBEDDED_MODEL, needsEmbeddedModel } from './testing/fixtures.js';
+import { DEMO_PACKAGE, EMBEDDED_MODEL } from './testing/fixtures.js';
 import { watch } from './testing/page-watch.js';
 import { bring, SketchPad, sampleFile } from './testing/pictures.js';
-
-needsEmbeddedModel();
 
 /** Loading and answering take their time on a software GPU. */
 const SLOW = { timeout: 120_000 };

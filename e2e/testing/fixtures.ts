@@ -24,12 +24,6 @@ export const DEMO_PACKAGE: string = join(repository, 'packages/demo-app');
 /** Id of the model that comes with the demo page. */
 export const EMBEDDED_MODEL = 'pagemind-sketch';
 
-/** Tests of the file are skipped by name while the repository has no such model. */
-export function needsEmbeddedModel(): void {
-  const isThere = existsSync(join(DEMO_PACKAGE, 'public/models', EMBEDDED_MODEL, 'config.json'));
-  test.skip(!isThere, `no model ${EMBEDDED_MODEL} in packages/demo-app/public/models yet`);
-}
-
 /** A prompt with what the model must say, computed in float64. */
 export interface Golden {
   readonly prompt: string;
