@@ -1,5 +1,5 @@
 // Finds the models that the browser tests run. No expectations here.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from '@playwright/test';
 import { fixtureFolder } from '../../tools/setup/fixtures.mjs';
