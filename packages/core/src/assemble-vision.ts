@@ -65,6 +65,14 @@ async function tilesOf(vision: VlmConfig, { values, numTiles, originalSize }: Pi
   const { width, height } = originalSize ?? { width: imageSize, height: imageSize };
   const grid = vision.gridOf(width, height);
   const isTiled = numTiles > 1;
+  const numWanted = grid.rows * grid.cols + 1;
+  if (isTiled && grid.rows > 0 && numTiles !== numWanted) {
+    throw new PagemindError(
+      'invalid_request',
+      `The pixel values have ${numTiles} tiles; an image of ${width} × ${height} has ${numWanted}.`,
+      { hint: 'Give the size of the original, and the view of the whole before the tiles of its grid.' },
+    );
+  }
   return {
     width,
     height,

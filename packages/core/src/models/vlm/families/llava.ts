@@ -76,7 +76,7 @@ export const llava: VlmFamily = {
       hasNewline: false,
       maxRows: numRows,
       maxTaps: 1,
-      place: () => placeInOrder(numRows),
+      place: ({ numTiles }) => placeInOrder(numTiles * numRows),
       gridOf: () => ({ rows: 0, cols: 0 }),
       promptText: repeatMarker,
     };

@@ -1,0 +1,65 @@
+// What a tower's input must be when somebody gives it directly: whole tiles, as many as the picture's size asks for.
+import { describe, expect, it } from 'vitest';
+import { assembleVision } from './assemble-vision.js';
+import type { ImageReader } from './engine/images.js';
+import type { Checkpoint } from './load/checkpoint.js';
+import { RawConfig } from './models/raw-config.js';
+import { llava } from './models/vlm/families/llava.js';
+import { llavaNext } from './models/vlm/families/llava-next.js';
+import type { VlmFamily } from './models/vlm/vlm-config.js';
+
+const SIDE = 8;
+const CONFIG = {
+  image_token_index: 7,
+  vision_config: {
+    model_type: 'clip_vision_model',
+    hidden_size: 8,
+    num_attention_heads: 2,
+    image_size: SIDE,
+    patch_size: 4,
+  },
+  image_grid_pinpoints: [[SIDE, 2 * SIDE]],
+};
+const decoder = { decode: () => Promise.reject(new Error('nothing is decoded here')) };
+
+function readerOf(family: VlmFamily, type: string): Promise<ImageReader> {
+  const processor = {
+    image_processor_type: type,
+    size: { shortest_edge: SIDE },
+    crop_size: { height: SIDE, width: SIDE },
+  };
+  const checkpoint: Checkpoint = {
+    name: 'test',
+    config: CONFIG,
+    generationConfig: undefined,
+    tensors: new Map(),
+    readText: async () => JSON.stringify({ ...processor, image_grid_pinpoints: CONFIG.image_grid_pinpoints }),
+  };
+  return assembleVision(checkpoint, family.readConfig(new RawConfig(CONFIG), 16), decoder, undefined);
+}
+
+function pixelValues(numTiles: number, numValues = numTiles * 3 * SIDE * SIDE) {
+  const originalSize = { width: 16, height: 8 };
+  return { kind: 'pixel_values', values: new Float32Array(numValues), numTiles, originalSize } as const;
+}
+
+describe('pixel values', () => {
+  it('are laid out as the size of the original says', async () => {
+    const reader = await readerOf(llavaNext, 'LlavaNextImageProcessor');
+    const { placement } = await reader.read(pixelValues(3), 1, undefined);
+    expect(placement.numRows).toBe(4 + 2 * 5);
+  });
+
+  it('of several tiles without a grid follow one another', async () => {
+    const reader = await readerOf(llava, 'CLIPImageProcessor');
+    expect((await reader.read(pixelValues(2), 1, undefined)).placement.numRows).toBe(8);
+  });
+
+  it.each([
+    ['another number of tiles than the grid has', pixelValues(4), 'invalid_request'],
+    ['half a tile', pixelValues(3, 100), 'invalid_config'],
+  ])('are refused with %s', async (_what, given, code) => {
+    const reader = await readerOf(llavaNext, 'LlavaNextImageProcessor');
+    await expect(reader.read(given, 1, undefined)).rejects.toMatchObject({ code });
+  });
+});
