@@ -26,6 +26,11 @@ class Batch:
     centres: torch.Tensor
     pictures: list[Picture]
 
+    def only(self, rows: list[int]) -> "Batch":
+        """Some of the pictures, in this order."""
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        return Batch(self.pixels[rows], labels, self.centres[rows], [self.pictures[row] for row in rows])
+
     def kept(self, keep: torch.Tensor) -> "Batch":
         """The same pictures with the labels of the patches `keep` [batch, kept] only."""
         labels = {name: values.gather(1, keep) for name, values in self.labels.items()}

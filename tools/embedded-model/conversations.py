@@ -31,7 +31,7 @@ def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: 
     for index in range(num_turns):
         if picture.sort != "things":
             turn = ask_of_nothing(rng)
-        elif rng.random() < (0.55 if index == 0 else 0.08):
+        elif rng.random() < (0.35 if index == 0 else 0.05):
             turn = describe(rng, picture.scene)
         else:
             turn = ask_something(rng, picture.scene)

@@ -1,11 +1,14 @@
 """The decoder's side of training: token batches of conversations, and the loss on what the model has to say."""
 
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration
 
+from batches import Batch
 from conversations import about_picture, without_picture
 from model import IMAGE_ID, PAD_ID
 from pictures import Picture
@@ -25,24 +28,52 @@ def padded(encoded: list[tuple[list[int], list[bool]]]) -> tuple[torch.Tensor, t
     return ids, spoken
 
 
-def picture_tokens(rng: random.Random, encoder: Encoder, pictures: list[Picture]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Conversations about all pictures, in their order. Some show a second picture later on and go on about that."""
-    rows: list[tuple[list[int], list[bool]]] = []
+@dataclass
+class Row:
+    ids: list[int]
+    spoken: list[bool]
+    # Indices of the pictures that it shows, in their order.
+    pictures: list[int]
+
+
+def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture]) -> list[Row]:
+    """Conversations about all pictures. Some show a second picture later on and go on about that."""
+    rows: list[Row] = []
     is_short = False
-    for picture in pictures:
+    for index, picture in enumerate(pictures):
         goes_on = is_short and rng.random() < 0.7
         is_short = goes_on or rng.random() < 0.2
         # A picture of nothing needs few turns: its answer is always the same.
-        numbers = range(1, 4) if is_short else range(5, 9)
+        numbers = range(1, 4) if is_short else range(6, 11)
         turns = rng.choice(numbers) if picture.sort == "things" else min(2, numbers[-1])
         ids, spoken = encoder.conversation(about_picture(rng, picture, turns, system=not goes_on))
-        if goes_on and len(rows[-1][0]) + len(ids) <= MAX_TOKENS:
-            before, spoken_before = rows[-1]
-            rows[-1] = (before + ids[1:], spoken_before + spoken[1:])
+        if goes_on and len(rows[-1].ids) + len(ids) <= MAX_TOKENS:
+            before = rows[-1]
+            rows[-1] = Row(before.ids + ids[1:], before.spoken + spoken[1:], [*before.pictures, index])
             is_short = False
         else:
-            rows.append((ids, spoken))
-    return padded(rows)
+            rows.append(Row(ids, spoken, [index]))
+    return rows
+
+
+class PicturePool:
+    """Batches of conversations about pictures, each of similar length, from a stream of much larger batches of pictures."""
+
+    def __init__(self, rng: random.Random, encoder: Encoder, stream: Iterator[Batch], batch_size: int) -> None:
+        self.rng, self.encoder, self.stream, self.batch_size = rng, encoder, stream, batch_size
+        self.pictures: Batch | None = None
+        self.ready: list[list[Row]] = []
+
+    def next(self) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """Pictures, ids [batch, length] and which of them the model says, [batch, length]."""
+        if not self.ready:
+            self.pictures = next(self.stream)
+            rows = sorted(picture_rows(self.rng, self.encoder, self.pictures.pictures), key=lambda row: len(row.ids))
+            self.ready = [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+            self.rng.shuffle(self.ready)
+        rows = self.ready.pop()
+        shown = self.pictures.only([index for row in rows for index in row.pictures])
+        return shown, *padded([(row.ids, row.spoken) for row in rows])
 
 
 class TextPool:

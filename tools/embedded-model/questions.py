@@ -1,6 +1,7 @@
 """Questions about a picture and their true answers, built from the Scene. Wording of small talk is in `chat.py`.
 
-Answers have few, regular forms so that a tiny model gets them right; questions have many.
+Answers have few, regular forms so that a tiny model gets them right; questions have many. For the same reason what was seen
+comes before what follows from it ("The star is blue, so no."): the comparison then reads words that are already there.
 """
 
 import random
@@ -203,7 +204,7 @@ def ask_is_colour(rng: random.Random, scene: Scene) -> Turn | None:
     yes = colour == thing.colour
     return Turn(
         asked,
-        f"{'Yes' if yes else 'No'}, {names[1]} is {thing.colour}.",
+        sentence(f"{names[1]} is {thing.colour}, so {'yes' if yes else 'no'}."),
         "is-colour",
         {"answer": "yes" if yes else "no"},
     )
@@ -230,7 +231,7 @@ def ask_is_relation(rng: random.Random, scene: Scene) -> Turn | None:
     yes = guess == truth
     return Turn(
         asked,
-        f"{'Yes' if yes else 'No'}, {first[1]} is {PHRASE[truth]} {second[1]}.",
+        sentence(f"{first[1]} is {PHRASE[truth]} {second[1]}, so {'yes' if yes else 'no'}."),
         "is-relation",
         {"answer": "yes" if yes else "no", "relation": truth},
     )

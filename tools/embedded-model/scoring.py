@@ -24,10 +24,11 @@ def attributes_right(line: dict, answer: str) -> list[tuple[str, bool]]:
         return description_right(expect, answer)
     results = []
     for name, value in expect.items():
-        if name == "answer":
-            results.append(
-                (line["kind"], answer.startswith(value) if value in ("yes", "no", "nothing") else value in answer)
-            )
+        if name == "answer" and value in ("yes", "no"):
+            # "The star is blue, so no." and "No, there is no star." both say no.
+            results.append((line["kind"], set(re.findall(r"\b(?:yes|no)\b", answer)) == {value}))
+        elif name == "answer":
+            results.append((line["kind"], answer.startswith(value) if value == "nothing" else value in answer))
         elif name == "where":
             results.append((name, re.search(rf"(at the|in the) {value}\.", answer) is not None))
         elif line["kind"] == "neighbour":

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from batches import batches
-from dialogue import TextPool, picture_tokens, speaking_loss
+from dialogue import PicturePool, TextPool, speaking_loss
 from model import OracleFeatures, PatchHeads, build_model, patch_features
 from optim import Optimiser
 from quantise import rounded_to_int4
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument(
         "--int4-from", type=float, default=0.9, help="share of the time after which weights are rounded to INT4"
     )
@@ -67,9 +67,10 @@ def main() -> None:
     stage.attach(model=model, heads=heads, optimiser=optimiser)
     encoder = Encoder(load_or_train_tokenizer(options.work, options.seed))
     rng = random.Random(f"{options.seed}/joint/{stage.step}")
-    pool = TextPool(rng, encoder, options.batch // 2)
-    stream = batches(options.work / "pictures", options.batch, options.seed + 1000 + stage.step)
-    wordless = batches(options.work / "pictures", 3 * options.batch, options.seed + 2000 + stage.step)
+    pool = TextPool(rng, encoder, options.batch // 4)
+    stream = batches(options.work / "pictures", 8 * options.batch, options.seed + 1000 + stage.step)
+    shown = PicturePool(rng, encoder, stream, options.batch)
+    wordless = batches(options.work / "pictures", 2 * options.batch, options.seed + 2000 + stage.step)
     if stage.step == 0:
         oracle = OracleFeatures(model.config.text_config.hidden_size)
         saved = torch.load(options.work / "vision.pt", weights_only=False)
@@ -78,11 +79,10 @@ def main() -> None:
         saved = torch.load(options.work / "text.pt", weights_only=False)
         parts.language_model.load_state_dict(saved["decoder"])
         oracle.load_state_dict(saved["oracle"])
-        align_projector(model, oracle, stream)
+        align_projector(model, oracle, batches(options.work / "pictures", 16, options.seed + 3000))
 
     while stage.running():
-        batch = next(stream)
-        ids, spoken = picture_tokens(rng, encoder, batch.pictures)
+        batch, ids, spoken = shown.next()
         with rounded_to_int4(model, active=stage.share_done >= options.int4_from):
             features = patch_features(model, batch.pixels)
             loss, right = speaking_loss(model, ids, spoken, parts.multi_modal_projector(features))

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from batches import batches
-from dialogue import TextPool, picture_tokens, speaking_loss
+from dialogue import PicturePool, TextPool, speaking_loss
 from model import OracleFeatures, build_model
 from optim import Optimiser
 from stage import Stage
@@ -38,10 +38,10 @@ def main() -> None:
     rng = random.Random(f"{options.seed}/{stage.step}")
     # Stories teach copying (names, heroes), which answers about pictures need too.
     pool = TextPool(rng, encoder, options.batch // 2)
-    stream = batches(options.work / "pictures", options.batch, options.seed + stage.step)
+    stream = batches(options.work / "pictures", 8 * options.batch, options.seed + stage.step)
+    shown = PicturePool(rng, encoder, stream, options.batch)
     while stage.running():
-        batch = next(stream)
-        ids, spoken = picture_tokens(rng, encoder, batch.pictures)
+        batch, ids, spoken = shown.next()
         loss, right = speaking_loss(model, ids, spoken, oracle(batch.labels, batch.centres))
         loss.backward()
         text_loss, text_right = speaking_loss(model, *pool.next(), None)
