@@ -30,6 +30,7 @@ export const MODEL_OPTIONS: OptionTypes = {
   'cache-max-entry-count': text,
   'max-prefill-token-num': text,
   'memory-budget': text,
+  deterministic: flag,
 };
 
 export const SAMPLING_OPTIONS: OptionTypes = {
@@ -110,6 +111,7 @@ export function engineOptions(values: Values): EngineOptions {
     cacheMaxEntryCount: numberOf(values, 'cache-max-entry-count'),
     maxPrefillTokenNum: numberOf(values, 'max-prefill-token-num'),
     memoryBudget: numberOf(values, 'memory-budget'),
+    deterministic: values['deterministic'] as boolean | undefined,
   } as EngineOptions);
 }
 

@@ -16,7 +16,8 @@ ${QUANTIZE_OPTIONS}
   --max-batch-size N                       sequences at once
   --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
   --max-prefill-token-num N                most tokens of one step
-  --memory-budget BYTES                    GPU memory to plan with`;
+  --memory-budget BYTES                    GPU memory to plan with
+  --deterministic                          the same bits alone, in a batch, in any chunks`;
 
 const SAMPLING_OPTIONS = `Sampling options:
   --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S

@@ -32,6 +32,12 @@ export interface EngineOptions {
   readonly cacheBlockSeqLen?: number;
   /** Requests that begin alike share the KV blocks of their start, also after the first has ended. Default true. */
   readonly enablePrefixCaching?: boolean;
+  /**
+   * Logits of a sequence have the same bits whatever is computed beside it, however its prompt is cut into chunks, whether
+   * its start came from the prefix cache, and after a preemption. Slower: every step takes the same few kernels. Default
+   * false.
+   */
+  readonly deterministic?: boolean;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
   /** Requests that may wait before `queue_full`. Default 64. */
@@ -76,6 +82,7 @@ export interface EngineConfig {
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
   readonly maxStepsPerSubmit: number;
+  readonly deterministic: boolean;
   readonly imageCacheBytes: number;
   readonly memory: MemoryPlan;
 }
@@ -104,10 +111,13 @@ export function resolveConfig(
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
   if ((options.quantPolicy ?? 0) !== 0) throw invalidOption('quantPolicy', options.quantPolicy, '0');
   if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
-  const enablePrefixCaching = options.enablePrefixCaching ?? true;
-  if (typeof enablePrefixCaching !== 'boolean') {
-    throw invalidOption('enablePrefixCaching', enablePrefixCaching, 'true or false');
-  }
+  const flag = (name: keyof EngineOptions, fallback: boolean): boolean => {
+    const value = options[name] ?? fallback;
+    if (typeof value === 'boolean') return value;
+    throw invalidOption(name, value, 'true or false');
+  };
+  const enablePrefixCaching = flag('enablePrefixCaching', true);
+  const deterministic = flag('deterministic', false);
 
   const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
@@ -144,7 +154,9 @@ export function resolveConfig(
     maxPrefillTokenNum,
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
-    maxStepsPerSubmit: 8,
+    // Steps in a row take kernels of their own.
+    maxStepsPerSubmit: deterministic ? 1 : 8,
+    deterministic,
     imageCacheBytes,
     memory: Object.freeze({
       budgetBytes,

@@ -55,6 +55,8 @@ export interface KernelContext {
 
 export interface ForwardContext extends KernelContext {
   readonly shape: StepShape;
+  /** Bits of a row must not depend on the rows beside it, nor on how many there are. */
+  readonly isInvariant: boolean;
   readonly buffers: StepBuffers;
   /** One buffer per layer: `[page][kv head][K|V][slot][headDim]`. */
   readonly kv: readonly GPUBuffer[];

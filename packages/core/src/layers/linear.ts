@@ -31,16 +31,16 @@ const MAX_MATVEC_ROWS = 8;
 
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
-  const { profile, shape, buffers, dispatch } = ctx;
+  const { profile, shape, isInvariant, buffers, dispatch } = ctx;
   const { x, y, norm, epilogue = 'store', rows = 'all' } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
   const product = productShape(weight, epilogue, numTokens, isSampled);
   const bound = { ...boundWeight(weight), row_ids: buffers.sampleRows, y };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
-  if (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path === 'decode')) {
-    const plan = linearMatvec.plan({ ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0 }, profile);
-    dispatch(plan, { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
+  if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path === 'decode'))) {
+    const fused = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };
+    dispatch(linearMatvec.plan(fused, profile), { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
     return;
   }
   if (norm) {

@@ -36,4 +36,10 @@ describe('InputBatch', () => {
     batch.fill([sequence(0, 5, [1, 2])], 1, () => 0);
     expect(batch.isDecode).toBe(false);
   });
+
+  it('takes one path for everything when there is no decode path', () => {
+    const batch = new InputBatch(4, false);
+    batch.fill([sequence(0, 5, []), sequence(1, 0, [3], false)], 1, () => 0);
+    expect(batch).toMatchObject({ numRows: 2, numTiles: 2, numSampled: 1, isDecode: false });
+  });
 });

@@ -26,8 +26,11 @@ export class InputBatch {
   numSampled = 0;
   /** Every sequence has one token: the step takes the decode path. */
   isDecode = false;
+  readonly #hasDecodePath: boolean;
 
-  constructor(maxRows: number) {
+  /** @param hasDecodePath without it every step takes the path of prefill */
+  constructor(maxRows: number, hasDecodePath = true) {
+    this.#hasDecodePath = hasDecodePath;
     this.rows = new Uint32Array(maxRows * ROW_WORDS);
     this.tiles = new Uint32Array(maxRows * TILE_WORDS);
     this.sampleRows = new Uint32Array(maxRows);
@@ -47,7 +50,7 @@ export class InputBatch {
     this.numRows = 0;
     this.numTiles = 0;
     this.numSampled = 0;
-    this.isDecode = sequences.every(({ tokens }) => tokens.length <= 1);
+    this.isDecode = this.#hasDecodePath && sequences.every(({ tokens }) => tokens.length <= 1);
     return sequences.map((sequence) => {
       const { slot, startPosition, tokens, images, sample } = sequence;
       const count = Math.max(tokens.length, 1);

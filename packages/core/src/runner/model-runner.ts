@@ -66,7 +66,7 @@ export class GpuModelRunner implements ModelRunner {
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
-    this.#batch = new InputBatch(sizes.maxRows);
+    this.#batch = new InputBatch(sizes.maxRows, !config.deterministic);
     this.#rowsOnGpu = new Uint32Array(this.#batch.rows.length);
     this.#ropeBase = new Uint32Array(config.maxBatchSize);
     this.#tileTokens = queryTileTokens(decoder.config, this.#kvContext(), gpu.profile);
@@ -192,8 +192,9 @@ export class GpuModelRunner implements ModelRunner {
   }
 
   #context(shape: StepShape, dispatch: Dispatch): ForwardContext {
-    const { gpu, buffers, kv } = this.#parts;
-    return { profile: gpu.profile, dispatch, shape, buffers, kv, ...this.#kvContext() };
+    const { gpu, buffers, kv, config } = this.#parts;
+    const isInvariant = config.deterministic;
+    return { profile: gpu.profile, dispatch, shape, isInvariant, buffers, kv, ...this.#kvContext() };
   }
 
   #kvContext(): KvContext {
@@ -221,7 +222,7 @@ export class GpuModelRunner implements ModelRunner {
     yield (dispatch) => countTokens(dispatch, gpu, buffers, this.limits.vocabSize, 1);
     const { maxBatchSize, sessionLen, maxPrefillTokenNum } = this.limits;
     const splits = new Set([1, this.#bucketSplits(sessionLen)]);
-    for (let numRows = 1; numRows <= maxBatchSize; numRows++) {
+    for (let numRows = 1; numRows <= (this.#parts.config.deterministic ? 0 : maxBatchSize); numRows++) {
       for (const numSplits of splits) {
         yield this.#recording({ numRows, path: 'decode', numSplits, numTiles: 0, numSampled: numRows });
       }

@@ -26,6 +26,11 @@ export interface LinearMatvecUse extends LinearUse {
 export interface LinearMatvecShape extends LinearMatvecUse, LinearShape {
   /** Added to the mean square before the root. Ignored without `hasNorm`. */
   readonly epsilon: number;
+  /**
+   * One text for every number of tokens. The order of a sum never depends on them, but a compiler may contract products and
+   * sums in one text and not in another.
+   */
+  readonly isInvariant?: boolean;
 }
 
 /**
@@ -209,7 +214,8 @@ export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
   pick(shape: LinearMatvecShape, profile: DeviceProfile): Variant {
     const tier = tierOf(shape.weights, profile);
     const columns = columnsOf[tier];
-    const numColumns = columns.find((count) => count >= shape.numTokens) ?? (columns.at(-1) as number);
+    const most = columns.at(-1) as number;
+    const numColumns = shape.isInvariant ? most : (columns.find((count) => count >= shape.numTokens) ?? most);
     return linearMatvecVariant({ ...shape, numColumns, tier });
   },
   constantsOf: (shape, variant) => ({
