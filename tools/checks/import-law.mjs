@@ -28,6 +28,7 @@ const rootFiles = {
   'errors.ts': 'base',
   'async-queue.ts': 'base',
   'config.ts': 'runner',
+  'plan.ts': 'engine',
   'assemble.ts': 'engine',
   'convert.ts': 'engine',
   'assemble-text.ts': 'engine',

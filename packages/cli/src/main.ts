@@ -6,6 +6,7 @@ import { checkEnv } from './commands/check-env.js';
 import { convert } from './commands/convert.js';
 import { generate } from './commands/generate.js';
 import { logits } from './commands/logits.js';
+import { plan } from './commands/plan.js';
 import { HELP, OVERVIEW, UsageError } from './usage.js';
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -15,6 +16,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   logits,
   bench,
   convert,
+  plan,
 };
 
 /** Runs `pagemind ARGS`; sets the process's exit code. */

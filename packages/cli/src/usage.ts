@@ -58,6 +58,10 @@ ${MODEL_OPTIONS}`,
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
 
 ${MODEL_OPTIONS}`,
+  plan: `pagemind plan MODEL [options] [--json]
+What the model will take of this device's memory, before its weights are read.
+
+${MODEL_OPTIONS}`,
   convert: `pagemind convert MODEL OUT [options]
 Write MODEL into the folder OUT in the layout of the GPU, which loads faster: quantised and repacked once.
   --force  write into a folder that is not empty

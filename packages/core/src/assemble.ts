@@ -2,26 +2,26 @@
 // Every entry point of the package ends here. On any failure nothing stays allocated.
 import { assembleText } from './assemble-text.js';
 import { assembleVision } from './assemble-vision.js';
-import { type EngineConfig, type EngineOptions, resolveConfig } from './config.js';
+import type { EngineConfig, EngineOptions } from './config.js';
 import type { EngineInfo, LoadProgress } from './engine/core.js';
 import { LocalEngine } from './engine/engine.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
-import { matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import { openCheckpoint } from './load/checkpoint.js';
 import type { ModelSource } from './load/source.js';
-import { type LoadedWeights, loadWeights, weightBytes } from './load/weight-loader.js';
+import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import { formatName } from './load/weights.js';
 import { Decoder } from './models/decoder.js';
 import { weightName } from './models/decoder-weights.js';
-import { resolveModel } from './models/model.js';
 import { ImageEncoder, NEWLINE } from './models/vlm/projector.js';
 import type { VlmConfig } from './models/vlm/vlm-config.js';
+import { resolvePlan } from './plan.js';
 import type { Platform } from './platform/platform.js';
-import { allocateImageBuffers, imageBytes } from './runner/image-buffers.js';
+import { allocateImageBuffers } from './runner/image-buffers.js';
 import { ImageRunner } from './runner/image-runner.js';
 import { allocateKvCache } from './runner/kv-cache.js';
 import { GpuModelRunner } from './runner/model-runner.js';
-import { activationBytes, allocateBuffers, type StepSizes } from './runner/step-buffers.js';
+import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
 /** Options beside the model. */
 export interface AssembleOptions extends EngineOptions {
@@ -44,43 +44,26 @@ export async function assembleEngine(
   throwIfAborted(signal);
   report('files', `Opening ${source.name}`);
   const checkpoint = await openCheckpoint(source, signal);
-  const { decoder: model, vision, specs, ...plan } = resolveModel(checkpoint);
   const text = await assembleText(checkpoint, signal);
-  const images = vision && (await assembleVision(checkpoint, vision, platform.images, signal));
 
   const gpu = await GpuContext.open(platform.gpu());
   try {
-    const sizesOf = (maxRows: number, maxBatchSize: number, sessionLen: number, pageSize: number): StepSizes => ({
-      maxRows,
-      maxBatchSize,
-      sessionLen,
-      pageSize,
-    });
-    const config = resolveConfig(
-      options,
-      model,
-      gpu.profile,
-      {
-        weights: (policy) => weightBytes(specs, plan.checkpoint, policy),
-        activations: (...sizes) => activationBytes(model, sizesOf(...sizes)),
-        images: (maxRows, cacheBytes) => (vision ? imageBytes(vision, cacheBytes, maxRows) : 0),
-      },
-      matrixDtype(checkpoint) === 'F32',
-    );
-    const weights = await loadWeights(gpu, plan.checkpoint, specs, config.weightPolicy, {
-      ignored: plan.isIgnored,
+    const { model, config, sizes } = resolvePlan(checkpoint, gpu.profile, options);
+    const { decoder: decoderConfig, vision, specs } = model;
+    const images = vision && (await assembleVision(checkpoint, vision, platform.images, signal));
+    const weights = await loadWeights(gpu, model.checkpoint, specs, config.weightPolicy, {
+      ignored: model.isIgnored,
       onProgress: (loaded, total) =>
         report('weights', `Loading weights: ${megabytes(loaded)} of ${megabytes(total)}`, loaded, total),
       ...(signal && { signal }),
     });
     report('compile', 'Compiling kernels', weights.bytes, weights.bytes);
-    const { blockSize, maxBatchSize, sessionLen, maxPrefillTokenNum } = config;
-    const sizes = sizesOf(Math.max(maxPrefillTokenNum, maxBatchSize), maxBatchSize, sessionLen, blockSize);
-    const kv = await allocateKvCache(gpu, model, config.numBlocks, blockSize, config.kvDtype);
-    const buffers = await allocateBuffers(gpu, model, sizes);
+    const { blockSize, maxBatchSize, sessionLen } = config;
+    const kv = await allocateKvCache(gpu, decoderConfig, config.numBlocks, blockSize, config.kvDtype);
+    const buffers = await allocateBuffers(gpu, decoderConfig, sizes);
     throwIfAborted(signal);
     const imageRunner = vision && (await createImageRunner(gpu, vision, weights, config, sizes));
-    const decoder = new Decoder(model, weights);
+    const decoder = new Decoder(decoderConfig, weights);
     const { pokesQueue } = platform;
     const parts = { gpu, decoder, config, sizes, buffers, kv, images: imageRunner, pokesQueue };
     const runner = await GpuModelRunner.create(parts);
@@ -89,10 +72,10 @@ export async function assembleEngine(
     const { kvBytes, imageBytes: forImages } = config.memory;
     const info: EngineInfo = Object.freeze({
       model: source.name,
-      family: plan.family,
-      architecture: plan.architecture,
+      family: model.family,
+      architecture: model.architecture,
       sessionLen,
-      vocabSize: model.vocabSize,
+      vocabSize: decoderConfig.vocabSize,
       maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize,
@@ -105,7 +88,7 @@ export async function assembleEngine(
         imageBytes: forImages,
         totalBytes: gpu.allocated.bytes,
       },
-      bytesPerToken: bytesPerToken(weights, model.isTied),
+      bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
       hasTokenizer: text.tools !== undefined,
       hasChatTemplate: text.hasChatTemplate,
       takesImages: images !== undefined,

@@ -60,6 +60,8 @@ export interface MemoryPlan {
   readonly activationBytes: number;
   /** Encoding images, and the cache of encoded ones; 0 for models that take none. */
   readonly imageBytes: number;
+  /** All of it; at most the budget. */
+  readonly totalBytes: number;
 }
 
 /** Bytes that depend on what is decided here. */
@@ -137,13 +139,15 @@ export function resolveConfig(
   const perPage = pageBytes(model, blockSize, kvDtype);
   const blocksOfSession = Math.ceil(sessionLen / blockSize);
   const numBlocks = resolveNumBlocks(options.cacheMaxEntryCount ?? 0.8, {
-    freeBytes: budgetBytes - weightBytes - activationBytes - imageBytes,
+    freeBytes: budgetBytes - weightBytes,
+    reservedBytes: activationBytes + imageBytes,
     blockBytes: perPage * model.numLayers,
     most: Math.min(
       blocksOfSession * maxBatchSize,
       Math.floor(Math.min(profile.limits.maxStorageBufferBindingSize, profile.limits.maxBufferSize) / perPage),
     ),
   });
+  const kvBytes = numBlocks * perPage * model.numLayers;
   return Object.freeze({
     weightPolicy,
     kvDtype,
@@ -161,9 +165,10 @@ export function resolveConfig(
     memory: Object.freeze({
       budgetBytes,
       weightBytes,
-      kvBytes: numBlocks * perPage * model.numLayers,
+      kvBytes,
       activationBytes,
       imageBytes,
+      totalBytes: weightBytes + kvBytes + activationBytes + imageBytes,
     }),
   });
 }
@@ -202,14 +207,23 @@ function resolveKvDtype(dtype: unknown, isFloat32: boolean): KvDtype {
   throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
 }
 
-function resolveNumBlocks(
-  entryCount: number,
-  { freeBytes, blockBytes, most }: { readonly freeBytes: number; readonly blockBytes: number; readonly most: number },
-): number {
+/** What the number of blocks depends on. */
+interface Room {
+  /** The budget without the weights: what a share is a share of, as in LMDeploy. */
+  readonly freeBytes: number;
+  /** Of these: what other buffers take. */
+  readonly reservedBytes: number;
+  /** Of a block in all layers. */
+  readonly blockBytes: number;
+  readonly most: number;
+}
+
+function resolveNumBlocks(entryCount: number, { freeBytes, reservedBytes, blockBytes, most }: Room): number {
   if (typeof entryCount !== 'number' || !(entryCount > 0)) {
     throw invalidOption('cacheMaxEntryCount', entryCount, 'a share below 1 or a number of blocks');
   }
-  const wanted = entryCount < 1 ? Math.floor((entryCount * freeBytes) / blockBytes) : Math.floor(entryCount);
+  const shareBytes = Math.min(entryCount * freeBytes, freeBytes - reservedBytes);
+  const wanted = entryCount < 1 ? Math.floor(shareBytes / blockBytes) : Math.floor(entryCount);
   const numBlocks = Math.min(wanted, most);
   if (numBlocks < 1) {
     throw new PagemindError('out_of_memory', 'The memory budget leaves no room for a KV block beside the weights.', {

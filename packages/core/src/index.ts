@@ -1,9 +1,10 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
-import { createEngine, type ModelLocation } from './create-engine.js';
+import { createEngine, type ModelLocation, modelSource } from './create-engine.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
 
 export { Engine } from './api/engine-api.js';
@@ -54,6 +55,7 @@ export type { ImageInput, Pixels, RgbImage } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { LoadImageOptions } from './image/load-image.js';
 export type { ByteSource, ModelSource } from './load/source.js';
+export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
 
@@ -65,6 +67,14 @@ export type { SamplingParams } from './sampling/params.js';
  */
 export async function loadImage(source: ImageSource, options?: LoadImageOptions): Promise<RgbImage> {
   return decodeImage(await toImageInput(source), browserPlatform.images, options);
+}
+
+/**
+ * What a model will take on this device, from its configuration and headers alone: for showing before its weights are read.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function planModel({ model, ...options }: PlanOptions & { readonly model: ModelLocation }): Promise<EnginePlan> {
+  return planEngine(browserPlatform, modelSource(model), options);
 }
 
 /**

@@ -11,6 +11,7 @@ import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
+import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { createNodePlatform } from './platform/node.js';
 import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
@@ -35,6 +36,17 @@ export interface NodeEngineOptions extends AssembleOptions {
  */
 export async function createEngine({ model, ...options }: NodeEngineOptions): Promise<Engine> {
   return new Engine(await assembleEngine(createNodePlatform(), nodeSource(model), options));
+}
+
+/**
+ * What a model will take on this machine, from its configuration and headers alone.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function planModel({
+  model,
+  ...options
+}: PlanOptions & { readonly model: string | ModelSource }): Promise<EnginePlan> {
+  return planEngine(createNodePlatform(), nodeSource(model), options);
 }
 
 /**

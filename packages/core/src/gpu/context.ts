@@ -29,6 +29,11 @@ interface CachedPipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** Bytes that a buffer of `bytes` bytes really has. */
+export function bufferSize(bytes: number): number {
+  return Math.max(16, Math.ceil(bytes / 16) * 16);
+}
+
 export class GpuContext {
   readonly device: GPUDevice;
   readonly queue: GPUQueue;
@@ -98,7 +103,7 @@ export class GpuContext {
    * @throws PagemindError `out_of_memory` when the device refuses.
    */
   async allocate(label: string, bytes: number, usage: number = STORAGE): Promise<GPUBuffer> {
-    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const size = bufferSize(bytes);
     const { maxBufferSize } = this.profile.limits;
     if (size > maxBufferSize) {
       throw new PagemindError(

@@ -1,6 +1,6 @@
 // The buffers that images are encoded in, allocated once: a tile's way through the tower and the projector, and the cache
 // of finished features.
-import type { GpuContext } from '../gpu/context.js';
+import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { rowStride } from '../layers/context.js';
 import { attentionTiles } from '../layers/encoder-attention.js';
 import { numPatches, numVisionTokens, patchPixels } from '../models/vision/vision-config.js';
@@ -59,7 +59,8 @@ function bufferBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number)
 
 /** Bytes that {@link allocateImageBuffers} takes. */
 export function imageBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number): number {
-  return Object.values(bufferBytes(config, cacheBytes, maxStepRows)).reduce((sum, bytes) => sum + bytes, 0);
+  const buffers = Object.values(bufferBytes(config, cacheBytes, maxStepRows));
+  return buffers.reduce((sum, bytes) => sum + bufferSize(bytes), 0);
 }
 
 /**

@@ -26,10 +26,15 @@ import type {
   StepPlan,
   StepResult,
 } from './runner.js';
-import { maxLogitRows, maxPagesOf, type RunnerBuffers, type StepSizes } from './step-buffers.js';
+import {
+  MAX_READBACKS,
+  maxLogitRows,
+  maxPagesOf,
+  type RunnerBuffers,
+  readbackBytes,
+  type StepSizes,
+} from './step-buffers.js';
 
-/** Results that may be under way at once. */
-const MAX_READBACKS = 8;
 /** Bit of a ring entry: the sequence is done with this token. */
 const DONE = 0x80000000;
 
@@ -86,8 +91,7 @@ export class GpuModelRunner implements ModelRunner {
   /** Uploads constants and compiles every pipeline that steps will use. */
   static async create(parts: RunnerParts): Promise<GpuModelRunner> {
     const { gpu, config, sizes, decoder, buffers, pokesQueue } = parts;
-    const readbackBytes = config.maxBatchSize * RING_LENGTH * 4;
-    const readback = await Readback.create(gpu, MAX_READBACKS, readbackBytes, pokesQueue);
+    const readback = await Readback.create(gpu, MAX_READBACKS, readbackBytes(config), pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
     gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(decoder.config.rope, sizes.sessionLen, 1));
     await runner.#recorder.compile(runner.#warmup());

@@ -7,7 +7,7 @@ import {
   sampleRingBytes,
   tokenMarksBytes,
 } from '@pagemind/kernels-wgsl';
-import type { GpuContext } from '../gpu/context.js';
+import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { partialBytes } from '../layers/attention.js';
 import { rowStride, type StepBuffers } from '../layers/context.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
@@ -65,9 +65,18 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
   };
 }
 
-/** Sum of {@link bufferBytes}. */
+/** Results that may be under way at once. */
+export const MAX_READBACKS = 8;
+
+/** Bytes of a step's results. */
+export function readbackBytes({ maxBatchSize }: Pick<StepSizes, 'maxBatchSize'>): number {
+  return maxBatchSize * RING_LENGTH * 4;
+}
+
+/** Bytes that steps take on the device, results under way included. */
 export function activationBytes(config: DecoderConfig, sizes: StepSizes): number {
-  return Object.values(bufferBytes(config, sizes)).reduce((sum, bytes) => sum + bytes, 0);
+  const buffers = Object.values(bufferBytes(config, sizes)).reduce((sum, bytes) => sum + bufferSize(bytes), 0);
+  return buffers + MAX_READBACKS * bufferSize(readbackBytes(sizes));
 }
 
 /** Allocates all of them; on failure nothing stays. */
