@@ -54,8 +54,9 @@ Keys and values are kept in float32 here unless --dtype says otherwise.
                                     model lays images out by their size
 
 ${MODEL_OPTIONS}`,
-  bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--json]
+  bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--concurrency 1,2,4,8] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
+  --concurrency 1,2,4,8   then so many clients at once: tokens per second in all, latencies, shared prefixes, preemptions
 
 ${MODEL_OPTIONS}`,
   plan: `pagemind plan MODEL [options] [--json]

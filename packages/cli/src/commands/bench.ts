@@ -1,14 +1,16 @@
 // `pagemind bench`: decode and prefill speed of a model beside the device's own bandwidth, and what a step costs in
 // counts. The counts are what tests look at; the speeds are for people.
-import { checkEnvironment, type Engine, type EngineStats } from '@pagemind/core/node';
-import { engineOptions, MODEL_OPTIONS, numberOf, readArguments } from '../arguments.js';
+import { checkEnvironment, type Engine, type EngineOptions, type EngineStats } from '@pagemind/core/node';
+import { engineOptions, MODEL_OPTIONS, numberOf, readArguments, stringOf } from '../arguments.js';
 import { withEngine } from '../open-engine.js';
 import { UsageError } from '../usage.js';
+import { type ConcurrencyRow, measureConcurrency } from './bench-concurrency.js';
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
   'prompt-tokens': { type: 'string' },
   'new-tokens': { type: 'string' },
+  concurrency: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
@@ -17,18 +19,43 @@ const SETTLED = 8;
 
 export async function bench(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, OPTIONS, 1);
+  const [model = ''] = positionals;
   const numPrompt = numberOf(values, 'prompt-tokens') ?? 64;
   const numNew = numberOf(values, 'new-tokens') ?? 64;
   if (numNew <= 2 * SETTLED) throw new UsageError(`--new-tokens must be above ${2 * SETTLED}.`);
+  const levels = readLevels(stringOf(values, 'concurrency'));
+  const options = engineOptions(values);
   const { probe } = await checkEnvironment();
   // The timed run has the ids of the run before it, and shall compute all of them.
-  const options = { ...engineOptions(values), enablePrefixCaching: false };
-  await withEngine(positionals[0] ?? '', options, async (engine) => {
+  const alone = await withEngine(model, { ...options, enablePrefixCaching: false }, async (engine) => {
     const report = { ...(await measure(engine, numPrompt, numNew)), probeBandwidth: probe.bytesPerSecond };
     const bytesPerSecond = report.decodeTokensPerSecond * report.bytesPerToken;
-    const result = { ...report, fractionOfProbe: bytesPerSecond / probe.bytesPerSecond, adapter: engine.info.adapter };
-    process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
+    return { ...report, fractionOfProbe: bytesPerSecond / probe.bytesPerSecond, adapter: engine.info.adapter };
   });
+  const result = {
+    ...alone,
+    ...(levels && { concurrency: await together(model, options, levels, numPrompt, numNew) }),
+  };
+  process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
+}
+
+/** One engine for all numbers of clients, with slots for the largest. */
+function together(
+  model: string,
+  options: EngineOptions,
+  levels: readonly number[],
+  numPrompt: number,
+  numNew: number,
+): Promise<readonly ConcurrencyRow[]> {
+  const slots = { maxBatchSize: Math.max(...levels), ...options };
+  return withEngine(model, slots, (engine) => measureConcurrency(engine, levels, numPrompt, numNew));
+}
+
+/** Reads `1,2,4`. */
+function readLevels(given: string | undefined): readonly number[] | undefined {
+  const levels = given?.split(',').map(Number);
+  if (levels?.every((level) => Number.isInteger(level) && level >= 1 && level <= 256) ?? true) return levels;
+  throw new UsageError('--concurrency takes numbers of clients from 1 to 256, as in 1,2,4,8.');
 }
 
 async function measure(engine: Engine, numPrompt: number, numNew: number) {

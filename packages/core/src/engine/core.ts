@@ -171,6 +171,8 @@ export interface EngineStats {
   readonly numTokensLookedUp: number;
   /** Those of them that needed no computing. */
   readonly numTokensFound: number;
+  /** Requests that had to give their blocks to earlier ones, to be computed again later. */
+  readonly numPreemptions: number;
   readonly counters: RunnerCounters;
 }
 

@@ -151,8 +151,8 @@ export class LocalEngine implements EngineCore {
   }
 
   async stats(): Promise<EngineStats> {
-    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks, numTokensLookedUp, numTokensFound } =
-      this.#scheduler;
+    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = this.#scheduler;
+    const { numTokensLookedUp, numTokensFound, numPreemptions } = this.#scheduler;
     return {
       numRunning,
       numWaiting,
@@ -160,6 +160,7 @@ export class LocalEngine implements EngineCore {
       numCachedBlocks,
       numTokensLookedUp,
       numTokensFound,
+      numPreemptions,
       counters: this.#runner.counters,
     };
   }

@@ -64,6 +64,7 @@ export class Scheduler {
   readonly #waiting: Sequence[] = [];
   #numTokensLookedUp = 0;
   #numTokensFound = 0;
+  #numPreemptions = 0;
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
@@ -94,6 +95,10 @@ export class Scheduler {
 
   get numTokensFound(): number {
     return this.#numTokensFound;
+  }
+
+  get numPreemptions(): number {
+    return this.#numPreemptions;
   }
 
   /**
@@ -240,6 +245,7 @@ export class Scheduler {
       this.#running.pop();
       this.#waiting.unshift(latest);
       this.#release(latest, 'waiting');
+      this.#numPreemptions++;
     }
     return true;
   }

@@ -107,14 +107,8 @@ function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: numb
   return { PAIRS: WORKGROUP / lanes, LANES: lanes };
 }
 
-/** Numbers of activation rows that a tier has texts for. A CPU gains little from more, and compiles them slowly. */
-const columnsOf: Readonly<Record<MatvecTier, readonly number[]>> = {
-  portable: [1, 2, 4, 8],
-  subgroup: [1, 2, 4, 8],
-  f16: [1, 2, 4, 8],
-  'f16-subgroup': [1, 2, 4, 8],
-  serial: [1, 2],
-};
+/** Numbers of activation rows that there are texts for. */
+const COLUMNS: readonly number[] = [1, 2, 4, 8];
 
 type Use = Omit<LinearMatvecUse, 'weights' | 'hasBias'>;
 const qkv: Use = { epilogue: 'store', hasNorm: true, hasRowIds: false };
@@ -164,6 +158,8 @@ const columnChoices: readonly LinearMatvecChoice[] = (
     [head, 'subgroup', 4],
     [gated, 'portable', 4],
     [gated, 'serial', 2],
+    [head, 'serial', 4],
+    [residual, 'serial', 8],
     [residual, 'portable', 4],
     [head, 'portable', 8],
     [residual, 'subgroup', 8],
@@ -213,9 +209,8 @@ export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
   variants: linearMatvecChoices.map(linearMatvecVariant),
   pick(shape: LinearMatvecShape, profile: DeviceProfile): Variant {
     const tier = tierOf(shape.weights, profile);
-    const columns = columnsOf[tier];
-    const most = columns.at(-1) as number;
-    const numColumns = shape.isInvariant ? most : (columns.find((count) => count >= shape.numTokens) ?? most);
+    const most = COLUMNS.at(-1) as number;
+    const numColumns = shape.isInvariant ? most : (COLUMNS.find((count) => count >= shape.numTokens) ?? most);
     return linearMatvecVariant({ ...shape, numColumns, tier });
   },
   constantsOf: (shape, variant) => ({
