@@ -108,6 +108,7 @@ export class GpuModelRunner implements ModelRunner {
       gpuObjects: objects,
       readbackBytes: this.#readback.bytes,
       imagesEncoded: this.#parts.images?.numEncoded ?? 0,
+      gpuBytes: this.#parts.gpu.allocated.bytes,
     };
   }
 

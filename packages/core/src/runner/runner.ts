@@ -96,7 +96,7 @@ export interface StepResult {
   readonly sequences: readonly SequenceResult[];
 }
 
-/** Counters since the start; benches and tests read differences. */
+/** Counters since the start, of which benches and tests read differences, and what is held now. */
 export interface RunnerCounters {
   readonly steps: number;
   readonly submits: number;
@@ -107,6 +107,8 @@ export interface RunnerCounters {
   readonly readbackBytes: number;
   /** Images that went through the tower; those found in the cache do not count. */
   readonly imagesEncoded: number;
+  /** Bytes of GPU buffers that are held now. */
+  readonly gpuBytes: number;
 }
 
 /** Runs steps of a model. Calls are made in order from one thread; nothing here blocks on the GPU. */

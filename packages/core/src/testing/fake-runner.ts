@@ -101,6 +101,7 @@ export class FakeRunner implements ModelRunner {
       gpuObjects: 0,
       readbackBytes: 0,
       imagesEncoded: 0,
+      gpuBytes: 0,
     };
   }
 
