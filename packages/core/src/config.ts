@@ -34,6 +34,12 @@ export interface EngineOptions {
   readonly enablePrefixCaching?: boolean;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
+  /**
+   * Models with dynamic NTK (`rope_scaling: dynamic`), past the length they were trained for: `frozen` (the default, and
+   * LMDeploy's way) keeps the rotary base of the prompt's length; `recompute` computes the whole sequence anew for every
+   * token, as the models' authors do, which is exact and slow.
+   */
+  readonly dynamicRope?: 'frozen' | 'recompute';
   /** Requests that may wait before `queue_full`. Default 64. */
   readonly maxQueueLen?: number;
   /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
@@ -75,6 +81,7 @@ export interface EngineConfig {
   readonly maxPrefillTokenNum: number;
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  readonly dynamicRope: 'frozen' | 'recompute';
   readonly maxStepsPerSubmit: number;
   readonly imageCacheBytes: number;
   readonly memory: MemoryPlan;
@@ -107,6 +114,10 @@ export function resolveConfig(
   const enablePrefixCaching = options.enablePrefixCaching ?? true;
   if (typeof enablePrefixCaching !== 'boolean') {
     throw invalidOption('enablePrefixCaching', enablePrefixCaching, 'true or false');
+  }
+  const dynamicRope = options.dynamicRope ?? 'frozen';
+  if (dynamicRope !== 'frozen' && dynamicRope !== 'recompute') {
+    throw invalidOption('dynamicRope', dynamicRope, "'frozen' or 'recompute'");
   }
 
   const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
@@ -144,6 +155,7 @@ export function resolveConfig(
     maxPrefillTokenNum,
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
+    dynamicRope,
     maxStepsPerSubmit: 8,
     imageCacheBytes,
     memory: Object.freeze({

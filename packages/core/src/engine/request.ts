@@ -17,6 +17,8 @@ export interface Request {
   /** Stop ids count only once the sequence holds this many tokens. */
   readonly minLength: number;
   readonly stopIds: ReadonlySet<number>;
+  /** See {@link RunnerLimits.maxKeptLen}. */
+  readonly maxKeptLen: number;
   /**
    * Set when all tokens are given and their logits wanted, so that nothing is sampled: positions from here on are
    * computed one at a time, as sampled ones are.
@@ -60,6 +62,7 @@ export function resolveGeneration(
     maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
     minLength: promptIds.length + minNewTokens,
     stopIds: new Set([...(ignoreEos ? [] : defaults.eosTokenIds), ...stopTokenIds]),
+    maxKeptLen: limits.maxKeptLen,
   };
 }
 
@@ -79,6 +82,8 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
+    // All ids are there at the start, so none grows it.
+    maxKeptLen: Number.POSITIVE_INFINITY,
     decodeFrom,
   };
 }

@@ -16,6 +16,7 @@ const LIMITS: RunnerLimits = {
   vocabSize: 100,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  maxKeptLen: Number.POSITIVE_INFINITY,
 };
 
 function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
@@ -26,6 +27,7 @@ function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
     maxLength: 32,
     minLength: 0,
     stopIds: new Set(),
+    maxKeptLen: Number.POSITIVE_INFINITY,
     ...more,
   });
 }

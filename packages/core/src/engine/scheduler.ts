@@ -59,9 +59,10 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #blocks: BlockManager;
   readonly #freeSlots: number[];
-  /** Both in order of arrival, which is the order of priority: whoever runs came before whoever waits. */
+  /** Both in order of arrival, which is the order of priority. */
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
+  #numArrivals = 0;
   #numTokensLookedUp = 0;
   #numTokensFound = 0;
 
@@ -107,6 +108,7 @@ export class Scheduler {
         hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
       });
     }
+    sequence.arrival = this.#numArrivals++;
     this.#waiting.push(sequence);
   }
 
@@ -116,6 +118,7 @@ export class Scheduler {
    */
   schedule(maxSteps: number): Step | undefined {
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
+    for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
     const hasPreempted = this.#continueRunning(draft);
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
     const sequences = [...draft.counts.keys()];
@@ -183,7 +186,7 @@ export class Scheduler {
       if (slot === undefined || !this.#canAdmit(head, found)) break;
       this.#freeSlots.pop();
       this.#waiting.shift();
-      this.#running.push(head);
+      insert(this.#running, head);
       this.#blocks.share(found);
       const numFound = found.length * this.#limits.blockSize;
       begins.push(head.begin(slot, found, numFound));
@@ -205,11 +208,10 @@ export class Scheduler {
 
   /**
    * Whether the sequence shares blocks with others. Forced ones want every position computed. Above `maxSharedLen` keys are
-   * rotated in a way of their own; the runner decides that by the prompt, so one that begins below stays like the others
-   * however long it grows.
+   * rotated in a way of their own.
    */
-  #isSharing({ isForced, request }: Sequence): boolean {
-    return this.#options.enablePrefixCaching && !isForced && request.promptIds.length <= this.#limits.maxSharedLen;
+  #isSharing({ isForced, rotaryLength }: Sequence): boolean {
+    return this.#options.enablePrefixCaching && !isForced && rotaryLength <= this.#limits.maxSharedLen;
   }
 
   #keysOf(sequence: Sequence): readonly string[] {
@@ -237,11 +239,16 @@ export class Scheduler {
     while (!this.#reserve(sequence, numTokens)) {
       const latest = this.#running.at(-1);
       if (!latest || latest === sequence) return false;
-      this.#running.pop();
-      this.#waiting.unshift(latest);
-      this.#release(latest, 'waiting');
+      this.#sendBack(latest);
     }
     return true;
+  }
+
+  /** A running sequence waits again, in its place. */
+  #sendBack(sequence: Sequence): void {
+    this.#running.splice(this.#running.indexOf(sequence), 1);
+    insert(this.#waiting, sequence);
+    this.#release(sequence, 'waiting');
   }
 
   #reserve(sequence: Sequence, numTokens: number): boolean {
@@ -259,6 +266,11 @@ export class Scheduler {
     if (sequence.slot !== undefined) this.#freeSlots.push(sequence.slot);
     sequence.leave(status);
   }
+}
+
+/** Puts a sequence into its place in the order of arrival. */
+function insert(queue: Sequence[], sequence: Sequence): void {
+  queue.splice(queue.findLastIndex(({ arrival }) => arrival < sequence.arrival) + 1, 0, sequence);
 }
 
 function sum(numbers: readonly number[]): number {

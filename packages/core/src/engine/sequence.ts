@@ -16,6 +16,8 @@ export class Sequence {
   readonly request: Request;
   /** Blocks held, in order of position. */
   readonly blocks: number[] = [];
+  /** Place in the order of arrival, which the scheduler gives. */
+  arrival = 0;
   #status: SequenceStatus = 'waiting';
   #slot: number | undefined;
 
@@ -65,6 +67,18 @@ export class Sequence {
     return this.#numComputed;
   }
 
+  /** The length that its keys are rotated by, where rotation depends on a length. */
+  get rotaryLength(): number {
+    const { promptIds, maxKeptLen } = this.request;
+    if (maxKeptLen === Number.POSITIVE_INFINITY) return promptIds.length;
+    return this.#status === 'running' ? this.#numAtBegin : this.#knownIds.length;
+  }
+
+  /** What is computed is of no use for the next token: the sequence has to begin anew. */
+  get isOutgrown(): boolean {
+    return this.#status === 'running' && this.#numInFlight === 0 && this.#numComputed === this.#maxComputed;
+  }
+
   /** Tokens that were computed already when the sequence took a slot for the first time. */
   get numCached(): number {
     return this.#numCached ?? 0;
@@ -82,9 +96,14 @@ export class Sequence {
     return this.#isContinuing ? this.#numLeft : 0;
   }
 
-  /** Tokens to compute until the end. The last sampled one never is. */
+  /** Tokens to compute until the end, or until it has to begin anew. The last sampled one never is. */
   get #numLeft(): number {
-    return this.request.maxLength - 1 - this.#numComputed;
+    return Math.min(this.request.maxLength - 1, this.#maxComputed) - this.#numComputed;
+  }
+
+  /** Most tokens that can be computed between this start and the next. */
+  get #maxComputed(): number {
+    return Math.max(this.request.maxKeptLen, this.#numAtBegin);
   }
 
   get #isContinuing(): boolean {

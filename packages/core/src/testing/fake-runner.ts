@@ -22,6 +22,7 @@ const LIMITS: RunnerLimits = {
   vocabSize: 97,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  maxKeptLen: Number.POSITIVE_INFINITY,
 };
 
 /** The token that the toy model puts after `ids`. */
@@ -206,6 +207,8 @@ export class FakeRunner implements ModelRunner {
   #sample(slot: Slot): number {
     const { maxLength, minLength, stopIds } = slot.begin;
     const { vocabSize } = this.limits;
+    const isFresh = slot.position <= this.limits.maxKeptLen || slot.position === this.#lengthAtBegin(slot);
+    invariant(isFresh, 'what was computed for another length is not read');
     let id = nextToken(this.#read(slot), vocabSize);
     while (slot.position < minLength && stopIds.includes(id)) id = (id + 1) % vocabSize;
     slot.lastSampled = id;
@@ -242,8 +245,15 @@ export class FakeRunner implements ModelRunner {
   }
 
   /** Long prompts write their keys in a way of their own, which others cannot read. */
-  #rotation({ begin: { promptIds } }: Slot): number {
-    return promptIds.length > this.limits.maxSharedLen ? promptIds.length * 1e7 : 0;
+  #rotation(slot: Slot): number {
+    const length = this.#lengthAtBegin(slot);
+    return length > this.limits.maxSharedLen ? length * 1e7 : 0;
+  }
+
+  /** The length that rotation goes by. */
+  #lengthAtBegin({ begin: { promptIds, generatedIds } }: Slot): number {
+    const isFrozen = this.limits.maxKeptLen === Number.POSITIVE_INFINITY;
+    return promptIds.length + (isFrozen ? 0 : generatedIds.length);
   }
 
   #address({ table }: Slot, position: number): number {
