@@ -77,6 +77,11 @@ export interface GenerateRequest {
   readonly ignoreEos?: boolean;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /**
+   * A whole number, default 0. Of waiting requests those of the highest priority run first, and those of the lowest make
+   * room first when the KV cache is full; of equal ones, whoever came first. None waits forever: see engine/urgency.ts.
+   */
+  readonly priority?: number;
   /** Give the ids of the prompt, in a delta before all others; default false. */
   readonly returnPromptIds?: boolean;
 }

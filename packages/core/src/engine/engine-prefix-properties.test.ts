@@ -2,6 +2,7 @@
 // without any cache, and in the end no block is lost or still used.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { sometimes } from '../testing/arbitraries.js';
 import { collect, create, drain, expectAtRest, type Outcome, request, settle } from '../testing/engine-harness.js';
 import { answerOf } from '../testing/fake-runner.js';
 
@@ -18,9 +19,6 @@ interface Arrival {
   /** The token of the answer that is a stop id. */
   readonly stopAt: number | undefined;
 }
-
-const sometimes = (value: fc.Arbitrary<number>): fc.Arbitrary<number | undefined> =>
-  fc.option(value, { nil: undefined, freq: 1 });
 
 const arrival: fc.Arbitrary<Arrival> = fc.record({
   at: fc.nat({ max: 20 }),

@@ -17,6 +17,8 @@ export interface Request {
   /** Stop ids count only once the sequence holds this many tokens. */
   readonly minLength: number;
   readonly stopIds: ReadonlySet<number>;
+  /** The higher, the sooner. */
+  readonly priority: number;
   /** See {@link RunnerLimits.maxKeptLen}. */
   readonly maxKeptLen: number;
   /**
@@ -45,9 +47,12 @@ export function resolveGeneration(
   { ids: promptIds, images }: EncodedPrompt,
   { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
 ): Request {
-  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false } = given;
+  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false, priority = 0 } = given;
   if (maxNewTokens !== undefined) checkCount('maxNewTokens', maxNewTokens, 1);
   checkCount('minNewTokens', minNewTokens, 0);
+  if (!Number.isSafeInteger(priority)) {
+    throw invalid(`priority is ${String(priority)}.`, 'Give a whole number; the higher, the sooner.');
+  }
   if (maxNewTokens !== undefined && minNewTokens > maxNewTokens) {
     throw invalid(`minNewTokens is ${minNewTokens}, above maxNewTokens, which is ${maxNewTokens}.`);
   }
@@ -62,6 +67,7 @@ export function resolveGeneration(
     maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
     minLength: promptIds.length + minNewTokens,
     stopIds: new Set([...(ignoreEos ? [] : defaults.eosTokenIds), ...stopTokenIds]),
+    priority,
     maxKeptLen: limits.maxKeptLen,
   };
 }
@@ -82,6 +88,7 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
+    priority: 0,
     // All ids are there at the start, so none grows it.
     maxKeptLen: Number.POSITIVE_INFINITY,
     decodeFrom,

@@ -27,6 +27,7 @@ function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
     maxLength: 32,
     minLength: 0,
     stopIds: new Set(),
+    priority: 0,
     maxKeptLen: Number.POSITIVE_INFINITY,
     ...more,
   });

@@ -1,5 +1,6 @@
 // Decides what the next submission computes. There is no prefill or decode phase: every sequence has tokens and computed
-// tokens, and a step lets the computed ones catch up. First come, first served. No runner, no text, no time in here.
+// tokens, and a step lets the computed ones catch up. Who comes first is said in urgency.ts. No runner, no text, no time
+// in here.
 import { invariant, PagemindError } from '../errors.js';
 import type {
   BeginSequence,
@@ -11,6 +12,7 @@ import type {
 } from '../runner/runner.js';
 import { BlockManager } from './block-manager.js';
 import type { Sequence } from './sequence.js';
+import { byUrgency, insert, MAX_OVERTAKEN, remove } from './urgency.js';
 
 /** One submission: slots to prepare, then a plan to execute. */
 export interface Step {
@@ -27,7 +29,7 @@ export interface Arrival {
   readonly result: SequenceResult;
 }
 
-/** A step in the making: its sequences in order of arrival, with the number of tokens that each computes. */
+/** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
 class Draft {
   readonly counts = new Map<Sequence, number>();
   #numTokensLeft: number;
@@ -52,14 +54,16 @@ class Draft {
 export interface SchedulerOptions {
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  /** Default {@link MAX_OVERTAKEN}. */
+  readonly maxOvertaken?: number;
 }
 
 export class Scheduler {
   readonly #limits: RunnerLimits;
-  readonly #options: SchedulerOptions;
+  readonly #options: Required<SchedulerOptions>;
   readonly #blocks: BlockManager;
   readonly #freeSlots: number[];
-  /** Both in order of arrival, which is the order of priority. */
+  /** Both in order of urgency. */
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
   #numArrivals = 0;
@@ -68,7 +72,7 @@ export class Scheduler {
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
-    this.#options = options;
+    this.#options = { maxOvertaken: MAX_OVERTAKEN, ...options };
     this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
     this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
   }
@@ -109,7 +113,7 @@ export class Scheduler {
       });
     }
     sequence.arrival = this.#numArrivals++;
-    this.#waiting.push(sequence);
+    insert(this.#waiting, sequence);
   }
 
   /**
@@ -152,8 +156,7 @@ export class Scheduler {
   /** Ends a sequence at any moment. Its slot and blocks are free at once, for steps submitted from now on. */
   finish(sequence: Sequence): void {
     if (sequence.status === 'finished') return;
-    const queue = sequence.status === 'running' ? this.#running : this.#waiting;
-    queue.splice(queue.indexOf(sequence), 1);
+    remove(sequence.status === 'running' ? this.#running : this.#waiting, sequence);
     this.#release(sequence, 'finished');
   }
 
@@ -165,7 +168,7 @@ export class Scheduler {
     invariant(slots.length === maxBatchSize && new Set(slots).size === maxBatchSize, 'a slot is lost or held twice');
   }
 
-  /** Gives running sequences their tokens; true if later arrivals had to make room for earlier ones. */
+  /** Gives running sequences their tokens; true if less urgent ones had to make room for others. */
   #continueRunning(draft: Draft): boolean {
     const numBefore = this.#running.length;
     // Preemption shortens the list from its end while it is walked, never before the sequence that is served.
@@ -183,9 +186,10 @@ export class Scheduler {
       const keys = this.#keysOf(head);
       const found = this.#blocks.find(keys);
       const slot = this.#freeSlots.at(-1);
-      if (slot === undefined || !this.#canAdmit(head, found)) break;
+      if (slot === undefined || !this.#canAdmit(head, found) || this.#isUnderWay(keys, found.length)) break;
       this.#freeSlots.pop();
       this.#waiting.shift();
+      this.#overtake(this.#waiting, head);
       insert(this.#running, head);
       this.#blocks.share(found);
       const numFound = found.length * this.#limits.blockSize;
@@ -196,6 +200,29 @@ export class Scheduler {
       this.#numTokensFound += numFound;
     }
     return begins;
+  }
+
+  /**
+   * Whether a running sequence is about to fill the block that continues what was found. Whoever needs it waits for it, a
+   * step or a few, so that requests of one moment that begin alike compute their start once.
+   */
+  #isUnderWay(keys: readonly string[], numFound: number): boolean {
+    const wanted = keys.slice(0, numFound + 1);
+    const end = wanted.length * this.#limits.blockSize;
+    return (
+      wanted.length > numFound &&
+      this.#running.some((other) => {
+        const others = this.#keysOf(other);
+        return other.numComputed < end && wanted.every((key, i) => others[i] === key);
+      })
+    );
+  }
+
+  /** A sequence takes what these waited for; those of them that came before it have been overtaken once more. */
+  #overtake(others: Sequence[], { arrival }: Sequence): void {
+    const overtaken = others.filter((other) => other.arrival < arrival);
+    for (const other of overtaken) other.beOvertaken(this.#options.maxOvertaken);
+    if (overtaken.length > 0) others.sort(byUrgency);
   }
 
   /** Everything the sequence holds must fit at once, and leave each running one a block to grow by. */
@@ -234,19 +261,20 @@ export class Scheduler {
     return numSteps;
   }
 
-  /** Reserves room for `numTokens`, from later arrivals if need be; false if a step has to pass first. */
+  /** Reserves room for `numTokens`, from less urgent sequences if need be; false if a step has to pass first. */
   #reserveOrPreempt(sequence: Sequence, numTokens: number): boolean {
     while (!this.#reserve(sequence, numTokens)) {
-      const latest = this.#running.at(-1);
-      if (!latest || latest === sequence) return false;
-      this.#sendBack(latest);
+      const last = this.#running.at(-1);
+      if (!last || last === sequence) return false;
+      this.#overtake([last], sequence);
+      this.#sendBack(last);
     }
     return true;
   }
 
   /** A running sequence waits again, in its place. */
   #sendBack(sequence: Sequence): void {
-    this.#running.splice(this.#running.indexOf(sequence), 1);
+    remove(this.#running, sequence);
     insert(this.#waiting, sequence);
     this.#release(sequence, 'waiting');
   }
@@ -266,11 +294,6 @@ export class Scheduler {
     if (sequence.slot !== undefined) this.#freeSlots.push(sequence.slot);
     sequence.leave(status);
   }
-}
-
-/** Puts a sequence into its place in the order of arrival. */
-function insert(queue: Sequence[], sequence: Sequence): void {
-  queue.splice(queue.findLastIndex(({ arrival }) => arrival < sequence.arrival) + 1, 0, sequence);
 }
 
 function sum(numbers: readonly number[]): number {

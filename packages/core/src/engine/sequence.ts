@@ -18,6 +18,9 @@ export class Sequence {
   readonly blocks: number[] = [];
   /** Place in the order of arrival, which the scheduler gives. */
   arrival = 0;
+  /** How often a later arrival went before it. */
+  #numOvertaken = 0;
+  #urgency: number;
   #status: SequenceStatus = 'waiting';
   #slot: number | undefined;
 
@@ -39,6 +42,12 @@ export class Sequence {
   constructor(request: Request) {
     this.request = request;
     this.#knownIds = [...request.promptIds];
+    this.#urgency = request.priority;
+  }
+
+  /** Its priority, until it was overtaken too often. */
+  get urgency(): number {
+    return this.#urgency;
   }
 
   get status(): SequenceStatus {
@@ -173,6 +182,12 @@ export class Sequence {
     this.#numComputed = end + numSteps - 1;
     if (share.sample) this.#numInFlight += numSteps;
     return share;
+  }
+
+  /** A later arrival goes before it; of `most` times the last one makes it the most urgent. */
+  beOvertaken(most: number): void {
+    this.#numOvertaken += 1;
+    if (this.#numOvertaken >= most) this.#urgency = Number.POSITIVE_INFINITY;
   }
 
   /** Ids arrive that were in flight: `numExpected` of them, or fewer if the sequence was done before. */

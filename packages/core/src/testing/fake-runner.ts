@@ -129,7 +129,7 @@ export class FakeRunner implements ModelRunner {
       const entry = this.#queue.shift();
       if (!entry) break;
       if (!('plan' in entry)) {
-        this.#slots.set(entry.slot, { begin: entry, table: [], position: 0, lastSampled: undefined, isDone: false });
+        this.begin(entry);
         continue;
       }
       deliveries.push(this.#run(entry));
@@ -142,13 +142,29 @@ export class FakeRunner implements ModelRunner {
     for (const entry of this.#queue.splice(0)) if ('plan' in entry) entry.reject(new Error('the device is gone'));
   }
 
+  /** {@link beginSequence} without the queue. */
+  begin(begin: BeginSequence): void {
+    this.#slots.set(begin.slot, { begin, table: [], position: 0, lastSampled: undefined, isDone: false });
+  }
+
+  /** {@link execute} without the queue. */
+  run(plan: StepPlan): StepResult {
+    this.#check(plan);
+    const sequences = plan.sequences
+      .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
+      .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
+    return { sequences };
+  }
+
+  /** The tokens that a slot has computed, as it reads them back through its blocks. */
+  contents(slot: number): readonly number[] {
+    return this.#read(this.#slot(slot));
+  }
+
   #run({ plan, resolve, reject }: QueuedStep): () => void {
     try {
-      this.#check(plan);
-      const sequences = plan.sequences
-        .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
-        .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
-      return () => resolve({ sequences });
+      const result = this.run(plan);
+      return () => resolve(result);
     } catch (error) {
       return () => reject(error);
     }
