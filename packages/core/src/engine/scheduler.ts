@@ -102,18 +102,20 @@ export class Scheduler {
   }
 
   /**
-   * Queues a sequence.
+   * Queues sequences, all or none.
    * @throws PagemindError `queue_full`.
    */
-  add(sequence: Sequence): void {
+  add(...sequences: readonly Sequence[]): void {
     // Requests of one moment queue up before the next step takes them into free slots.
-    if (this.#waiting.length >= this.#options.maxQueueLen + this.#freeSlots.length) {
+    if (this.#waiting.length + sequences.length > this.#options.maxQueueLen + this.#freeSlots.length) {
       throw new PagemindError('queue_full', `${this.#waiting.length} requests are waiting already.`, {
         hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
       });
     }
-    sequence.arrival = this.#numArrivals++;
-    insert(this.#waiting, sequence);
+    for (const sequence of sequences) {
+      sequence.arrival = this.#numArrivals++;
+      insert(this.#waiting, sequence);
+    }
   }
 
   /**

@@ -5,9 +5,9 @@ import { type Request, resolveGeneration, resolveLogits } from '../engine/reques
 import { Scheduler, type SchedulerOptions, type Step } from '../engine/scheduler.js';
 import { Sequence } from '../engine/sequence.js';
 import { invariant } from '../errors.js';
-import type { RunnerLimits, StepResult } from '../runner/runner.js';
+import type { RunnerLimits, ScheduledSequence, SequenceResult, StepResult } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
-import { answerOf, FakeRunner } from './fake-runner.js';
+import { answerOf, FakeRunner, nextToken } from './fake-runner.js';
 
 /** What is wanted of one sequence. */
 export interface TrafficItem {
@@ -26,7 +26,7 @@ export class Tracked {
   readonly arrival: number;
   /** Prompt and answer, when it runs alone. */
   readonly all: readonly number[];
-  /** Ids that have arrived. */
+  /** Ids that have arrived; of given ids, the positions whose logits have. */
   readonly received: number[] = [];
   /** How it ended. */
   end: 'done' | 'cancelled' | undefined;
@@ -81,10 +81,11 @@ export class SchedulerHarness {
     const prompt = { ids: promptIds, images: [] };
     const given = { prompt: { kind: 'tokens', ids: promptIds }, sampling: {}, maxNewTokens, priority } as const;
     const defaults = { sampling: GREEDY, eosTokenIds: stop === undefined ? [] : [stop] };
-    const request =
+    const [request] =
       decodeFrom === undefined
         ? resolveGeneration(given, prompt, { limits, defaults, randomSeed: 0 })
-        : resolveLogits(prompt, decodeFrom, limits);
+        : [resolveLogits(prompt, decodeFrom, limits)];
+    invariant(request, 'a generation has an answer');
     const tracked = new Tracked(request, this.tracked.length);
     this.tracked.push(tracked);
     this.#scheduler.add(tracked.sequence);
@@ -123,11 +124,13 @@ export class SchedulerHarness {
       for (const { sequence, share, result: brought } of this.#scheduler.update(step, result)) {
         const tracked = this.tracked.find((each) => each.sequence === sequence);
         invariant(tracked && tracked.end === undefined, 'results are for sequences that have not ended');
-        tracked.received.push(...brought.tokens);
+        if (sequence.isForced) this.#checkLogits(tracked, share, brought);
+        else tracked.received.push(...brought.tokens);
+        const { promptIds } = sequence.request;
         const numComputed = share.startPosition + share.tokens.length;
-        if (!(sequence.isForced ? numComputed === tracked.all.length : brought.isDone)) continue;
-        const ids = [...sequence.request.promptIds, ...tracked.received];
-        invariant(String(ids) === String(tracked.all), `the ids are ${ids} in place of ${tracked.all}`);
+        if (!(sequence.isForced ? numComputed === promptIds.length : brought.isDone)) continue;
+        const wanted = sequence.isForced ? promptIds.map((_, i) => i) : tracked.all.slice(promptIds.length);
+        invariant(String(tracked.received) === String(wanted), `it got ${tracked.received} in place of ${wanted}`);
         tracked.end = 'done';
         this.#scheduler.finish(sequence);
       }
@@ -186,6 +189,18 @@ export class SchedulerHarness {
         if (other.arrival < next.arrival) other.numOvertaken += 1;
         invariant(other.numOvertaken <= this.#maxOvertaken, `request ${other.arrival} is overtaken too often`);
       }
+    }
+  }
+
+  #checkLogits(
+    { all, received }: Tracked,
+    { startPosition, tokens }: ScheduledSequence,
+    { logits }: SequenceResult,
+  ): void {
+    for (let position = startPosition; position < startPosition + tokens.length; position++) {
+      const row = (position - startPosition) * this.#runner.limits.vocabSize;
+      invariant(logits?.[row + nextToken(all.slice(0, position + 1))] === 1, `the logits of ${position} are others`);
+      received.push(position);
     }
   }
 
