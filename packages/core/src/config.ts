@@ -40,6 +40,12 @@ export interface EngineOptions {
   readonly deterministic?: boolean;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
+  /**
+   * Models with dynamic NTK (`rope_scaling: dynamic`), past the length they were trained for: `frozen` (the default, and
+   * LMDeploy's way) keeps the rotary base of the prompt's length; `recompute` computes the whole sequence anew for every
+   * token, as the models' authors do, which is exact and slow.
+   */
+  readonly dynamicRope?: 'frozen' | 'recompute';
   /** Requests that may wait before `queue_full`. Default 64. */
   readonly maxQueueLen?: number;
   /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
@@ -83,6 +89,7 @@ export interface EngineConfig {
   readonly maxPrefillTokenNum: number;
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  readonly dynamicRope: 'frozen' | 'recompute';
   readonly maxStepsPerSubmit: number;
   readonly deterministic: boolean;
   readonly imageCacheBytes: number;
@@ -120,6 +127,10 @@ export function resolveConfig(
   };
   const enablePrefixCaching = flag('enablePrefixCaching', true);
   const deterministic = flag('deterministic', false);
+  const dynamicRope = options.dynamicRope ?? 'frozen';
+  if (dynamicRope !== 'frozen' && dynamicRope !== 'recompute') {
+    throw invalidOption('dynamicRope', dynamicRope, "'frozen' or 'recompute'");
+  }
 
   const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
@@ -161,6 +172,7 @@ export function resolveConfig(
     // Steps in a row take kernels of their own.
     maxStepsPerSubmit: deterministic ? 1 : 8,
     deterministic,
+    dynamicRope,
     imageCacheBytes,
     memory: Object.freeze({
       budgetBytes,

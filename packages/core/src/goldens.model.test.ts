@@ -56,7 +56,24 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
     });
   });
 
-  // Past the trained length, dynamic NTK has several readings; decision 004 says which is ours.
+  // Past the trained length, dynamic NTK has several readings; decision 004 says which are ours.
+  it('internlm2-ntk: recomputed for every token, greedy generation gives the reference ids', async () => {
+    const golden = readTensors(readFileSync(fixturesPath('goldens/internlm2-ntk/golden.safetensors')));
+    const engine = await createEngine({
+      model: fixturesPath('goldens/internlm2-ntk'),
+      dtype: 'float32',
+      maxBatchSize: 1,
+      sessionLen: 64,
+      dynamicRope: 'recompute',
+    });
+    try {
+      const ids = await generateIds(engine, { kind: 'tokens', ids: idsOf(golden, 'input_ids') }, 24);
+      expect(ids).toEqual(idsOf(golden, 'greedy_ids'));
+    } finally {
+      await engine.dispose();
+    }
+  });
+
   it('internlm2-ntk: the rotary base follows the length of the ids that are known at the start', async () => {
     const golden = readTensors(readFileSync(fixturesPath('goldens/internlm2-ntk/golden.safetensors')));
     const engine = await createEngine({

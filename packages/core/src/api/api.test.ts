@@ -89,6 +89,38 @@ describe('chat.completions.create', () => {
     expect((await chunks).slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
   });
 
+  it('gives several choices, which have their prompt in common', async () => {
+    const { engine, core, runner } = createApi();
+    const body = { ...CHAT, n: 3, best_of: 3, seed: 8 };
+    const answer = engine.chat.completions.create(body);
+    const chunks = all(
+      engine.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } }),
+    );
+    await drain(runner);
+    const { choices, usage } = await answer;
+    const content = textOf(answerOf(IDS, 8));
+    expect(choices).toEqual(
+      [0, 1, 2].map((index) => ({
+        index,
+        message: { role: 'assistant', content, refusal: null },
+        logprobs: null,
+        finish_reason: 'length',
+      })),
+    );
+    expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 24, total_tokens: 27 });
+    expect(runner.begins.map(({ params }) => params.seed)).toEqual([8, 9, 10, 8, 9, 10]);
+    for (const index of [0, 1, 2]) {
+      const own = (await chunks).flatMap((chunk) => chunk.choices).filter((choice) => choice.index === index);
+      expect(own[0]?.delta).toEqual({ role: 'assistant', content: '' });
+      expect(own.map(({ delta }) => delta.content ?? '').join('')).toBe(content);
+      expect(own.filter(({ finish_reason }) => finish_reason !== null)).toHaveLength(1);
+    }
+    const withUsage = (await chunks).filter((chunk) => chunk.usage);
+    expect(withUsage).toMatchObject([{ choices: [], usage: { prompt_tokens: 3, completion_tokens: 24 } }]);
+    expect((await chunks).at(-1)).toBe(withUsage[0]);
+    await expectAtRest(core, runner);
+  });
+
   it('cancels by signal, and by leaving a stream, read or not', async () => {
     const { engine, core, runner } = createApi();
     const controller = new AbortController();
@@ -152,7 +184,8 @@ describe('chat.completions.create', () => {
       skip_special_tokens: false,
       chat_template_kwargs: { enable_thinking: false },
       user: 'u',
-      n: 1,
+      n: 2,
+      priority: -3,
       tools: [],
       logprobs: false,
       response_format: { type: 'text' },
@@ -183,6 +216,8 @@ describe('chat.completions.create', () => {
         stopStrings: ['x'],
         ignoreEos: true,
         skipSpecialTokens: false,
+        numChoices: 2,
+        priority: -3,
       },
       stream: true,
       includeUsage: true,
@@ -220,7 +255,10 @@ describe('chat.completions.create', () => {
     ['stream', { ...CHAT, stream: 'yes' }],
     ['stream_options.usage', { ...CHAT, stream_options: { usage: true } }],
     ['chat_template_kwargs', { ...CHAT, chat_template_kwargs: [] }],
-    ['n', { ...CHAT, n: 2 }],
+    ['n', { ...CHAT, n: 0 }],
+    ['numChoices', { ...CHAT, n: 129 }],
+    ['best_of', { ...CHAT, n: 2, best_of: 3 }],
+    ['priority', { ...CHAT, priority: 0.5 }],
     ['tools', { ...CHAT, tools: [{ type: 'function' }] }],
     ['tool_choice', { ...CHAT, tool_choice: 'required' }],
     ['response_format', { ...CHAT, response_format: { type: 'json_object' } }],
@@ -261,6 +299,19 @@ describe('completions.create', () => {
     expect(finish?.choices).toMatchObject([{ text: '', finish_reason: 'length' }]);
     const text = texts.toReversed().map(({ choices: [choice] }) => choice?.text);
     expect(text.join('')).toBe(textOf(answerOf(IDS, 5)));
+  });
+
+  it('gives several choices', async () => {
+    const { engine, runner } = createApi();
+    const answer = engine.completions.create({ prompt: IDS, max_tokens: 5, ignore_eos: true, n: 2 });
+    await drain(runner);
+    const text = textOf(answerOf(IDS, 5));
+    const { choices, usage } = await answer;
+    expect(choices).toMatchObject([
+      { index: 0, text },
+      { index: 1, text },
+    ]);
+    expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 10 });
   });
 
   it.each([

@@ -1,7 +1,7 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
 import type { EngineCore } from '../engine/core.js';
 import { toSendable } from './sendable.js';
-import { gather, newIdentity, toChunks } from './stream.js';
+import { type Answer, gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
 import { validateChatCompletion } from './validate.js';
 
@@ -37,11 +37,15 @@ export class ChatCompletions {
     const events = this.#core.generate({ ...request, prompt }, signal);
     const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
-    const message = { role: 'assistant', content: text, refusal: null } as const;
-    const choice = { index: 0, message, logprobs: null, finish_reason: finishReason } as const;
-    return { ...head, object: 'chat.completion', choices: [choice], usage, stats };
+    const { answers, usage, stats } = await gather(events);
+    const [first, ...others] = answers;
+    return { ...head, object: 'chat.completion', choices: [choiceOf(first), ...others.map(choiceOf)], usage, stats };
   }
+}
+
+function choiceOf({ index, text, finishReason }: Answer): ChatCompletion['choices'][number] {
+  const message = { role: 'assistant', content: text, refusal: null } as const;
+  return { index, message, logprobs: null, finish_reason: finishReason };
 }
 
 function streamOf(
@@ -52,15 +56,19 @@ function streamOf(
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
   const noUsage = includeUsage ? { usage: null } : {};
   type Choice = ChatCompletionChunk['choices'][number];
-  const chunk = (delta: Choice['delta'], finish: Choice['finish_reason'] = null): ChatCompletionChunk => ({
+  const chunk = (
+    index: number,
+    delta: Choice['delta'],
+    finish: Choice['finish_reason'] = null,
+  ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index, delta, logprobs: null, finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {
-    opening: [chunk({ role: 'assistant', content: '' })],
-    text: (content) => chunk({ content }),
-    finish: (reason) => chunk({}, reason),
+    opening: (index) => [chunk(index, { role: 'assistant', content: '' })],
+    text: (index, content) => chunk(index, { content }),
+    finish: (index, reason) => chunk(index, {}, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

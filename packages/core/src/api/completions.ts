@@ -1,6 +1,6 @@
 // Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
 import type { EngineCore } from '../engine/core.js';
-import { gather, newIdentity, toChunks } from './stream.js';
+import { type Answer, gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
 import { validateCompletion } from './validate.js';
 
@@ -29,10 +29,14 @@ export class Completions {
     const events = this.#core.generate(request, signal);
     const head = { ...newIdentity('cmpl'), object: 'text_completion', model: this.#core.info.model } as const;
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
-    const choice = { index: 0, text, logprobs: null, finish_reason: finishReason } as const;
-    return { ...head, choices: [choice], usage, stats };
+    const { answers, usage, stats } = await gather(events);
+    const [first, ...others] = answers;
+    return { ...head, choices: [choiceOf(first), ...others.map(choiceOf)], usage, stats };
   }
+}
+
+function choiceOf({ index, text, finishReason }: Answer): Completion['choices'][number] {
+  return { index, text, logprobs: null, finish_reason: finishReason };
 }
 
 function streamOf(
@@ -41,15 +45,16 @@ function streamOf(
   includeUsage: boolean,
 ): AsyncIterable<CompletionChunk> {
   const noUsage = includeUsage ? { usage: null } : {};
-  const chunk = (text: string, finish: CompletionChunk['choices'][number]['finish_reason']): CompletionChunk => ({
+  type Finish = CompletionChunk['choices'][number]['finish_reason'];
+  const chunk = (index: number, text: string, finish: Finish): CompletionChunk => ({
     ...head,
-    choices: [{ index: 0, text, logprobs: null, finish_reason: finish }],
+    choices: [{ index, text, logprobs: null, finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {
-    opening: [],
-    text: (text) => chunk(text, null),
-    finish: (reason) => chunk('', reason),
+    opening: () => [],
+    text: (index, text) => chunk(index, text, null),
+    finish: (index, reason) => chunk(index, '', reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

@@ -8,6 +8,11 @@ import { Fields, invalid, isRecord } from './fields.js';
  * (generation_config.json) counts for its end of text alone.
  */
 export interface GenerationConfig {
+  /**
+   * Answers to a prompt, 1 to 128, default 1: the first is the response, which holds the `others`. Each is sampled from a
+   * seed of its own: `randomSeed` plus its number from 0.
+   */
+  readonly n?: number;
   /** Default 512. */
   readonly maxNewTokens?: number;
   /** The answer does not end of its own accord before this many tokens; default 0. */
@@ -34,6 +39,8 @@ export interface GenerationConfig {
   readonly randomSeed?: number;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /** Not LMDeploy's. A whole number, default 0: of waiting prompts those of the highest priority run first. */
+  readonly priority?: number;
 }
 
 /**
@@ -68,6 +75,8 @@ export function readGenerationConfig(
     stopTokenIds: readList(fields.get('stopTokenIds'), `${path}stopTokenIds`, 'token ids', isTokenId),
     ignoreEos: fields.boolean('ignoreEos') ?? false,
     skipSpecialTokens: fields.boolean('skipSpecialTokens') ?? true,
+    numChoices: fields.integer('n', 1) ?? 1,
+    priority: fields.integer('priority') ?? 0,
   };
   fields.refuseOthers();
   return request;

@@ -107,6 +107,8 @@ describe('generation config', () => {
     stopTokenIds: [],
     ignoreEos: false,
     skipSpecialTokens: true,
+    numChoices: 1,
+    priority: 0,
   };
   const SAMPLED = { temperature: 0.8, topP: 1, topK: 50, minP: 0, repetitionPenalty: 1 };
 
@@ -129,6 +131,10 @@ describe('generation config', () => {
     [
       { maxNewTokens: 4, minNewTokens: 2 },
       { maxNewTokens: 4, minNewTokens: 2 },
+    ],
+    [
+      { n: 3, priority: -1 },
+      { numChoices: 3, priority: -1 },
     ],
     [
       { stopWords: ['.'], stopTokenIds: [2], ignoreEos: true, skipSpecialTokens: false },
@@ -154,6 +160,8 @@ describe('generation config', () => {
     [{ doSample: 'yes' }, /generationConfig\.doSample/],
     [{ stopWords: 'x' }, /generationConfig\.stopWords is not a list of texts/],
     [{ stopTokenIds: [-1] }, /generationConfig\.stopTokenIds/],
+    [{ n: 0 }, /generationConfig\.n/],
+    [{ priority: 0.5 }, /generationConfig\.priority/],
     ['fast', /generationConfig is not an object/],
   ])('refuses %j', (given, message) => {
     expect(() => readGenerationConfig(given, 'generationConfig.')).toThrow(message);
@@ -184,6 +192,22 @@ describe('pipeline', () => {
         return { index, ...answerTo(text, generateTokenLen), generateTokenLen, finishReason: 'length' };
       }),
     );
+    await expectAtRest(core, runner);
+  });
+
+  it('gives `n` answers, of which the first holds the others', async () => {
+    const { pipe, runner, core } = open();
+    const stream = collect(pipe.streamInfer('abc', { n: 2 }));
+    const response = pipe('abc', { n: 3 });
+    await drain(runner);
+    const { others, ...first } = await response;
+    expect(first).toEqual({ index: 0, ...answerTo('abc'), generateTokenLen: 6, finishReason: 'length' });
+    expect(others).toEqual([first, first]);
+    for (const choice of [0, 1]) {
+      const own = (await stream).filter((chunk) => chunk.choice === choice);
+      expect(own.flatMap(({ tokenIds }) => tokenIds)).toEqual(first.tokenIds);
+      expect(own.filter(({ finishReason }) => finishReason !== null)).toHaveLength(1);
+    }
     await expectAtRest(core, runner);
   });
 

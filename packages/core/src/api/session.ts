@@ -136,6 +136,9 @@ export class Session {
     if (messages.at(-1)?.role === 'assistant') {
       throw invalid('A turn ends with a message of the assistant.', 'End it with what is to be answered.');
     }
+    if ((request.numChoices ?? 1) !== 1) {
+      throw invalid('A turn has one answer.', 'Use forks of the session for several.');
+    }
     this.#requireIdle();
     this.#isAnswering = true;
     const draft: Draft = { messages, promptIds: [], text: '', tokenIds: [] };

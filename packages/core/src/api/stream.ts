@@ -6,28 +6,38 @@ import type { CompletionStats, CompletionUsage } from './types.js';
 
 /** A whole answer. */
 export interface Answer {
+  readonly index: number;
   readonly text: string;
   readonly finishReason: FinishReason;
+}
+
+/** All answers of a request. */
+export interface Answers {
+  readonly answers: readonly [Answer, ...Answer[]];
   readonly usage: CompletionUsage;
   readonly stats: CompletionStats;
 }
 
-/** Waits for the whole answer. */
-export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answer> {
-  let text = '';
+/** Waits for the whole answers. */
+export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answers> {
+  const texts: string[] = [];
+  const ends: EndEvent[] = [];
   for await (const event of events) {
-    if (event.type === 'delta') text += event.text;
-    else return { text, finishReason: event.finishReason, usage: toUsage(event.usage), stats: toStats(event.stats) };
+    const { index } = event;
+    if (event.type === 'delta') texts[index] = (texts[index] ?? '') + event.text;
+    else ends[index] = event;
   }
-  invariant(false, 'a generation that does not fail has an end');
+  const [first, ...others] = ends.map(({ index, finishReason }) => ({ index, text: texts[index] ?? '', finishReason }));
+  invariant(first, 'a generation that does not fail has an end');
+  return { answers: [first, ...others], ...together(ends) };
 }
 
 /** How the chunks of a stream look. */
 export interface ChunkShapes<Chunk> {
-  /** Before any text. */
-  readonly opening: readonly Chunk[];
-  readonly text: (text: string) => Chunk;
-  readonly finish: (reason: FinishReason) => Chunk;
+  /** Before any text of an answer. */
+  readonly opening: (index: number) => readonly Chunk[];
+  readonly text: (index: number, text: string) => Chunk;
+  readonly finish: (index: number, reason: FinishReason) => Chunk;
   /** Missing: not asked for. */
   readonly usage?: (usage: CompletionUsage, stats: CompletionStats) => Chunk;
 }
@@ -40,11 +50,19 @@ export function toChunks<Chunk extends object>(
   const source = events[Symbol.asyncIterator]();
   const chunks = new AsyncQueue<Chunk>(() => void source.return?.());
   const copy = async (): Promise<void> => {
-    // A request that is refused fails before its first chunk.
-    let opening = shapes.opening;
+    const opened = new Set<number>();
+    const ends: EndEvent[] = [];
     for (let next = await source.next(); !next.done; next = await source.next()) {
-      for (const chunk of [...opening, ...chunksOf(next.value, shapes)]) chunks.push(chunk);
-      opening = [];
+      const event = next.value;
+      // A request that is refused fails before its first chunk.
+      const opening = opened.has(event.index) ? [] : shapes.opening(event.index);
+      opened.add(event.index);
+      if (event.type === 'end') ends[event.index] = event;
+      for (const chunk of [...opening, ...chunksOf(event, shapes)]) chunks.push(chunk);
+    }
+    if (shapes.usage) {
+      const { usage, stats } = together(ends);
+      chunks.push(shapes.usage(usage, stats));
     }
     chunks.end();
   };
@@ -53,9 +71,28 @@ export function toChunks<Chunk extends object>(
 }
 
 function chunksOf<Chunk>(event: GenerateEvent, shapes: ChunkShapes<Chunk>): Chunk[] {
-  if (event.type === 'delta') return event.text === '' ? [] : [shapes.text(event.text)];
-  const finish = shapes.finish(event.finishReason);
-  return shapes.usage ? [finish, shapes.usage(toUsage(event.usage), toStats(event.stats))] : [finish];
+  if (event.type === 'end') return [shapes.finish(event.index, event.finishReason)];
+  return event.text === '' ? [] : [shapes.text(event.index, event.text)];
+}
+
+type EndEvent = Extract<GenerateEvent, { readonly type: 'end' }>;
+
+/**
+ * What all answers of a request took. They have their prompt in common, and the first computes it; the request lasts until
+ * the last has ended, and the tokens of all make its speed.
+ */
+function together(ends: readonly EndEvent[]): { readonly usage: CompletionUsage; readonly stats: CompletionStats } {
+  const [first] = ends;
+  invariant(first, 'a generation that does not fail has an end');
+  const sum = (numberOf: (end: EndEvent) => number): number => ends.reduce((total, end) => total + numberOf(end), 0);
+  return {
+    usage: toUsage({ ...first.usage, completionTokens: sum(({ usage }) => usage.completionTokens) }),
+    stats: toStats({
+      ...first.stats,
+      totalMs: Math.max(...ends.map(({ stats }) => stats.totalMs)),
+      decodeTokensPerSecond: sum(({ stats }) => stats.decodeTokensPerSecond),
+    }),
+  };
 }
 
 /** Id and time of an answer, the same in all its chunks. */

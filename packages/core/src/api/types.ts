@@ -29,6 +29,8 @@ export interface CompletionOptions {
   /** Any name: the loaded model answers, and its name is in the answer. */
   readonly model?: string;
   readonly max_tokens?: number | null;
+  /** Answers to give, 1 to 128; default 1. Each is sampled from a seed of its own: `seed` plus its index. */
+  readonly n?: number | null;
   /** Text that ends the answer and is not part of it. */
   readonly stop?: string | readonly string[] | null;
   readonly stream?: boolean | null;
@@ -53,6 +55,10 @@ export interface CompletionOptions {
   readonly ignore_eos?: boolean | null;
   /** Own field. The answer does not end of its own accord before this many tokens. */
   readonly min_new_tokens?: number | null;
+  /**
+   * Own field. A whole number, default 0: of waiting requests those of the highest priority run first. None waits forever.
+   */
+  readonly priority?: number | null;
   /** Own field. Leave special tokens out of the text; default true. */
   readonly skip_special_tokens?: boolean | null;
 }
@@ -75,7 +81,7 @@ export interface CompletionRequest extends CompletionOptions {
 /** `stop`: a stop string or the model's end of text; `length`: the longest answer. */
 export type CompletionFinishReason = 'stop' | 'length';
 
-/** Tokens that a request took. */
+/** Tokens that a request took: its prompt once, and all of its answers. */
 export interface CompletionUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -93,6 +99,14 @@ export interface CompletionStats {
   readonly decode_tokens_per_second: number;
 }
 
+/** One of the answers to a conversation. */
+export interface ChatCompletionChoice {
+  readonly index: number;
+  readonly message: { readonly role: 'assistant'; readonly content: string; readonly refusal: null };
+  readonly logprobs: null;
+  readonly finish_reason: CompletionFinishReason;
+}
+
 /** A whole answer. */
 export interface ChatCompletion {
   readonly id: string;
@@ -100,14 +114,8 @@ export interface ChatCompletion {
   /** Seconds since 1970. */
   readonly created: number;
   readonly model: string;
-  readonly choices: readonly [
-    {
-      readonly index: 0;
-      readonly message: { readonly role: 'assistant'; readonly content: string; readonly refusal: null };
-      readonly logprobs: null;
-      readonly finish_reason: CompletionFinishReason;
-    },
-  ];
+  /** As many as `n` said, in order. */
+  readonly choices: readonly [ChatCompletionChoice, ...ChatCompletionChoice[]];
   readonly usage: CompletionUsage;
   readonly stats: CompletionStats;
 }
@@ -120,7 +128,7 @@ export interface ChatCompletionChunk {
   readonly model: string;
   /** Empty in the chunk that carries the usage. */
   readonly choices: readonly {
-    readonly index: 0;
+    readonly index: number;
     readonly delta: { readonly role?: 'assistant'; readonly content?: string };
     readonly logprobs: null;
     readonly finish_reason: CompletionFinishReason | null;
@@ -131,6 +139,14 @@ export interface ChatCompletionChunk {
   readonly stats?: CompletionStats;
 }
 
+/** One of the continuations of a text. */
+export interface CompletionChoice {
+  readonly index: number;
+  readonly text: string;
+  readonly logprobs: null;
+  readonly finish_reason: CompletionFinishReason;
+}
+
 /** A whole continuation of a text. */
 export interface Completion {
   readonly id: string;
@@ -138,14 +154,8 @@ export interface Completion {
   /** Seconds since 1970. */
   readonly created: number;
   readonly model: string;
-  readonly choices: readonly [
-    {
-      readonly index: 0;
-      readonly text: string;
-      readonly logprobs: null;
-      readonly finish_reason: CompletionFinishReason;
-    },
-  ];
+  /** As many as `n` said, in order. */
+  readonly choices: readonly [CompletionChoice, ...CompletionChoice[]];
   readonly usage: CompletionUsage;
   readonly stats: CompletionStats;
 }
@@ -158,7 +168,7 @@ export interface CompletionChunk {
   readonly model: string;
   /** Empty in the chunk that carries the usage. */
   readonly choices: readonly {
-    readonly index: 0;
+    readonly index: number;
     readonly text: string;
     readonly logprobs: null;
     readonly finish_reason: CompletionFinishReason | null;

@@ -19,8 +19,6 @@ const IGNORED = ['model', 'user', 'metadata', 'store', 'service_tier', 'safety_i
 
 /** Fields that are not supported, each with the values that ask for nothing. */
 const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  n: (value) => value === 1,
-  best_of: (value) => value === 1,
   echo: isNothing,
   suffix: isNothing,
   logprobs: isNothing,
@@ -77,7 +75,11 @@ function validateOptions(fields: Fields, prompt: Prompt, maxNewTokens: number | 
     stopStrings: validateStop(fields.get('stop')),
     ignoreEos: fields.boolean('ignore_eos'),
     skipSpecialTokens: fields.boolean('skip_special_tokens'),
+    numChoices: fields.integer('n', 1),
+    priority: fields.integer('priority'),
   };
+  // Others would have to be generated and thrown away.
+  fields.unsupported('best_of', (value) => value === (rest.numChoices ?? 1));
   const stream = fields.boolean('stream') ?? false;
   const streamOptions = new Fields(fields.object('stream_options') ?? {}, 'stream_options.');
   const includeUsage = streamOptions.boolean('include_usage') ?? false;

@@ -77,6 +77,16 @@ export interface GenerateRequest {
   readonly ignoreEos?: boolean;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /**
+   * A whole number, default 0. Of waiting requests those of the highest priority run first, and those of the lowest make
+   * room first when the KV cache is full; of equal ones, whoever came first. None waits forever: see engine/urgency.ts.
+   */
+  readonly priority?: number;
+  /**
+   * Answers to give, default 1. They compute their prompt once, and sample each from a seed of its own: the request's seed
+   * plus the answer's index.
+   */
+  readonly numChoices?: number;
   /** Give the ids of the prompt, in a delta before all others; default false. */
   readonly returnPromptIds?: boolean;
 }
@@ -103,16 +113,22 @@ export interface RequestStats {
   readonly decodeTokensPerSecond: number;
 }
 
-/** A stream of these is a generation; `end` comes last, exactly once, unless the stream throws a PagemindError. */
+/**
+ * A stream of these is a generation. Of every answer, `end` comes last, exactly once; the stream ends after the last of
+ * them, unless it throws a PagemindError.
+ */
 export type GenerateEvent =
   | {
       readonly type: 'delta';
+      /** Which answer this is a part of, from 0. */
+      readonly index: number;
       readonly text: string;
       readonly tokenIds: readonly number[];
       readonly promptIds?: readonly number[];
     }
   | {
       readonly type: 'end';
+      readonly index: number;
       readonly finishReason: FinishReason;
       /** With `stop`: a stop id, which came last and is not in the text, or a stop string, at which the text was cut. */
       readonly stoppedBy?: 'token' | 'string';

@@ -2,6 +2,7 @@
 // block is leaked or used twice (the toy model reads its answer back through the blocks); who comes first starts first.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { sometimes } from '../testing/arbitraries.js';
 import {
   collect,
   create,
@@ -22,9 +23,6 @@ interface Arrival {
   readonly cancelAt: number | undefined;
   readonly stopAt: number | undefined;
 }
-
-const sometimes = (value: fc.Arbitrary<number>): fc.Arbitrary<number | undefined> =>
-  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 
 const arrival: fc.Arbitrary<Arrival> = fc.record({
   at: fc.nat({ max: 15 }),

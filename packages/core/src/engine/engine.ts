@@ -17,7 +17,7 @@ import { type ImageReader, imagesOf, type PreparedImage, prepareImages } from '.
 import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
 import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
-import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
+import { type GenerationDefaults, resolveGeneration, resolveLogits } from './request.js';
 import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
 
@@ -94,11 +94,11 @@ export class LocalEngine implements EngineCore {
   }
 
   generate(given: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
-    let sequence: Sequence | undefined;
+    let sequences: readonly Sequence[] = [];
     const leaving = new AbortController();
     const events = new AsyncQueue<GenerateEvent>(() => {
       leaving.abort();
-      if (sequence) this.#cancel(sequence);
+      for (const sequence of sequences) this.#cancel(sequence);
     });
     const arrivedAt = this.#clock();
     const start = (images: readonly PreparedImage[]): void => {
@@ -108,10 +108,20 @@ export class LocalEngine implements EngineCore {
       const { limits } = this.#runner;
       const prompt = encodePrompt(given.prompt, this.#promptTools, images);
       const randomSeed = this.#randomSeed();
-      const request = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
-      const text = createTextOutput(given, prompt.ids, this.#text);
-      sequence = this.#start(request, new GenerationOutput(request, events, text, arrivedAt), signal);
-      if (given.returnPromptIds) events.push({ type: 'delta', text: '', tokenIds: [], promptIds: prompt.ids });
+      const requests = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
+      let numUnfinished = requests.length;
+      const onEnd = (): void => {
+        numUnfinished -= 1;
+        if (numUnfinished === 0) events.end();
+      };
+      const outputs = requests.map((request, index): [Sequence, SequenceOutput] => {
+        const text = createTextOutput(given, prompt.ids, this.#text);
+        return [new Sequence(request), new GenerationOutput(request, { index, events, onEnd }, text, arrivedAt)];
+      });
+      this.#start(outputs, signal);
+      sequences = outputs.map(([sequence]) => sequence);
+      if (given.returnPromptIds)
+        events.push({ type: 'delta', index: 0, text: '', tokenIds: [], promptIds: prompt.ids });
     };
     try {
       const images = imagesOf(given.prompt);
@@ -138,7 +148,7 @@ export class LocalEngine implements EngineCore {
     const prompt = encodePrompt({ kind: 'tokens', ids }, { ...this.#promptTools, bosTokenId: undefined }, prepared);
     const request = resolveLogits(prompt, decodeFrom, this.#runner.limits);
     const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
-    this.#start(request, output, signal);
+    this.#start([[new Sequence(request), output]], signal);
     return output.logits;
   }
 
@@ -241,17 +251,18 @@ export class LocalEngine implements EngineCore {
     };
   }
 
-  #start(request: Request, output: SequenceOutput, signal: AbortSignal | undefined): Sequence {
-    const sequence = new Sequence(request);
-    this.#scheduler.add(sequence);
-    const abort = (): void => {
-      const cause = signal?.reason;
-      this.#cancel(sequence, new PagemindError('aborted', 'The request was aborted.', { cause }));
-    };
-    signal?.addEventListener('abort', abort);
-    this.#jobs.set(sequence, { output, stopListening: () => signal?.removeEventListener('abort', abort) });
+  /** Queues sequences, all or none. */
+  #start(outputs: readonly (readonly [Sequence, SequenceOutput])[], signal: AbortSignal | undefined): void {
+    this.#scheduler.add(...outputs.map(([sequence]) => sequence));
+    for (const [sequence, output] of outputs) {
+      const abort = (): void => {
+        const cause = signal?.reason;
+        this.#cancel(sequence, new PagemindError('aborted', 'The request was aborted.', { cause }));
+      };
+      signal?.addEventListener('abort', abort);
+      this.#jobs.set(sequence, { output, stopListening: () => signal?.removeEventListener('abort', abort) });
+    }
     this.#bell.ring();
-    return sequence;
   }
 
   /** Ends a request before its time, without an error when nobody listens any more. */

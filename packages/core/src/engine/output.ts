@@ -19,10 +19,19 @@ export interface SequenceOutput {
   fail(error: PagemindError): void;
 }
 
-/** Turns a generation into events. */
+/** One answer among those of a generation. */
+export interface AnswerEvents {
+  /** From 0. */
+  readonly index: number;
+  readonly events: AsyncQueue<GenerateEvent>;
+  /** Called when the answer has ended. */
+  readonly onEnd: () => void;
+}
+
+/** Turns an answer into events. */
 export class GenerationOutput implements SequenceOutput {
   readonly #request: Request;
-  readonly #events: AsyncQueue<GenerateEvent>;
+  readonly #answer: AnswerEvents;
   readonly #text: TextOutput;
   readonly #arrivedAt: number;
   #startedAt: number | undefined;
@@ -30,9 +39,9 @@ export class GenerationOutput implements SequenceOutput {
   #numGenerated = 0;
   #finishReason: FinishReason | undefined;
 
-  constructor(request: Request, events: AsyncQueue<GenerateEvent>, text: TextOutput, arrivedAt: number) {
+  constructor(request: Request, answer: AnswerEvents, text: TextOutput, arrivedAt: number) {
     this.#request = request;
-    this.#events = events;
+    this.#answer = answer;
     this.#text = text;
     this.#arrivedAt = arrivedAt;
   }
@@ -42,6 +51,7 @@ export class GenerationOutput implements SequenceOutput {
   }
 
   receive({ sequence, result }: Arrival, now: number): boolean {
+    const { index, events, onEnd } = this.#answer;
     const tokenIds: number[] = [];
     let text = '';
     for (const id of result.tokens) {
@@ -52,26 +62,27 @@ export class GenerationOutput implements SequenceOutput {
     }
     invariant(this.#finishReason || !result.isDone, 'the runner ended a sequence that goes on');
     this.#firstTokenAt ??= now;
-    this.#events.push({ type: 'delta', text, tokenIds });
+    events.push({ type: 'delta', index, text, tokenIds });
     if (!this.#finishReason) return false;
     const usage = {
       promptTokens: this.#request.promptIds.length,
       completionTokens: this.#numGenerated,
       cachedTokens: sequence.numCached,
     };
-    this.#events.push({
+    events.push({
       type: 'end',
+      index,
       finishReason: this.#finishReason,
       ...(this.#finishReason === 'stop' && { stoppedBy: this.#text.isStopped ? 'string' : 'token' }),
       usage,
       stats: this.#stats(usage, now),
     });
-    this.#events.end();
+    onEnd();
     return true;
   }
 
   fail(error: PagemindError): void {
-    this.#events.fail(error);
+    this.#answer.events.fail(error);
   }
 
   /** Takes one id; gives the text that it makes certain, and decides whether it is the last. */

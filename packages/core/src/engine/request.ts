@@ -6,6 +6,9 @@ import { GREEDY, resolveSamplingParams, type SamplingParams } from '../sampling/
 import type { GenerateRequest } from './core.js';
 import type { EncodedPrompt } from './prompt.js';
 
+/** Most answers of a generation; OpenAI's limit. */
+const MAX_CHOICES = 128;
+
 /** The work of one sequence. */
 export interface Request {
   readonly promptIds: readonly number[];
@@ -17,6 +20,10 @@ export interface Request {
   /** Stop ids count only once the sequence holds this many tokens. */
   readonly minLength: number;
   readonly stopIds: ReadonlySet<number>;
+  /** The higher, the sooner. */
+  readonly priority: number;
+  /** See {@link RunnerLimits.maxKeptLen}. */
+  readonly maxKeptLen: number;
   /**
    * Set when all tokens are given and their logits wanted, so that nothing is sampled: positions from here on are
    * computed one at a time, as sampled ones are.
@@ -34,7 +41,7 @@ export interface GenerationDefaults {
 }
 
 /**
- * Resolves a generation that continues a prompt.
+ * Resolves a generation that continues a prompt: a request for every answer that is wanted.
  * @param randomSeed the seed of a request that names none
  * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for a prompt that can never run.
  */
@@ -42,10 +49,15 @@ export function resolveGeneration(
   given: GenerateRequest,
   { ids: promptIds, images }: EncodedPrompt,
   { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
-): Request {
-  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false } = given;
+): readonly Request[] {
+  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false, priority = 0, numChoices = 1 } = given;
   if (maxNewTokens !== undefined) checkCount('maxNewTokens', maxNewTokens, 1);
   checkCount('minNewTokens', minNewTokens, 0);
+  checkCount('numChoices', numChoices, 1);
+  if (numChoices > MAX_CHOICES) throw invalid(`numChoices is ${numChoices}.`, `Give at most ${MAX_CHOICES}.`);
+  if (!Number.isSafeInteger(priority)) {
+    throw invalid(`priority is ${String(priority)}.`, 'Give a whole number; the higher, the sooner.');
+  }
   if (maxNewTokens !== undefined && minNewTokens > maxNewTokens) {
     throw invalid(`minNewTokens is ${minNewTokens}, above maxNewTokens, which is ${maxNewTokens}.`);
   }
@@ -53,14 +65,22 @@ export function resolveGeneration(
   checkIds('the prompt', promptIds, limits);
   checkFits(promptIds.length, 1, limits);
   const longest = Math.min(limits.sessionLen, poolTokens(limits));
-  return {
+  const seed = given.sampling.seed ?? randomSeed;
+  const sampling = resolveSamplingParams({ ...given.sampling, seed }, defaults.sampling);
+  const first: Request = {
     promptIds,
     images,
-    sampling: resolveSamplingParams({ ...given.sampling, seed: given.sampling.seed ?? randomSeed }, defaults.sampling),
+    sampling,
     maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
     minLength: promptIds.length + minNewTokens,
     stopIds: new Set([...(ignoreEos ? [] : defaults.eosTokenIds), ...stopTokenIds]),
+    priority,
+    maxKeptLen: limits.maxKeptLen,
   };
+  return Array.from({ length: numChoices }, (_, i) => ({
+    ...first,
+    sampling: { ...sampling, seed: (sampling.seed + i) >>> 0 },
+  }));
 }
 
 /**
@@ -79,6 +99,9 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
+    priority: 0,
+    // All ids are there at the start, so none grows it.
+    maxKeptLen: Number.POSITIVE_INFINITY,
     decodeFrom,
   };
 }

@@ -1,5 +1,6 @@
 // Decides what the next submission computes. There is no prefill or decode phase: every sequence has tokens and computed
-// tokens, and a step lets the computed ones catch up. First come, first served. No runner, no text, no time in here.
+// tokens, and a step lets the computed ones catch up. Who comes first is said in urgency.ts. No runner, no text, no time
+// in here.
 import { invariant, PagemindError } from '../errors.js';
 import type {
   BeginSequence,
@@ -11,6 +12,7 @@ import type {
 } from '../runner/runner.js';
 import { BlockManager } from './block-manager.js';
 import type { Sequence } from './sequence.js';
+import { byUrgency, insert, MAX_OVERTAKEN, remove } from './urgency.js';
 
 /** One submission: slots to prepare, then a plan to execute. */
 export interface Step {
@@ -27,7 +29,7 @@ export interface Arrival {
   readonly result: SequenceResult;
 }
 
-/** A step in the making: its sequences in order of arrival, with the number of tokens that each computes. */
+/** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
 class Draft {
   readonly counts = new Map<Sequence, number>();
   #numTokensLeft: number;
@@ -52,23 +54,26 @@ class Draft {
 export interface SchedulerOptions {
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  /** Default {@link MAX_OVERTAKEN}. */
+  readonly maxOvertaken?: number;
 }
 
 export class Scheduler {
   readonly #limits: RunnerLimits;
-  readonly #options: SchedulerOptions;
+  readonly #options: Required<SchedulerOptions>;
   readonly #blocks: BlockManager;
   readonly #freeSlots: number[];
-  /** Both in order of arrival, which is the order of priority: whoever runs came before whoever waits. */
+  /** Both in order of urgency. */
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
+  #numArrivals = 0;
   #numTokensLookedUp = 0;
   #numTokensFound = 0;
   #numPreemptions = 0;
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
-    this.#options = options;
+    this.#options = { maxOvertaken: MAX_OVERTAKEN, ...options };
     this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
     this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
   }
@@ -102,17 +107,20 @@ export class Scheduler {
   }
 
   /**
-   * Queues a sequence.
+   * Queues sequences, all or none.
    * @throws PagemindError `queue_full`.
    */
-  add(sequence: Sequence): void {
+  add(...sequences: readonly Sequence[]): void {
     // Requests of one moment queue up before the next step takes them into free slots.
-    if (this.#waiting.length >= this.#options.maxQueueLen + this.#freeSlots.length) {
+    if (this.#waiting.length + sequences.length > this.#options.maxQueueLen + this.#freeSlots.length) {
       throw new PagemindError('queue_full', `${this.#waiting.length} requests are waiting already.`, {
         hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
       });
     }
-    this.#waiting.push(sequence);
+    for (const sequence of sequences) {
+      sequence.arrival = this.#numArrivals++;
+      insert(this.#waiting, sequence);
+    }
   }
 
   /**
@@ -121,6 +129,7 @@ export class Scheduler {
    */
   schedule(maxSteps: number): Step | undefined {
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
+    for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
     const hasPreempted = this.#continueRunning(draft);
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
     const sequences = [...draft.counts.keys()];
@@ -154,8 +163,7 @@ export class Scheduler {
   /** Ends a sequence at any moment. Its slot and blocks are free at once, for steps submitted from now on. */
   finish(sequence: Sequence): void {
     if (sequence.status === 'finished') return;
-    const queue = sequence.status === 'running' ? this.#running : this.#waiting;
-    queue.splice(queue.indexOf(sequence), 1);
+    remove(sequence.status === 'running' ? this.#running : this.#waiting, sequence);
     this.#release(sequence, 'finished');
   }
 
@@ -167,7 +175,7 @@ export class Scheduler {
     invariant(slots.length === maxBatchSize && new Set(slots).size === maxBatchSize, 'a slot is lost or held twice');
   }
 
-  /** Gives running sequences their tokens; true if later arrivals had to make room for earlier ones. */
+  /** Gives running sequences their tokens; true if less urgent ones had to make room for others. */
   #continueRunning(draft: Draft): boolean {
     const numBefore = this.#running.length;
     // Preemption shortens the list from its end while it is walked, never before the sequence that is served.
@@ -185,10 +193,11 @@ export class Scheduler {
       const keys = this.#keysOf(head);
       const found = this.#blocks.find(keys);
       const slot = this.#freeSlots.at(-1);
-      if (slot === undefined || !this.#canAdmit(head, found)) break;
+      if (slot === undefined || !this.#canAdmit(head, found) || this.#isUnderWay(keys, found.length)) break;
       this.#freeSlots.pop();
       this.#waiting.shift();
-      this.#running.push(head);
+      this.#overtake(this.#waiting, head);
+      insert(this.#running, head);
       this.#blocks.share(found);
       const numFound = found.length * this.#limits.blockSize;
       begins.push(head.begin(slot, found, numFound));
@@ -198,6 +207,29 @@ export class Scheduler {
       this.#numTokensFound += numFound;
     }
     return begins;
+  }
+
+  /**
+   * Whether a running sequence is about to fill the block that continues what was found. Whoever needs it waits for it, a
+   * step or a few, so that requests of one moment that begin alike compute their start once.
+   */
+  #isUnderWay(keys: readonly string[], numFound: number): boolean {
+    const wanted = keys.slice(0, numFound + 1);
+    const end = wanted.length * this.#limits.blockSize;
+    return (
+      wanted.length > numFound &&
+      this.#running.some((other) => {
+        const others = this.#keysOf(other);
+        return other.numComputed < end && wanted.every((key, i) => others[i] === key);
+      })
+    );
+  }
+
+  /** A sequence takes what these waited for; those of them that came before it have been overtaken once more. */
+  #overtake(others: Sequence[], { arrival }: Sequence): void {
+    const overtaken = others.filter((other) => other.arrival < arrival);
+    for (const other of overtaken) other.beOvertaken(this.#options.maxOvertaken);
+    if (overtaken.length > 0) others.sort(byUrgency);
   }
 
   /** Everything the sequence holds must fit at once, and leave each running one a block to grow by. */
@@ -210,11 +242,10 @@ export class Scheduler {
 
   /**
    * Whether the sequence shares blocks with others. Forced ones want every position computed. Above `maxSharedLen` keys are
-   * rotated in a way of their own; the runner decides that by the prompt, so one that begins below stays like the others
-   * however long it grows.
+   * rotated in a way of their own.
    */
-  #isSharing({ isForced, request }: Sequence): boolean {
-    return this.#options.enablePrefixCaching && !isForced && request.promptIds.length <= this.#limits.maxSharedLen;
+  #isSharing({ isForced, rotaryLength }: Sequence): boolean {
+    return this.#options.enablePrefixCaching && !isForced && rotaryLength <= this.#limits.maxSharedLen;
   }
 
   #keysOf(sequence: Sequence): readonly string[] {
@@ -237,17 +268,23 @@ export class Scheduler {
     return numSteps;
   }
 
-  /** Reserves room for `numTokens`, from later arrivals if need be; false if a step has to pass first. */
+  /** Reserves room for `numTokens`, from less urgent sequences if need be; false if a step has to pass first. */
   #reserveOrPreempt(sequence: Sequence, numTokens: number): boolean {
     while (!this.#reserve(sequence, numTokens)) {
-      const latest = this.#running.at(-1);
-      if (!latest || latest === sequence) return false;
-      this.#running.pop();
-      this.#waiting.unshift(latest);
-      this.#release(latest, 'waiting');
+      const last = this.#running.at(-1);
+      if (!last || last === sequence) return false;
+      this.#overtake([last], sequence);
+      this.#sendBack(last);
       this.#numPreemptions++;
     }
     return true;
+  }
+
+  /** A running sequence waits again, in its place. */
+  #sendBack(sequence: Sequence): void {
+    remove(this.#running, sequence);
+    insert(this.#waiting, sequence);
+    this.#release(sequence, 'waiting');
   }
 
   #reserve(sequence: Sequence, numTokens: number): boolean {

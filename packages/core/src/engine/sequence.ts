@@ -16,6 +16,11 @@ export class Sequence {
   readonly request: Request;
   /** Blocks held, in order of position. */
   readonly blocks: number[] = [];
+  /** Place in the order of arrival, which the scheduler gives. */
+  arrival = 0;
+  /** How often a later arrival went before it. */
+  #numOvertaken = 0;
+  #urgency: number;
   #status: SequenceStatus = 'waiting';
   #slot: number | undefined;
 
@@ -37,6 +42,12 @@ export class Sequence {
   constructor(request: Request) {
     this.request = request;
     this.#knownIds = [...request.promptIds];
+    this.#urgency = request.priority;
+  }
+
+  /** Its priority, until it was overtaken too often. */
+  get urgency(): number {
+    return this.#urgency;
   }
 
   get status(): SequenceStatus {
@@ -65,6 +76,18 @@ export class Sequence {
     return this.#numComputed;
   }
 
+  /** The length that its keys are rotated by, where rotation depends on a length. */
+  get rotaryLength(): number {
+    const { promptIds, maxKeptLen } = this.request;
+    if (maxKeptLen === Number.POSITIVE_INFINITY) return promptIds.length;
+    return this.#status === 'running' ? this.#numAtBegin : this.#knownIds.length;
+  }
+
+  /** What is computed is of no use for the next token: the sequence has to begin anew. */
+  get isOutgrown(): boolean {
+    return this.#status === 'running' && this.#numInFlight === 0 && this.#numComputed === this.#maxComputed;
+  }
+
   /** Tokens that were computed already when the sequence took a slot for the first time. */
   get numCached(): number {
     return this.#numCached ?? 0;
@@ -82,9 +105,14 @@ export class Sequence {
     return this.#isContinuing ? this.#numLeft : 0;
   }
 
-  /** Tokens to compute until the end. The last sampled one never is. */
+  /** Tokens to compute until the end, or until it has to begin anew. The last sampled one never is. */
   get #numLeft(): number {
-    return this.request.maxLength - 1 - this.#numComputed;
+    return Math.min(this.request.maxLength - 1, this.#maxComputed) - this.#numComputed;
+  }
+
+  /** Most tokens that can be computed between this start and the next. */
+  get #maxComputed(): number {
+    return Math.max(this.request.maxKeptLen, this.#numAtBegin);
   }
 
   get #isContinuing(): boolean {
@@ -154,6 +182,12 @@ export class Sequence {
     this.#numComputed = end + numSteps - 1;
     if (share.sample) this.#numInFlight += numSteps;
     return share;
+  }
+
+  /** A later arrival goes before it; of `most` times the last one makes it the most urgent. */
+  beOvertaken(most: number): void {
+    this.#numOvertaken += 1;
+    if (this.#numOvertaken >= most) this.#urgency = Number.POSITIVE_INFINITY;
   }
 
   /** Ids arrive that were in flight: `numExpected` of them, or fewer if the sequence was done before. */

@@ -68,6 +68,7 @@ export class GpuModelRunner implements ModelRunner {
   private constructor(parts: RunnerParts, readback: Readback) {
     const { config, sizes, decoder, gpu, images } = parts;
     const { scaling } = decoder.config.rope;
+    const maxSharedLen = scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
@@ -84,7 +85,8 @@ export class GpuModelRunner implements ModelRunner {
       maxStepsPerSubmit: config.maxStepsPerSubmit,
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
-      maxSharedLen: scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY,
+      maxSharedLen,
+      maxKeptLen: config.dynamicRope === 'recompute' ? maxSharedLen : Number.POSITIVE_INFINITY,
     };
   }
 
@@ -113,10 +115,11 @@ export class GpuModelRunner implements ModelRunner {
   }
 
   beginSequence(begin: BeginSequence): void {
-    const { gpu, buffers, decoder, sizes } = this.#parts;
+    const { gpu, buffers, config, decoder, sizes } = this.#parts;
     const { rope } = decoder.config;
-    // Not of what was generated: a sequence that was preempted comes back to the table that it had.
-    const length = begin.promptIds.length;
+    // Frozen, what was generated does not count: a sequence that was preempted comes back to the table that it had.
+    const { promptIds, generatedIds } = begin;
+    const length = promptIds.length + (config.dynamicRope === 'recompute' ? generatedIds.length : 0);
     const isOwn = needsOwnTable(rope, length);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
     if (isOwn) {

@@ -24,6 +24,11 @@ export interface RunnerLimits {
    * unless rotation changes with the length.
    */
   readonly maxSharedLen: number;
+  /**
+   * Longest sequence that keeps its keys and values as it grows: above it every token wants all of them computed with the
+   * rotation of the length it has then, which is the length at the slot's start. Infinity unless that was chosen.
+   */
+  readonly maxKeptLen: number;
 }
 
 /** An image, ready for the tower. */

@@ -22,6 +22,7 @@ const LIMITS: RunnerLimits = {
   vocabSize: 97,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  maxKeptLen: Number.POSITIVE_INFINITY,
 };
 
 /** The token that the toy model puts after `ids`. */
@@ -129,7 +130,7 @@ export class FakeRunner implements ModelRunner {
       const entry = this.#queue.shift();
       if (!entry) break;
       if (!('plan' in entry)) {
-        this.#slots.set(entry.slot, { begin: entry, table: [], position: 0, lastSampled: undefined, isDone: false });
+        this.begin(entry);
         continue;
       }
       deliveries.push(this.#run(entry));
@@ -142,13 +143,29 @@ export class FakeRunner implements ModelRunner {
     for (const entry of this.#queue.splice(0)) if ('plan' in entry) entry.reject(new Error('the device is gone'));
   }
 
+  /** {@link beginSequence} without the queue. */
+  begin(begin: BeginSequence): void {
+    this.#slots.set(begin.slot, { begin, table: [], position: 0, lastSampled: undefined, isDone: false });
+  }
+
+  /** {@link execute} without the queue. */
+  run(plan: StepPlan): StepResult {
+    this.#check(plan);
+    const sequences = plan.sequences
+      .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
+      .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
+    return { sequences };
+  }
+
+  /** The tokens that a slot has computed, as it reads them back through its blocks. */
+  contents(slot: number): readonly number[] {
+    return this.#read(this.#slot(slot));
+  }
+
   #run({ plan, resolve, reject }: QueuedStep): () => void {
     try {
-      this.#check(plan);
-      const sequences = plan.sequences
-        .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
-        .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
-      return () => resolve({ sequences });
+      const result = this.run(plan);
+      return () => resolve(result);
     } catch (error) {
       return () => reject(error);
     }
@@ -207,6 +224,8 @@ export class FakeRunner implements ModelRunner {
   #sample(slot: Slot): number {
     const { maxLength, minLength, stopIds } = slot.begin;
     const { vocabSize } = this.limits;
+    const isFresh = slot.position <= this.limits.maxKeptLen || slot.position === this.#lengthAtBegin(slot);
+    invariant(isFresh, 'what was computed for another length is not read');
     let id = nextToken(this.#read(slot), vocabSize);
     while (slot.position < minLength && stopIds.includes(id)) id = (id + 1) % vocabSize;
     slot.lastSampled = id;
@@ -243,8 +262,15 @@ export class FakeRunner implements ModelRunner {
   }
 
   /** Long prompts write their keys in a way of their own, which others cannot read. */
-  #rotation({ begin: { promptIds } }: Slot): number {
-    return promptIds.length > this.limits.maxSharedLen ? promptIds.length * 1e7 : 0;
+  #rotation(slot: Slot): number {
+    const length = this.#lengthAtBegin(slot);
+    return length > this.limits.maxSharedLen ? length * 1e7 : 0;
+  }
+
+  /** The length that rotation goes by. */
+  #lengthAtBegin({ begin: { promptIds, generatedIds } }: Slot): number {
+    const isFrozen = this.limits.maxKeptLen === Number.POSITIVE_INFINITY;
+    return promptIds.length + (isFrozen ? 0 : generatedIds.length);
   }
 
   #address({ table }: Slot, position: number): number {
