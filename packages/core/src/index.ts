@@ -16,7 +16,7 @@ export {
 } from './api/pipeline.js';
 export type { GenerationConfig } from './api/pipeline-config.js';
 export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
-export type { PipelineChunk, PipelineResponse } from './api/pipeline-response.js';
+export type { PipelineChunk, PipelineResponse, TokenLogprobs } from './api/pipeline-response.js';
 export {
   type AbortedAnswer,
   type SendOptions,
@@ -37,6 +37,7 @@ export type {
   EngineInfo,
   EngineStats,
   FinishReason,
+  GeneratedLogprob,
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
@@ -47,6 +48,7 @@ export type {
   Prompt,
   PromptImage,
   RequestStats,
+  TokenLogprob,
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';

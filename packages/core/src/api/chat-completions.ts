@@ -1,5 +1,6 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
-import type { EngineCore } from '../engine/core.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { toChatLogprobs } from './logprobs.js';
 import { toSendable } from './sendable.js';
 import { gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
@@ -37,9 +38,9 @@ export class ChatCompletions {
     const events = this.#core.generate({ ...request, prompt }, signal);
     const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
+    const { text, logprobs, finishReason, usage, stats } = await gather(events);
     const message = { role: 'assistant', content: text, refusal: null } as const;
-    const choice = { index: 0, message, logprobs: null, finish_reason: finishReason } as const;
+    const choice = { index: 0, message, logprobs: toChatLogprobs(logprobs), finish_reason: finishReason } as const;
     return { ...head, object: 'chat.completion', choices: [choice], usage, stats };
   }
 }
@@ -52,15 +53,19 @@ function streamOf(
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
   const noUsage = includeUsage ? { usage: null } : {};
   type Choice = ChatCompletionChunk['choices'][number];
-  const chunk = (delta: Choice['delta'], finish: Choice['finish_reason'] = null): ChatCompletionChunk => ({
+  const chunk = (
+    delta: Choice['delta'],
+    tokens: readonly GeneratedLogprob[],
+    finish: Choice['finish_reason'] = null,
+  ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index: 0, delta, logprobs: toChatLogprobs(tokens), finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {
-    opening: [chunk({ role: 'assistant', content: '' })],
-    text: (content) => chunk({ content }),
-    finish: (reason) => chunk({}, reason),
+    opening: [chunk({ role: 'assistant', content: '' }, [])],
+    text: (content, tokens) => chunk({ content }, tokens),
+    finish: (reason, tokens) => chunk({}, tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

@@ -1,5 +1,6 @@
 // Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
-import type { EngineCore } from '../engine/core.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { toCompletionLogprobs } from './logprobs.js';
 import { gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
 import { validateCompletion } from './validate.js';
@@ -29,8 +30,13 @@ export class Completions {
     const events = this.#core.generate(request, signal);
     const head = { ...newIdentity('cmpl'), object: 'text_completion', model: this.#core.info.model } as const;
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
-    const choice = { index: 0, text, logprobs: null, finish_reason: finishReason } as const;
+    const { text, logprobs, finishReason, usage, stats } = await gather(events);
+    const choice = {
+      index: 0,
+      text,
+      logprobs: toCompletionLogprobs(logprobs),
+      finish_reason: finishReason,
+    } as const;
     return { ...head, choices: [choice], usage, stats };
   }
 }
@@ -41,15 +47,19 @@ function streamOf(
   includeUsage: boolean,
 ): AsyncIterable<CompletionChunk> {
   const noUsage = includeUsage ? { usage: null } : {};
-  const chunk = (text: string, finish: CompletionChunk['choices'][number]['finish_reason']): CompletionChunk => ({
+  const chunk = (
+    text: string,
+    tokens: readonly GeneratedLogprob[],
+    finish: CompletionChunk['choices'][number]['finish_reason'],
+  ): CompletionChunk => ({
     ...head,
-    choices: [{ index: 0, text, logprobs: null, finish_reason: finish }],
+    choices: [{ index: 0, text, logprobs: toCompletionLogprobs(tokens), finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {
     opening: [],
-    text: (text) => chunk(text, null),
-    finish: (reason) => chunk('', reason),
+    text: (text, tokens) => chunk(text, tokens, null),
+    finish: (reason, tokens) => chunk('', tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

@@ -1,12 +1,15 @@
 // What chat and text completions do alike with the events of a generation: gather them, or turn them into chunks.
 import { AsyncQueue } from '../async-queue.js';
-import type { FinishReason, GenerateEvent, RequestStats, Usage } from '../engine/core.js';
+import type { FinishReason, GeneratedLogprob, GenerateEvent, RequestStats, Usage } from '../engine/core.js';
 import { invariant } from '../errors.js';
+import { ContentTokens } from './logprobs.js';
 import type { CompletionStats, CompletionUsage } from './types.js';
 
 /** A whole answer. */
 export interface Answer {
   readonly text: string;
+  /** Of the text's tokens; none unless asked for. */
+  readonly logprobs: readonly GeneratedLogprob[];
   readonly finishReason: FinishReason;
   readonly usage: CompletionUsage;
   readonly stats: CompletionStats;
@@ -15,9 +18,16 @@ export interface Answer {
 /** Waits for the whole answer. */
 export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answer> {
   let text = '';
+  const tokens = new ContentTokens();
+  const logprobs: GeneratedLogprob[] = [];
   for await (const event of events) {
-    if (event.type === 'delta') text += event.text;
-    else return { text, finishReason: event.finishReason, usage: toUsage(event.usage), stats: toStats(event.stats) };
+    logprobs.push(...tokens.push(event));
+    if (event.type === 'delta') {
+      text += event.text;
+      continue;
+    }
+    const { finishReason, usage, stats } = event;
+    return { text, logprobs, finishReason, usage: toUsage(usage), stats: toStats(stats) };
   }
   invariant(false, 'a generation that does not fail has an end');
 }
@@ -26,8 +36,8 @@ export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answ
 export interface ChunkShapes<Chunk> {
   /** Before any text. */
   readonly opening: readonly Chunk[];
-  readonly text: (text: string) => Chunk;
-  readonly finish: (reason: FinishReason) => Chunk;
+  readonly text: (text: string, logprobs: readonly GeneratedLogprob[]) => Chunk;
+  readonly finish: (reason: FinishReason, logprobs: readonly GeneratedLogprob[]) => Chunk;
   /** Missing: not asked for. */
   readonly usage?: (usage: CompletionUsage, stats: CompletionStats) => Chunk;
 }
@@ -42,8 +52,9 @@ export function toChunks<Chunk extends object>(
   const copy = async (): Promise<void> => {
     // A request that is refused fails before its first chunk.
     let opening = shapes.opening;
+    const tokens = new ContentTokens();
     for (let next = await source.next(); !next.done; next = await source.next()) {
-      for (const chunk of [...opening, ...chunksOf(next.value, shapes)]) chunks.push(chunk);
+      for (const chunk of [...opening, ...chunksOf(next.value, tokens.push(next.value), shapes)]) chunks.push(chunk);
       opening = [];
     }
     chunks.end();
@@ -52,9 +63,14 @@ export function toChunks<Chunk extends object>(
   return chunks;
 }
 
-function chunksOf<Chunk>(event: GenerateEvent, shapes: ChunkShapes<Chunk>): Chunk[] {
-  if (event.type === 'delta') return event.text === '' ? [] : [shapes.text(event.text)];
-  const finish = shapes.finish(event.finishReason);
+function chunksOf<Chunk>(
+  event: GenerateEvent,
+  logprobs: readonly GeneratedLogprob[],
+  shapes: ChunkShapes<Chunk>,
+): Chunk[] {
+  // Without new text no token is new either.
+  if (event.type === 'delta') return event.text === '' ? [] : [shapes.text(event.text, logprobs)];
+  const finish = shapes.finish(event.finishReason, logprobs);
   return shapes.usage ? [finish, shapes.usage(toUsage(event.usage), toStats(event.stats))] : [finish];
 }
 
