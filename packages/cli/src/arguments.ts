@@ -44,6 +44,8 @@ export const SAMPLING_OPTIONS: OptionTypes = {
   'presence-penalty': text,
   'frequency-penalty': text,
   'ignore-eos': flag,
+  'min-new-tokens': text,
+  'bad-words': { type: 'string', multiple: true },
 };
 
 /** Splits a command line; `numPositionals` words must stand beside the options. */
@@ -128,8 +130,10 @@ export function generationOptions(values: Values): Omit<GenerateRequest, 'prompt
       presencePenalty: numberOf(values, 'presence-penalty'),
       frequencyPenalty: numberOf(values, 'frequency-penalty'),
     } as GenerateRequest['sampling']),
-    ...defined<{ maxNewTokens: number }>({ maxNewTokens: numberOf(values, 'max-new-tokens') } as {
-      maxNewTokens: number;
+    ...defined<Pick<GenerateRequest, 'maxNewTokens' | 'minNewTokens' | 'badWords'>>({
+      maxNewTokens: numberOf(values, 'max-new-tokens'),
+      minNewTokens: numberOf(values, 'min-new-tokens'),
+      badWords: values['bad-words'] as readonly string[] | undefined,
     }),
     ignoreEos: values['ignore-eos'] === true,
   };

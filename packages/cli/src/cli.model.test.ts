@@ -60,6 +60,7 @@ describe('pagemind', () => {
     [['generate', folder, '--prompt', 'x', '--warp', '9'], 2, /--warp/],
     [['generate', folder, '--prompt', 'x', '--top-p', 'much'], 2, /--top-p must be a number/],
     [['generate', folder, '--input-ids', '1,two'], 2, /--input-ids/],
+    [['generate', folder, '--input-ids', '1', '--logprobs', '2'], 2, /--logprobs needs --json/],
     [['logits', folder, '--input-ids', '1'], 2, /--out/],
     [['generate', folder, '--prompt', 'x', '--image', '/nowhere/cat.png'], 2, /cat\.png cannot be read/],
     [['logits', folder, '--input-ids', '1', '--out', 'x', '--image', 'a', '--pixel-values', 'b'], 2, /not both/],
@@ -85,10 +86,14 @@ describeWithFixtures('pagemind with a model', MODEL, (model) => {
       '--max-new-tokens',
       '24',
       '--json',
+      '--logprobs',
+      '1',
     );
     expect(code).toBe(0);
     const result = JSON.parse(stdout);
     expect(result.token_ids).toEqual(greedy_ids.slice(0, 24));
+    // Greedily each token is the most probable one.
+    expect(result.logprobs.map(({ top }: { top: { id: number }[] }) => top[0]?.id)).toEqual(result.token_ids);
     expect(golden.prompts[0].greedy_text).toContain(result.text.trim().slice(0, 40));
     expect(result).toMatchObject({
       finish_reason: 'length',

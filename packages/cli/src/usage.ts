@@ -21,7 +21,8 @@ ${QUANTIZE_OPTIONS}
 
 const SAMPLING_OPTIONS = `Sampling options:
   --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S
-  --repetition-penalty R  --presence-penalty P  --frequency-penalty F  --ignore-eos`;
+  --repetition-penalty R  --presence-penalty P  --frequency-penalty F  --ignore-eos  --min-new-tokens N
+  --bad-words TEXT  no token of the answer contains it (repeatable)`;
 
 /** Help per command; the first line is its summary. */
 export const HELP: Readonly<Record<string, string>> = {
@@ -40,6 +41,7 @@ Continue a prompt.
                      the model's image marker once for each, with --input-ids its image token once for each row
   --raw              no chat template around --prompt
   --json             print text, token_ids, finish_reason, usage and stats as JSON
+  --logprobs N       with --json: the log probability of each token, and those of the N (0 to 20) most probable ones
   --stop TEXT        text that ends the answer (repeatable)
 
 ${SAMPLING_OPTIONS}

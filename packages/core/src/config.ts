@@ -3,6 +3,7 @@
 import type { DeviceProfile } from '@pagemind/kernels-wgsl';
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from './errors.js';
+import { MAX_STEPS_PER_SUBMIT } from './layers/sampler.js';
 import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
 import { type KvDtype, pageBytes } from './runner/kv-cache.js';
@@ -170,7 +171,7 @@ export function resolveConfig(
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
     // Steps in a row take kernels of their own.
-    maxStepsPerSubmit: deterministic ? 1 : 8,
+    maxStepsPerSubmit: deterministic ? 1 : MAX_STEPS_PER_SUBMIT,
     deterministic,
     dynamicRope,
     imageCacheBytes,

@@ -17,7 +17,7 @@ export {
 } from './api/pipeline.js';
 export type { GenerationConfig } from './api/pipeline-config.js';
 export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
-export type { PipelineChunk, PipelineResponse } from './api/pipeline-response.js';
+export type { PipelineChunk, PipelineResponse, TokenLogprobs } from './api/pipeline-response.js';
 export {
   type AbortedAnswer,
   type SendOptions,
@@ -38,6 +38,7 @@ export type {
   EngineInfo,
   EngineStats,
   FinishReason,
+  GeneratedLogprob,
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
@@ -48,6 +49,7 @@ export type {
   Prompt,
   PromptImage,
   RequestStats,
+  TokenLogprob,
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';

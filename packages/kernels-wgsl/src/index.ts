@@ -39,21 +39,32 @@ export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-mat
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
+export { logprobs } from './sampling/logprobs.js';
+export {
+  DEFAULT_RING,
+  type DrawnLogprobs,
+  LOGPROBS_ENTRY_BYTES,
+  type Logprob,
+  logprobsBytes,
+  MAX_TOP_LOGPROBS,
+  readLogprobs,
+  readRingEntry,
+  sampleLogprobsBytes,
+  sampleRingBytes,
+} from './sampling/ring.js';
 export { samplePrepare } from './sampling/sample-prepare.js';
 export { sampleSelect } from './sampling/sample-select.js';
 export {
-  DEFAULT_RING,
+  MAX_BIASES,
   MAX_STOP_IDS,
   type SampleShape,
   SLOT_PARAMS_BYTES,
   SLOT_STATE_BYTES,
   type SlotSampling,
   sampleCountsBytes,
+  sampleKeysBytes,
   samplePartialsBytes,
-  sampleRingBytes,
-  type TokenMarks,
-  tokenMarksBytes,
   writeSlotParams,
-  writeTokenMarks,
 } from './sampling/sampling-buffers.js';
 export { countClear, countMark } from './sampling/token-counts.js';
+export { fillTokenMarks, type TokenMarks, tokenMarksBytes } from './sampling/token-marks.js';

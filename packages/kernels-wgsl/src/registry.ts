@@ -13,6 +13,7 @@ import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
+import { logprobs } from './sampling/logprobs.js';
 import { samplePrepare } from './sampling/sample-prepare.js';
 import { sampleSelect } from './sampling/sample-select.js';
 import { countClear, countMark } from './sampling/token-counts.js';
@@ -31,6 +32,7 @@ export const kernels: readonly KernelBase[] = [
   layernorm,
   linearMatmul,
   linearMatvec,
+  logprobs,
   pack,
   probeRead,
   rmsnorm,

@@ -1,5 +1,6 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
-import type { EngineCore } from '../engine/core.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { toChatLogprobs } from './logprobs.js';
 import { toSendable } from './sendable.js';
 import { type Answer, gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
@@ -43,9 +44,9 @@ export class ChatCompletions {
   }
 }
 
-function choiceOf({ index, text, finishReason }: Answer): ChatCompletion['choices'][number] {
+function choiceOf({ index, text, logprobs, finishReason }: Answer): ChatCompletion['choices'][number] {
   const message = { role: 'assistant', content: text, refusal: null } as const;
-  return { index, message, logprobs: null, finish_reason: finishReason };
+  return { index, message, logprobs: toChatLogprobs(logprobs), finish_reason: finishReason };
 }
 
 function streamOf(
@@ -59,16 +60,17 @@ function streamOf(
   const chunk = (
     index: number,
     delta: Choice['delta'],
+    tokens: readonly GeneratedLogprob[],
     finish: Choice['finish_reason'] = null,
   ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index, delta, logprobs: toChatLogprobs(tokens), finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {
-    opening: (index) => [chunk(index, { role: 'assistant', content: '' })],
-    text: (index, content) => chunk(index, { content }),
-    finish: (index, reason) => chunk(index, {}, reason),
+    opening: (index) => [chunk(index, { role: 'assistant', content: '' }, [])],
+    text: (index, content, tokens) => chunk(index, { content }, tokens),
+    finish: (index, reason, tokens) => chunk(index, {}, tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

@@ -1,5 +1,6 @@
 // Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
-import type { EngineCore } from '../engine/core.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { toCompletionLogprobs } from './logprobs.js';
 import { type Answer, gather, newIdentity, toChunks } from './stream.js';
 import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
 import { validateCompletion } from './validate.js';
@@ -35,8 +36,8 @@ export class Completions {
   }
 }
 
-function choiceOf({ index, text, finishReason }: Answer): Completion['choices'][number] {
-  return { index, text, logprobs: null, finish_reason: finishReason };
+function choiceOf({ index, text, logprobs, finishReason }: Answer): Completion['choices'][number] {
+  return { index, text, logprobs: toCompletionLogprobs(logprobs), finish_reason: finishReason };
 }
 
 function streamOf(
@@ -46,15 +47,20 @@ function streamOf(
 ): AsyncIterable<CompletionChunk> {
   const noUsage = includeUsage ? { usage: null } : {};
   type Finish = CompletionChunk['choices'][number]['finish_reason'];
-  const chunk = (index: number, text: string, finish: Finish): CompletionChunk => ({
+  const chunk = (
+    index: number,
+    text: string,
+    tokens: readonly GeneratedLogprob[],
+    finish: Finish,
+  ): CompletionChunk => ({
     ...head,
-    choices: [{ index, text, logprobs: null, finish_reason: finish }],
+    choices: [{ index, text, logprobs: toCompletionLogprobs(tokens), finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {
     opening: () => [],
-    text: (index, text) => chunk(index, text, null),
-    finish: (index, reason) => chunk(index, '', reason),
+    text: (index, text, tokens) => chunk(index, text, tokens, null),
+    finish: (index, reason, tokens) => chunk(index, '', tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

@@ -29,9 +29,17 @@ function open(defaults: GenerationConfig = { maxNewTokens: 6, ignoreEos: true })
 
 const idsOf = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
 
-function answerTo(text: string, numTokens = 6): Pick<PipelineResponse, 'text' | 'tokenIds' | 'inputTokenLen'> {
+function answerTo(
+  text: string,
+  numTokens = 6,
+): Pick<PipelineResponse, 'text' | 'tokenIds' | 'inputTokenLen' | 'logprobs'> {
   const tokenIds = answerOf(idsOf(text), numTokens);
-  return { text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }), tokenIds, inputTokenLen: text.length };
+  return {
+    text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }),
+    tokenIds,
+    inputTokenLen: text.length,
+    logprobs: null,
+  };
 }
 
 async function collect(stream: AsyncIterable<PipelineChunk>): Promise<PipelineChunk[]> {
@@ -105,6 +113,8 @@ describe('generation config', () => {
     minNewTokens: 0,
     stopStrings: [],
     stopTokenIds: [],
+    badWords: [],
+    badTokenIds: [],
     ignoreEos: false,
     skipSpecialTokens: true,
     numChoices: 1,
@@ -140,6 +150,10 @@ describe('generation config', () => {
       { stopWords: ['.'], stopTokenIds: [2], ignoreEos: true, skipSpecialTokens: false },
       { stopStrings: ['.'], stopTokenIds: [2], ignoreEos: true, skipSpecialTokens: false },
     ],
+    [
+      { badWords: ['x'], badTokenIds: [3], logprobs: 2 },
+      { badWords: ['x'], badTokenIds: [3], logprobs: 2 },
+    ],
   ])('%j over the defaults of LMDeploy', (given, wanted) => {
     expect(readGenerationConfig(given, 'generationConfig.')).toEqual({ ...GREEDY, ...wanted });
   });
@@ -162,6 +176,9 @@ describe('generation config', () => {
     [{ stopTokenIds: [-1] }, /generationConfig\.stopTokenIds/],
     [{ n: 0 }, /generationConfig\.n/],
     [{ priority: 0.5 }, /generationConfig\.priority/],
+    [{ badTokenIds: 3 }, /generationConfig\.badTokenIds/],
+    [{ badWords: [''] }, /generationConfig\.badWords/],
+    [{ logprobs: 21 }, /generationConfig\.logprobs/],
     ['fast', /generationConfig is not an object/],
   ])('refuses %j', (given, message) => {
     expect(() => readGenerationConfig(given, 'generationConfig.')).toThrow(message);

@@ -5,6 +5,7 @@ import type {
   ChatMessage,
   EngineCore,
   FinishReason,
+  GeneratedLogprob,
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
@@ -38,6 +39,8 @@ export interface SessionAnswer {
   readonly text: string;
   /** As generated, with the id that ended it. */
   readonly tokenIds: readonly number[];
+  /** Of each of `tokenIds`, where asked for. */
+  readonly logprobs?: readonly GeneratedLogprob[];
   readonly finishReason: FinishReason;
   /** `cachedTokens` of the prompt were still there from earlier turns. */
   readonly usage: Usage;
@@ -56,6 +59,7 @@ interface Draft {
   promptIds: readonly number[];
   text: string;
   readonly tokenIds: number[];
+  readonly logprobs: GeneratedLogprob[];
 }
 
 /** A conversation; made by `engine.session()`. One turn at a time: {@link fork} it for several. */
@@ -141,7 +145,7 @@ export class Session {
     }
     this.#requireIdle();
     this.#isAnswering = true;
-    const draft: Draft = { messages, promptIds: [], text: '', tokenIds: [] };
+    const draft: Draft = { messages, promptIds: [], text: '', tokenIds: [], logprobs: [] };
     let answer: SessionAnswer | undefined;
     let hasFailed = false;
     try {
@@ -161,9 +165,11 @@ export class Session {
           draft.promptIds = event.promptIds ?? draft.promptIds;
           draft.text += event.text;
           draft.tokenIds.push(...event.tokenIds);
+          draft.logprobs.push(...(event.logprobs ?? []));
         } else {
-          const { text, tokenIds } = draft;
-          answer = { text, tokenIds, finishReason: event.finishReason, usage: event.usage };
+          const { text, tokenIds, logprobs } = draft;
+          const { finishReason, usage } = event;
+          answer = { text, tokenIds, ...(request.logprobs !== undefined && { logprobs }), finishReason, usage };
           this.#keep(draft, answer, event.stoppedBy);
         }
         yield event;

@@ -1,13 +1,16 @@
 // What chat and text completions do alike with the events of a generation: gather them, or turn them into chunks.
 import { AsyncQueue } from '../async-queue.js';
-import type { FinishReason, GenerateEvent, RequestStats, Usage } from '../engine/core.js';
+import type { FinishReason, GeneratedLogprob, GenerateEvent, RequestStats, Usage } from '../engine/core.js';
 import { invariant } from '../errors.js';
+import { ContentTokens } from './logprobs.js';
 import type { CompletionStats, CompletionUsage } from './types.js';
 
 /** A whole answer. */
 export interface Answer {
   readonly index: number;
   readonly text: string;
+  /** Of the text's tokens; none unless asked for. */
+  readonly logprobs: readonly GeneratedLogprob[];
   readonly finishReason: FinishReason;
 }
 
@@ -20,14 +23,20 @@ export interface Answers {
 
 /** Waits for the whole answers. */
 export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answers> {
-  const texts: string[] = [];
+  const drafts: { text: string; readonly tokens: ContentTokens; readonly logprobs: GeneratedLogprob[] }[] = [];
   const ends: EndEvent[] = [];
   for await (const event of events) {
     const { index } = event;
-    if (event.type === 'delta') texts[index] = (texts[index] ?? '') + event.text;
+    drafts[index] ??= { text: '', tokens: new ContentTokens(), logprobs: [] };
+    const draft = drafts[index];
+    draft.logprobs.push(...draft.tokens.push(event));
+    if (event.type === 'delta') draft.text += event.text;
     else ends[index] = event;
   }
-  const [first, ...others] = ends.map(({ index, finishReason }) => ({ index, text: texts[index] ?? '', finishReason }));
+  const [first, ...others] = ends.map(({ index, finishReason }) => {
+    const { text = '', logprobs = [] } = drafts[index] ?? {};
+    return { index, text, logprobs, finishReason };
+  });
   invariant(first, 'a generation that does not fail has an end');
   return { answers: [first, ...others], ...together(ends) };
 }
@@ -36,8 +45,8 @@ export async function gather(events: AsyncIterable<GenerateEvent>): Promise<Answ
 export interface ChunkShapes<Chunk> {
   /** Before any text of an answer. */
   readonly opening: (index: number) => readonly Chunk[];
-  readonly text: (index: number, text: string) => Chunk;
-  readonly finish: (index: number, reason: FinishReason) => Chunk;
+  readonly text: (index: number, text: string, logprobs: readonly GeneratedLogprob[]) => Chunk;
+  readonly finish: (index: number, reason: FinishReason, logprobs: readonly GeneratedLogprob[]) => Chunk;
   /** Missing: not asked for. */
   readonly usage?: (usage: CompletionUsage, stats: CompletionStats) => Chunk;
 }
@@ -50,15 +59,16 @@ export function toChunks<Chunk extends object>(
   const source = events[Symbol.asyncIterator]();
   const chunks = new AsyncQueue<Chunk>(() => void source.return?.());
   const copy = async (): Promise<void> => {
-    const opened = new Set<number>();
+    const tokens: ContentTokens[] = [];
     const ends: EndEvent[] = [];
     for (let next = await source.next(); !next.done; next = await source.next()) {
       const event = next.value;
+      const { index } = event;
       // A request that is refused fails before its first chunk.
-      const opening = opened.has(event.index) ? [] : shapes.opening(event.index);
-      opened.add(event.index);
-      if (event.type === 'end') ends[event.index] = event;
-      for (const chunk of [...opening, ...chunksOf(event, shapes)]) chunks.push(chunk);
+      const opening = tokens[index] ? [] : shapes.opening(index);
+      tokens[index] ??= new ContentTokens();
+      if (event.type === 'end') ends[index] = event;
+      for (const chunk of [...opening, ...chunksOf(event, tokens[index].push(event), shapes)]) chunks.push(chunk);
     }
     if (shapes.usage) {
       const { usage, stats } = together(ends);
@@ -70,9 +80,14 @@ export function toChunks<Chunk extends object>(
   return chunks;
 }
 
-function chunksOf<Chunk>(event: GenerateEvent, shapes: ChunkShapes<Chunk>): Chunk[] {
-  if (event.type === 'end') return [shapes.finish(event.index, event.finishReason)];
-  return event.text === '' ? [] : [shapes.text(event.index, event.text)];
+function chunksOf<Chunk>(
+  event: GenerateEvent,
+  logprobs: readonly GeneratedLogprob[],
+  shapes: ChunkShapes<Chunk>,
+): Chunk[] {
+  if (event.type === 'end') return [shapes.finish(event.index, event.finishReason, logprobs)];
+  // Without new text no token is new either.
+  return event.text === '' ? [] : [shapes.text(event.index, event.text, logprobs)];
 }
 
 type EndEvent = Extract<GenerateEvent, { readonly type: 'end' }>;

@@ -75,6 +75,14 @@ export interface GenerateRequest {
   /** Further ids that end the answer, beside the model's own. */
   readonly stopTokenIds?: readonly number[];
   readonly ignoreEos?: boolean;
+  /** Added to the logits of tokens before all else, by id: from −100 to 100, for at most 300 tokens. */
+  readonly logitBias?: Readonly<Record<number, number>>;
+  /** Tokens that are never generated. */
+  readonly badTokenIds?: readonly number[];
+  /** Texts that no generated token contains. A text that no token contains cannot be banned, and is refused. */
+  readonly badWords?: readonly string[];
+  /** Give the log probabilities of generated tokens, and of this many of the most probable ones: 0 to 20. Missing: none. */
+  readonly logprobs?: number;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
   /**
@@ -89,6 +97,28 @@ export interface GenerateRequest {
   readonly numChoices?: number;
   /** Give the ids of the prompt, in a delta before all others; default false. */
   readonly returnPromptIds?: boolean;
+}
+
+/**
+ * A token and its log probability in the model's own distribution: before bias, penalties, bans, temperature and filters,
+ * as OpenAI and vLLM have it.
+ */
+export interface TokenLogprob {
+  readonly id: number;
+  /** The token's own text. Bytes that are no character on their own show as U+FFFD; without a tokenizer it is empty. */
+  readonly token: string;
+  /** UTF-8, perhaps of a part of a character. */
+  readonly bytes: readonly number[];
+  /** −9999 at the least. */
+  readonly logprob: number;
+}
+
+/** A token that was generated. */
+export interface GeneratedLogprob extends TokenLogprob {
+  /** The most probable tokens in its place, best first; it need not be one of them. */
+  readonly top: readonly TokenLogprob[];
+  /** Where its text begins: the characters of the answer that were certain before it. */
+  readonly offset: number;
 }
 
 /** A stop id or stop string, or the longest length. A cancelled generation does not finish: it throws `aborted`. */
@@ -124,6 +154,8 @@ export type GenerateEvent =
       readonly index: number;
       readonly text: string;
       readonly tokenIds: readonly number[];
+      /** Of each of `tokenIds`, where asked for. */
+      readonly logprobs?: readonly GeneratedLogprob[];
       readonly promptIds?: readonly number[];
     }
   | {

@@ -3,6 +3,7 @@
 import { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError, throwIfAborted } from '../errors.js';
 import type { ModelRunner, StepResult } from '../runner/runner.js';
+import { WordFinder } from '../text/word-finder.js';
 import { Bell } from './bell.js';
 import type {
   EngineCore,
@@ -64,6 +65,7 @@ export class LocalEngine implements EngineCore {
   readonly #runner: ModelRunner;
   readonly #defaults: GenerationDefaults;
   readonly #text: TextTools | undefined;
+  readonly #words: WordFinder | undefined;
   readonly #images: ImageReader | undefined;
   readonly #clock: () => number;
   readonly #randomSeed: () => number;
@@ -85,6 +87,7 @@ export class LocalEngine implements EngineCore {
     this.#runner = runner;
     this.#defaults = defaults;
     this.#text = text;
+    this.#words = text && new WordFinder(text.tokenizer);
     this.#images = images;
     this.#clock = clock ?? (() => performance.now());
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
@@ -108,7 +111,8 @@ export class LocalEngine implements EngineCore {
       const { limits } = this.#runner;
       const prompt = encodePrompt(given.prompt, this.#promptTools, images);
       const randomSeed = this.#randomSeed();
-      const requests = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
+      const context = { limits, defaults: this.#defaults, randomSeed, words: this.#words };
+      const requests = resolveGeneration(given, prompt, context);
       let numUnfinished = requests.length;
       const onEnd = (): void => {
         numUnfinished -= 1;

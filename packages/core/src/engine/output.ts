@@ -1,9 +1,20 @@
 // What becomes of a sequence's results. Sampled ids turn into text and events, and end where a stop id, a stop string or
 // the length says so; the logits of forced tokens are collected. No scheduling here.
+import type { DrawnLogprobs, Logprob } from '@pagemind/kernels-wgsl';
 import type { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError } from '../errors.js';
 import { createDetokenizer, type Detokenizer } from '../text/detokenizer.js';
-import type { FinishReason, GenerateEvent, GenerateRequest, RequestStats, Usage } from './core.js';
+import { tokenText } from '../text/token-text.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import type {
+  FinishReason,
+  GeneratedLogprob,
+  GenerateEvent,
+  GenerateRequest,
+  RequestStats,
+  TokenLogprob,
+  Usage,
+} from './core.js';
 import { requireText, type TextTools } from './prompt.js';
 import type { Request } from './request.js';
 import type { Arrival } from './scheduler.js';
@@ -53,8 +64,11 @@ export class GenerationOutput implements SequenceOutput {
   receive({ sequence, result }: Arrival, now: number): boolean {
     const { index, events, onEnd } = this.#answer;
     const tokenIds: number[] = [];
+    const logprobs: GeneratedLogprob[] = [];
     let text = '';
-    for (const id of result.tokens) {
+    for (const [i, id] of result.tokens.entries()) {
+      const drawn = result.logprobs?.[i];
+      if (drawn) logprobs.push(this.#text.describe(drawn));
       tokenIds.push(id);
       text += this.#accept(id);
       // The GPU may have run past a stop string: what it sampled there is dropped.
@@ -62,7 +76,7 @@ export class GenerationOutput implements SequenceOutput {
     }
     invariant(this.#finishReason || !result.isDone, 'the runner ended a sequence that goes on');
     this.#firstTokenAt ??= now;
-    events.push({ type: 'delta', index, text, tokenIds });
+    events.push({ type: 'delta', index, text, tokenIds, ...(result.logprobs && { logprobs }) });
     if (!this.#finishReason) return false;
     const usage = {
       promptTokens: this.#request.promptIds.length,
@@ -117,11 +131,14 @@ export class GenerationOutput implements SequenceOutput {
 export class TextOutput {
   readonly #detokenizer: Detokenizer | undefined;
   readonly #matcher: StopMatcher;
+  readonly #tokenizer: Tokenizer | undefined;
   #isStopped = false;
+  #numChars = 0;
 
-  constructor(detokenizer: Detokenizer | undefined, stopStrings: readonly string[]) {
+  constructor(detokenizer?: Detokenizer, stopStrings: readonly string[] = [], tokenizer?: Tokenizer) {
     this.#detokenizer = detokenizer;
     this.#matcher = new StopMatcher(stopStrings);
+    this.#tokenizer = tokenizer;
   }
 
   /** A stop string was met; no text follows. */
@@ -130,7 +147,21 @@ export class TextOutput {
   }
 
   push(id: number): string {
-    return this.#match(this.#detokenizer?.push(id) ?? '');
+    const piece = this.#detokenizer?.push(id) ?? '';
+    this.#numChars += piece.length;
+    return this.#match(piece);
+  }
+
+  /** What a token says that is about to be pushed. */
+  describe(drawn: DrawnLogprobs): GeneratedLogprob {
+    const top = drawn.top.map((token) => this.#describe(token));
+    return { ...this.#describe(drawn), top, offset: this.#numChars };
+  }
+
+  #describe({ id, logprob }: Logprob): TokenLogprob {
+    if (!this.#tokenizer) return { id, token: '', bytes: [], logprob };
+    const { text, bytes } = tokenText(this.#tokenizer, id);
+    return { id, token: text, bytes: [...bytes], logprob };
   }
 
   /** The text that was held back. */
@@ -159,10 +190,11 @@ export function createTextOutput(
   if (stopStrings.some((stop) => typeof stop !== 'string' || stop === '')) {
     throw new PagemindError('invalid_request', 'A stop string is empty.', { hint: 'Leave empty stop strings out.' });
   }
-  if (!text && stopStrings.length === 0) return new TextOutput(undefined, []);
+  if (!text && stopStrings.length === 0) return new TextOutput();
   // A completion goes on from its prompt, leading space and all; an answer begins anew.
   const context = prompt.kind === 'messages' ? [] : promptIds;
-  return new TextOutput(createDetokenizer(requireText(text).tokenizer, { skipSpecialTokens, context }), stopStrings);
+  const { tokenizer } = requireText(text);
+  return new TextOutput(createDetokenizer(tokenizer, { skipSpecialTokens, context }), stopStrings, tokenizer);
 }
 
 /** Collects the logits of forced tokens, `[numTokens, vocabSize]`. */

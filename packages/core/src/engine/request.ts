@@ -2,9 +2,12 @@
 // ids is prompt.ts's work; nothing is allocated here.
 import { PagemindError } from '../errors.js';
 import type { ImageSpan, RunnerLimits } from '../runner/runner.js';
-import { GREEDY, resolveSamplingParams, type SamplingParams } from '../sampling/params.js';
+import { GREEDY, resolveSamplingParams, type SamplingParams, type SequenceSampling } from '../sampling/params.js';
+import type { WordFinder } from '../text/word-finder.js';
+import { checkCount, checkIds, invalid } from './checks.js';
 import type { GenerateRequest } from './core.js';
 import type { EncodedPrompt } from './prompt.js';
+import { NO_RULES, resolveTokenRules } from './token-rules.js';
 
 /** Most answers of a generation; OpenAI's limit. */
 const MAX_CHOICES = 128;
@@ -14,7 +17,7 @@ export interface Request {
   readonly promptIds: readonly number[];
   /** Which of the prompt's tokens are rows of images. */
   readonly images: readonly ImageSpan[];
-  readonly sampling: SamplingParams;
+  readonly sampling: SequenceSampling;
   /** Prompt and answer together end at this many tokens. */
   readonly maxLength: number;
   /** Stop ids count only once the sequence holds this many tokens. */
@@ -40,15 +43,24 @@ export interface GenerationDefaults {
   readonly bosTokenId?: number;
 }
 
+/** What a request is resolved against. */
+export interface GenerationContext {
+  readonly limits: RunnerLimits;
+  readonly defaults: GenerationDefaults;
+  /** The seed of a request that names none. */
+  readonly randomSeed: number;
+  /** Missing: the model has no tokenizer. */
+  readonly words: WordFinder | undefined;
+}
+
 /**
  * Resolves a generation that continues a prompt: a request for every answer that is wanted.
- * @param randomSeed the seed of a request that names none
  * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for a prompt that can never run.
  */
 export function resolveGeneration(
   given: GenerateRequest,
   { ids: promptIds, images }: EncodedPrompt,
-  { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
+  { limits, defaults, randomSeed, words }: GenerationContext,
 ): readonly Request[] {
   const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false, priority = 0, numChoices = 1 } = given;
   if (maxNewTokens !== undefined) checkCount('maxNewTokens', maxNewTokens, 1);
@@ -66,7 +78,10 @@ export function resolveGeneration(
   checkFits(promptIds.length, 1, limits);
   const longest = Math.min(limits.sessionLen, poolTokens(limits));
   const seed = given.sampling.seed ?? randomSeed;
-  const sampling = resolveSamplingParams({ ...given.sampling, seed }, defaults.sampling);
+  const sampling: SequenceSampling = {
+    ...resolveSamplingParams({ ...given.sampling, seed }, defaults.sampling),
+    ...resolveTokenRules(given, limits, words),
+  };
   const first: Request = {
     promptIds,
     images,
@@ -95,7 +110,7 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
   return {
     promptIds: ids,
     images,
-    sampling: GREEDY,
+    sampling: { ...GREEDY, ...NO_RULES },
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
@@ -129,21 +144,4 @@ function checkFits(numTokens: number, numNewTokens: number, limits: RunnerLimits
       { hint: 'Shorten the prompt, or load the model with a larger memoryBudget or cacheMaxEntryCount.' },
     );
   }
-}
-
-function checkCount(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw invalid(`${name} is ${String(value)}.`, `Give a whole number from ${least}.`);
-  }
-}
-
-function checkIds(name: string, ids: readonly number[], { vocabSize }: RunnerLimits): void {
-  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-  if (wrong !== undefined) {
-    throw invalid(`${name} holds the token id ${String(wrong)}.`, `Ids of this model go from 0 to ${vocabSize - 1}.`);
-  }
-}
-
-function invalid(message: string, hint?: string): PagemindError {
-  return new PagemindError('invalid_request', message, hint === undefined ? {} : { hint });
 }

@@ -15,6 +15,8 @@ export interface StepShape {
   readonly numTiles: number;
   /** Rows that get logits. */
   readonly numSampled: number;
+  /** Log probabilities of what is sampled are wanted, for one row at least. */
+  readonly wantsLogprobs: boolean;
 }
 
 /** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */

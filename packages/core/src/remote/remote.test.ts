@@ -44,12 +44,14 @@ describe('a connection', () => {
   it('gives the events that the engine gives', async () => {
     const here = create();
     const there = await connected();
-    const outcomes = [here.engine, there.engine].map((engine) => collect(engine.generate(request([5, 6]))));
+    const asked = request([5, 6], { logprobs: 2, logitBias: { 5: -1 }, badTokenIds: [7], badWords: ['ax'] });
+    const outcomes = [here.engine, there.engine].map((engine) => collect(engine.generate(asked)));
     await arrive();
     await drain(here.runner);
     await drainRemote(there.runner);
     expect((await outcomes[1])?.events).toEqual((await outcomes[0])?.events);
     expect((await outcomes[1])?.ids).toEqual(answerOf([5, 6], 10));
+    expect(there.runner.begins[0]).toEqual(here.runner.begins[0]);
   });
 
   it('carries every other call', async () => {

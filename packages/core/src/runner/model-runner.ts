@@ -9,7 +9,7 @@ import { type Dispatch, Recorder, type Recording } from '../gpu/recorder.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { type KvContext, queryTileTokens, SPLIT_LENGTH } from '../layers/attention.js';
 import { type ForwardContext, rowStride, type StepShape } from '../layers/context.js';
-import { countTokens, RING_LENGTH, sample, startSlot } from '../layers/sampler.js';
+import { clearCounts, markTokens, sample, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
@@ -22,21 +22,11 @@ import type {
   RunnerCounters,
   RunnerLimits,
   ScheduledSequence,
-  SequenceResult,
   StepPlan,
   StepResult,
 } from './runner.js';
-import {
-  MAX_READBACKS,
-  maxLogitRows,
-  maxPagesOf,
-  type RunnerBuffers,
-  readbackBytes,
-  type StepSizes,
-} from './step-buffers.js';
-
-/** Bit of a ring entry: the sequence is done with this token. */
-const DONE = 0x80000000;
+import { MAX_READBACKS, maxLogitRows, maxPagesOf, type RunnerBuffers, type StepSizes } from './step-buffers.js';
+import { maxResultBytes, StepResults } from './step-results.js';
 
 /** What a runner is made of; all of it is released by {@link GpuModelRunner.dispose} through the context. */
 export interface RunnerParts {
@@ -60,6 +50,8 @@ export class GpuModelRunner implements ModelRunner {
   readonly #readback: Readback;
   /** Row of the rotary table that a slot's position 0 uses. */
   readonly #ropeBase: Uint32Array;
+  /** Log probabilities that a slot's sequence asks for; see {@link StepResults}. */
+  readonly #numTopLogprobs: (number | undefined)[] = [];
   /** What the GPU's row buffer holds, as far as it is known here; decode steps that continue it write nothing. */
   readonly #rowsOnGpu: Uint32Array<ArrayBuffer>;
   readonly #tileTokens: number;
@@ -93,7 +85,7 @@ export class GpuModelRunner implements ModelRunner {
   /** Uploads constants and compiles every pipeline that steps will use. */
   static async create(parts: RunnerParts): Promise<GpuModelRunner> {
     const { gpu, config, sizes, decoder, buffers, pokesQueue } = parts;
-    const readback = await Readback.create(gpu, MAX_READBACKS, readbackBytes(config), pokesQueue);
+    const readback = await Readback.create(gpu, MAX_READBACKS, maxResultBytes(config.maxBatchSize), pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
     gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(decoder.config.rope, sizes.sessionLen, 1));
     await runner.#recorder.compile(runner.#warmup());
@@ -126,6 +118,7 @@ export class GpuModelRunner implements ModelRunner {
       const offset = (1 + begin.slot) * sizes.sessionLen * rope.dims * 4;
       gpu.queue.writeBuffer(buffers.rope, offset, ropeTable(rope, sizes.sessionLen, length));
     }
+    this.#numTopLogprobs[begin.slot] = begin.params.numTopLogprobs;
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
   }
 
@@ -156,26 +149,17 @@ export class GpuModelRunner implements ModelRunner {
 
     const shape = this.#shapeOf(plan);
     const launches = this.#launches(shape);
-    const slots = sequences.filter(({ sample: samples }) => samples).map(({ slot }) => slot);
     this.#numSteps += numSteps;
-    if (slots.length === 0) {
+    if (shape.numSampled === 0) {
       gpu.submit(launches);
       return gpu.queue.onSubmittedWorkDone().then(() => ({ sequences: [] }));
     }
-    const [firstSlot, lastSlot] = [Math.min(...slots), Math.max(...slots)];
-    const slotBytes = RING_LENGTH * 4;
-    const numBytes = (lastSlot - firstSlot + 1) * slotBytes;
+    const results = new StepResults(plan, (slot) => this.#numTopLogprobs[slot]);
     const target = this.#readback.take();
     invariant(target, 'more steps are under way than results can be');
-    gpu.submit(repeat(launches, numSteps), (encoder) => {
-      encoder.copyBufferToBuffer(buffers.ring, firstSlot * slotBytes, target, 0, numBytes);
-    });
+    gpu.submit(repeat(launches, numSteps), (encoder) => results.copy(encoder, buffers, target));
     this.#advanceRows(batch.isDecode ? numSteps : 0);
-    return this.#readback.map(target, numBytes).then((ring) => ({
-      sequences: sequences.flatMap((sequence) =>
-        sequence.sample ? [this.#readRing(sequence, numSteps, ring, firstSlot)] : [],
-      ),
-    }));
+    return this.#readback.map(target, results.numBytes).then((words) => ({ sequences: results.read(words) }));
   }
 
   /** Launches of a step: replayed for decode, recorded anew for prefill, whose grids hardly ever repeat. */
@@ -212,9 +196,11 @@ export class GpuModelRunner implements ModelRunner {
 
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {
     const { numRows, numTiles, numSampled, isDecode } = this.#batch;
-    if (!isDecode) return { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled };
+    const wantsLogprobs = sequences.some(({ slot, sample }) => sample && this.#numTopLogprobs[slot] !== undefined);
+    if (!isDecode) return { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled, wantsLogprobs };
     const longest = Math.max(...sequences.map(({ startPosition }) => startPosition + numSteps));
-    return { numRows, path: 'decode', numSplits: this.#bucketSplits(longest), numTiles: 0, numSampled };
+    const numSplits = this.#bucketSplits(longest);
+    return { numRows, path: 'decode', numSplits, numTiles: 0, numSampled, wantsLogprobs };
   }
 
   /** Splits for `length` keys, rounded up to a power of two so that few lists are recorded. */
@@ -227,17 +213,20 @@ export class GpuModelRunner implements ModelRunner {
   *#warmup(): Iterable<Recording> {
     const { gpu, buffers } = this.#parts;
     if (this.#parts.images) yield* this.#parts.images.warmup();
-    yield (dispatch) => countTokens(dispatch, gpu, buffers, this.limits.vocabSize, 1);
-    const { maxBatchSize, sessionLen, maxPrefillTokenNum } = this.limits;
+    const { maxBatchSize, sessionLen, maxPrefillTokenNum, vocabSize } = this.limits;
+    yield (dispatch) => clearCounts(dispatch, gpu.profile, buffers, vocabSize);
+    yield (dispatch) => markTokens(dispatch, gpu.profile, buffers, vocabSize, 1);
     const splits = new Set([1, this.#bucketSplits(sessionLen)]);
     for (let numRows = 1; numRows <= (this.#parts.config.deterministic ? 0 : maxBatchSize); numRows++) {
       for (const numSplits of splits) {
-        yield this.#recording({ numRows, path: 'decode', numSplits, numTiles: 0, numSampled: numRows });
+        const shape = { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: numRows } as const;
+        yield this.#recording({ ...shape, wantsLogprobs: true });
       }
     }
     for (let numRows = 2; numRows < 2 * maxPrefillTokenNum; numRows *= 2) {
       const size = Math.min(numRows, maxPrefillTokenNum);
-      yield this.#recording({ numRows: size, path: 'prefill', numSplits: 1, numTiles: 1, numSampled: 1 });
+      const shape = { numRows: size, path: 'prefill', numSplits: 1, numTiles: 1, numSampled: 1 } as const;
+      yield this.#recording({ ...shape, wantsLogprobs: true });
     }
   }
 
@@ -277,25 +266,6 @@ export class GpuModelRunner implements ModelRunner {
     }
   }
 
-  /** Ids that a submission sampled for a sequence; entries behind a done flag are from earlier laps of the ring. */
-  #readRing(
-    { slot, startPosition, tokens }: ScheduledSequence,
-    numSteps: number,
-    ring: Uint32Array,
-    firstSlot: number,
-  ): SequenceResult {
-    const base = (slot - firstSlot) * RING_LENGTH;
-    const firstPosition = startPosition + Math.max(tokens.length, 1);
-    const sampled: number[] = [];
-    let isDone = false;
-    for (let step = 0; step < numSteps && !isDone; step++) {
-      const entry = ring[base + ((firstPosition + step) % RING_LENGTH)] ?? 0;
-      sampled.push((entry & ~DONE) >>> 0);
-      isDone = (entry & DONE) !== 0;
-    }
-    return { slot, tokens: sampled, isDone };
-  }
-
   /** A step whose sequences want the logits of all their tokens: the head runs in slices, nothing is sampled. */
   async #executeForLogits({ sequences }: StepPlan, ranges: readonly RowRange[]): Promise<StepResult> {
     const { gpu, buffers, decoder } = this.#parts;
@@ -304,8 +274,8 @@ export class GpuModelRunner implements ModelRunner {
     const strideBytes = rowStride(vocabSize) * 4;
     const numSplits = this.#bucketSplits(Math.max(...sequences.map(({ startPosition }) => startPosition + 1)));
     const shape: StepShape = isDecode
-      ? { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: 0 }
-      : { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled: 0 };
+      ? { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: 0, wantsLogprobs: false }
+      : { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled: 0, wantsLogprobs: false };
     gpu.submit(this.#launches(shape));
     this.#rowsOnGpu.fill(0, 0, numRows * 4);
     this.#numSteps++;

@@ -1,4 +1,5 @@
 // What the engine asks of a model runner, as plain data. The real one is model-runner.ts; tests of the engine use a fake.
+import type { DrawnLogprobs } from '@pagemind/kernels-wgsl';
 import type { SlotStart } from '../layers/sampler.js';
 import type { Placement } from '../models/vlm/vlm-config.js';
 
@@ -93,6 +94,8 @@ export interface SequenceResult {
   readonly tokens: readonly number[];
   /** The sequence met a stop id (its last token) or its maximal length. */
   readonly isDone: boolean;
+  /** Of every token of `tokens`, if its sequence asked for them. */
+  readonly logprobs?: readonly DrawnLogprobs[];
   /** `[numTokens, vocabSize]` when wanted. */
   readonly logits?: Float32Array;
 }

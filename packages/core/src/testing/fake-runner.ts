@@ -1,5 +1,6 @@
 // A model runner without a GPU, for tests: a queue that runs when told to, and a toy model whose next token depends on
 // every token before it, read back through the block table. A block lost, shared or reused too early changes the answer.
+import type { DrawnLogprobs } from '@pagemind/kernels-wgsl';
 import { invariant } from '../errors.js';
 import type {
   BeginSequence,
@@ -35,6 +36,12 @@ export function answerOf(promptIds: readonly number[], numTokens: number, vocabS
   const ids = [...promptIds];
   while (ids.length < promptIds.length + numTokens) ids.push(nextToken(ids, vocabSize));
   return ids.slice(promptIds.length);
+}
+
+/** The log probabilities that the toy model gives to a token and to those after it. */
+export function logprobsOf(id: number, numTop: number, vocabSize: number = LIMITS.vocabSize): DrawnLogprobs {
+  const top = Array.from({ length: numTop }, (_, i) => ({ id: (id + i) % vocabSize, logprob: -1 - i }));
+  return { id, logprob: -1, top };
 }
 
 /** What the toy model sees in place of a token for a row of an image. */
@@ -218,7 +225,15 @@ export class FakeRunner implements ModelRunner {
       if (tokens.length === 0 && slot.lastSampled !== undefined) this.#compute(slot, slot.lastSampled);
       if (sample) sampled.push(this.#sample(slot));
     }
-    return { slot: index, tokens: sampled, isDone: slot.isDone };
+    const { numTopLogprobs } = slot.begin.params;
+    return {
+      slot: index,
+      tokens: sampled,
+      isDone: slot.isDone,
+      ...(numTopLogprobs !== undefined && {
+        logprobs: sampled.map((id) => logprobsOf(id, numTopLogprobs, this.limits.vocabSize)),
+      }),
+    };
   }
 
   #sample(slot: Slot): number {

@@ -83,7 +83,7 @@ export class SchedulerHarness {
     const defaults = { sampling: GREEDY, eosTokenIds: stop === undefined ? [] : [stop] };
     const [request] =
       decodeFrom === undefined
-        ? resolveGeneration(given, prompt, { limits, defaults, randomSeed: 0 })
+        ? resolveGeneration(given, prompt, { limits, defaults, randomSeed: 0, words: undefined })
         : [resolveLogits(prompt, decodeFrom, limits)];
     invariant(request, 'a generation has an answer');
     const tracked = new Tracked(request, this.tracked.length);

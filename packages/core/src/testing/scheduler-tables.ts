@@ -3,6 +3,7 @@
 import type { Request } from '../engine/request.js';
 import { Scheduler, type SchedulerOptions, type Step } from '../engine/scheduler.js';
 import { Sequence } from '../engine/sequence.js';
+import { NO_RULES } from '../engine/token-rules.js';
 import type { RunnerLimits, StepResult } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
 
@@ -24,7 +25,7 @@ export function sequence(numPrompt: number, more: Partial<Request> = {}): Sequen
   return new Sequence({
     promptIds: Array.from({ length: numPrompt }, (_, i) => i),
     images: [],
-    sampling: GREEDY,
+    sampling: { ...GREEDY, ...NO_RULES },
     maxLength: 32,
     minLength: 0,
     stopIds: new Set(),
