@@ -7,7 +7,7 @@ import type { WordFinder } from '../text/word-finder.js';
 import { checkCount, checkIds, invalid } from './checks.js';
 import type { GenerateRequest } from './core.js';
 import type { EncodedPrompt } from './prompt.js';
-import { NO_RULES, resolveTokenRules } from './token-rules.js';
+import { resolveTokenRules } from './token-rules.js';
 
 /** The work of one sequence. */
 export interface Request {
@@ -90,7 +90,7 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
   return {
     promptIds: ids,
     images,
-    sampling: { ...GREEDY, ...NO_RULES },
+    sampling: GREEDY,
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
