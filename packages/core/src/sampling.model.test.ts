@@ -75,7 +75,7 @@ describeWithFixtures(MODEL, MODEL, (model) => {
   afterAll(() => engine?.dispose());
 
   describe('a seeded request draws the same tokens', () => {
-    it('as another seed does not, nor another position', async () => {
+    it('which another seed does not draw, and not one again and again', async () => {
       const sampling = { ...DRAWN.sampling, seed: 78 };
       expect((await answer(engine, { ...DRAWN, sampling })).ids).not.toEqual(alone.ids);
       expect(new Set(alone.ids).size).toBeGreaterThan(10);

@@ -7,7 +7,7 @@ import type { WordFinder } from '../text/word-finder.js';
 import { checkCount, checkIds, invalid } from './checks.js';
 import type { GenerateRequest } from './core.js';
 import type { EncodedPrompt } from './prompt.js';
-import { NO_RULES, resolveTokenRules } from './token-rules.js';
+import { resolveTokenRules } from './token-rules.js';
 
 /** Most answers of a generation; OpenAI's limit. */
 const MAX_CHOICES = 128;
@@ -110,7 +110,7 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
   return {
     promptIds: ids,
     images,
-    sampling: { ...GREEDY, ...NO_RULES },
+    sampling: GREEDY,
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),

@@ -1,5 +1,6 @@
 // What a request may say about single tokens, and what becomes of it.
 import { describe, expect, it } from 'vitest';
+import { GREEDY } from '../sampling/params.js';
 import { collect, create, drain, request, tokenizer } from '../testing/engine-harness.js';
 import type { GenerateRequest } from './core.js';
 
@@ -18,8 +19,7 @@ const containing = (word: string): number[] =>
 describe('the sampler is told', () => {
   it('nothing of tokens that nobody names', async () => {
     const { params } = await told({});
-    expect(params).toMatchObject({ logitBias: new Map(), bannedIds: [] });
-    expect(params).not.toHaveProperty('numTopLogprobs');
+    expect(Object.keys(params ?? {}).sort()).toEqual(Object.keys(GREEDY).sort());
   });
 
   it('the bias by id', async () => {

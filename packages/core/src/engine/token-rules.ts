@@ -10,9 +10,6 @@ import type { GenerateRequest } from './core.js';
 /** The part of a sequence's sampling that is about single tokens. */
 export type TokenRules = Omit<SequenceSampling, keyof SamplingParams>;
 
-/** No bias, no ban, no log probabilities. */
-export const NO_RULES: TokenRules = { logitBias: new Map(), bannedIds: [] };
-
 const MAX_BIAS = 100;
 
 /**
@@ -26,12 +23,13 @@ export function resolveTokenRules(
   words: WordFinder | undefined,
 ): TokenRules {
   checkIds('badTokenIds', badTokenIds, limits);
+  const biases = readBias(logitBias ?? {}, limits);
   const bannedIds = [...new Set([...badTokenIds, ...findWords(badWords, words, limits)])];
   if (bannedIds.length >= limits.vocabSize) throw invalid('badTokenIds and badWords leave no token.');
   if (logprobs !== undefined) checkCount('logprobs', logprobs, 0, MAX_TOP_LOGPROBS);
   return {
-    logitBias: readBias(logitBias ?? {}, limits),
-    bannedIds,
+    ...(biases.size > 0 && { logitBias: biases }),
+    ...(bannedIds.length > 0 && { bannedIds }),
     ...(logprobs !== undefined && { numTopLogprobs: Math.min(logprobs, limits.vocabSize) }),
   };
 }

@@ -93,7 +93,7 @@ export function sample(ctx: ForwardContext, buffers: SamplerBuffers, vocabSize: 
 /** Prepares a slot for a sequence, in order with the steps around it. */
 export function startSlot(gpu: GpuContext, buffers: SamplerBuffers, vocabSize: number, start: SlotStart): void {
   const { slot, params, promptIds, generatedIds, stopIds } = start;
-  const { bannedIds, logitBias } = params;
+  const { bannedIds = [], logitBias = new Map<number, number>() } = params;
   const words = new DataView(new ArrayBuffer(SLOT_PARAMS_BYTES));
   writeSlotParams(words, 0, {
     ...params,
@@ -150,5 +150,5 @@ function dispatchNow(gpu: GpuContext, record: (dispatch: Dispatch) => void): voi
 function readsCounts(params: SequenceSampling): boolean {
   const { repetitionPenalty, presencePenalty, frequencyPenalty, bannedIds, logitBias } = params;
   const isPenalised = repetitionPenalty !== 1 || presencePenalty !== 0 || frequencyPenalty !== 0;
-  return isPenalised || bannedIds.length > 0 || logitBias.size > 0;
+  return isPenalised || bannedIds !== undefined || logitBias !== undefined;
 }
