@@ -63,11 +63,12 @@ function fakeEngine(info: EngineInfo, engineOptions: unknown): EngineCore {
         await pause(text === 'ever ' ? 50 : 5);
         if (signal?.aborted) throw new PagemindError('aborted', 'stopped');
         if (text === 'FAIL') throw new PagemindError('out_of_kv', 'It is full.', { hint: 'Clear the conversation.' });
-        yield { type: 'delta', text, tokenIds: [1] } satisfies GenerateEvent;
+        yield { type: 'delta', index: 0, text, tokenIds: [1] } satisfies GenerateEvent;
       }
       const stats = { queueMs: 0, timeToFirstTokenMs: 12, totalMs: 99, prefillTokensPerSecond: 100 };
       yield {
         type: 'end',
+        index: 0,
         finishReason: 'stop',
         usage: { promptTokens: 10, completionTokens: 20, cachedTokens: 0 },
         stats: { ...stats, decodeTokensPerSecond: 42 },

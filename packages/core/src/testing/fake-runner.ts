@@ -26,16 +26,28 @@ const LIMITS: RunnerLimits = {
   maxKeptLen: Number.POSITIVE_INFINITY,
 };
 
+/** What the toy model makes of tokens, one after the other. */
+const START = 0x811c9dc5;
+const hashWith = (hash: number, id: number): number => (Math.imul(hash ^ id, 0x01000193) + 0x9e3779b9) >>> 0;
+
 /** The token that the toy model puts after `ids`. */
 export function nextToken(ids: readonly number[], vocabSize: number = LIMITS.vocabSize): number {
-  return ids.reduce((hash, id) => (Math.imul(hash ^ id, 0x01000193) + 0x9e3779b9) >>> 0, 0x811c9dc5) % vocabSize;
+  return ids.reduce(hashWith, START) % vocabSize;
 }
 
 /** What the toy model answers to `promptIds`, without any cache. */
-export function answerOf(promptIds: readonly number[], numTokens: number, vocabSize?: number): number[] {
-  const ids = [...promptIds];
-  while (ids.length < promptIds.length + numTokens) ids.push(nextToken(ids, vocabSize));
-  return ids.slice(promptIds.length);
+export function answerOf(
+  promptIds: readonly number[],
+  numTokens: number,
+  vocabSize: number = LIMITS.vocabSize,
+): number[] {
+  const ids: number[] = [];
+  for (let hash = promptIds.reduce(hashWith, START); ids.length < numTokens; ) {
+    const id = hash % vocabSize;
+    ids.push(id);
+    hash = hashWith(hash, id);
+  }
+  return ids;
 }
 
 /** The log probabilities that the toy model gives to a token and to those after it. */
