@@ -41,7 +41,7 @@ async function goOn(engine: Engine, name: string, text: string) {
 
 const MODEL = 'fixtures/models/tinystories-656k';
 describeWithFixtures(MODEL, MODEL, (model) => {
-  it('goes on with the same bits, with and without its keys and values', { timeout: 120_000 }, async () => {
+  it('goes on with the same bits, with and without its keys and values', async () => {
     const wanted = await using(model, {}, async (engine) => {
       const session = engine.session();
       for (const [seed, text] of ['Once upon a time', 'Then a big dog'].entries()) {
@@ -63,16 +63,14 @@ describeWithFixtures(MODEL, MODEL, (model) => {
     await using(model, {}, async (engine) => {
       expect(await goOn(engine, 'with', 'and')).toEqual({ tokenIds, history, cachedTokens: numKept });
     });
-    // Other numbers, other keys and values.
-    for (const other of [{ dtype: 'float16' }, { cacheBlockSeqLen: 32 }, { quantize: 'int4-g32' }] as const) {
-      await using(model, other, async (engine) => {
-        expect((await goOn(engine, 'with', 'and')).cachedTokens).toBe(0);
-      });
-    }
+    // Other weights, other keys and values.
+    await using(model, { quantize: 'int4-g32' }, async (engine) => {
+      expect((await goOn(engine, 'with', 'and')).cachedTokens).toBe(0);
+    });
   });
 });
 
-it('goes on about a picture without looking at it again', { timeout: 120_000 }, async () => {
+it('goes on about a picture without looking at it again', async () => {
   const path = (relative: string): string => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
   const model = path('packages/demo-app/public/models/pagemind-sketch');
   const options = { sessionLen: 512 };
