@@ -75,6 +75,8 @@ function fakeEngine(info: EngineInfo, engineOptions: unknown): EngineCore {
       };
     },
     logits: async () => new Float32Array(),
+    readKv: async () => undefined,
+    writeKv: async () => false,
     encode: async (text) => Array.from(text, () => 1),
     decode: async () => '',
     stats: async () => {

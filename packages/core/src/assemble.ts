@@ -20,6 +20,7 @@ import type { Platform } from './platform/platform.js';
 import { allocateImageBuffers } from './runner/image-buffers.js';
 import { ImageRunner } from './runner/image-runner.js';
 import { allocateKvCache } from './runner/kv-cache.js';
+import { kvOrigin } from './runner/kv-origin.js';
 import { GpuModelRunner } from './runner/model-runner.js';
 import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
@@ -99,8 +100,17 @@ export async function assembleEngine(
         features: gpu.profile.features,
       },
     });
+    const facts = {
+      config: checkpoint.config,
+      processor: images?.processor,
+      kvDtype: config.kvDtype,
+      blockSize,
+      weightPolicy: config.weightPolicy,
+      deterministic: config.deterministic,
+    };
     return new LocalEngine({
       runner,
+      kvOrigin: () => kvOrigin(gpu, weights, facts),
       ...(text.tools && { text: text.tools }),
       ...(images && { images }),
       defaults: text.defaults,

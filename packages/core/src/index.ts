@@ -28,7 +28,9 @@ export {
   type TurnRequest,
 } from './api/session.js';
 export type { SessionData, SessionTurn } from './api/session-data.js';
+export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
+export { dataStore, sessionStore } from './browser-stores.js';
 export type { EngineConfig, EngineOptions, MemoryPlan } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
@@ -42,6 +44,8 @@ export type {
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
+  KvPages,
+  KvQuery,
   LoadProgress,
   LogitsOptions,
   MemoryUse,
@@ -60,6 +64,7 @@ export type { ByteSource, ModelSource } from './load/source.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
+export type { DataStore } from './store/data-store.js';
 
 /**
  * Reads an image into plain pixels, which may stand wherever an image may: for those who want to see them, or to fail

@@ -1,6 +1,7 @@
 // Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders.
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
+import { SessionStore } from './api/session-store.js';
 import { type AssembleOptions, assembleEngine } from './assemble.js';
 import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
@@ -13,9 +14,11 @@ import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { createNodePlatform } from './platform/node.js';
+import { diskFolder } from './platform/node-folder.js';
 import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
+import { DataStore } from './store/data-store.js';
 
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
@@ -84,6 +87,16 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function pipeline(model: NodeEngineOptions['model'], options: PipelineOptions = {}): Promise<Pipeline> {
   return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
+}
+
+/** Sessions kept in a folder on disk, which is made when the first one is saved. */
+export function sessionStore(folder: string): SessionStore {
+  return new SessionStore(diskFolder(folder), createNodeImageDecoder());
+}
+
+/** Plain data of an app's own, Blobs and typed arrays included, kept in the same way. */
+export function dataStore(folder: string): DataStore {
+  return new DataStore(diskFolder(folder));
 }
 
 /** What this machine offers. */

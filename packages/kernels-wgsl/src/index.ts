@@ -12,6 +12,7 @@ export {
 } from './attention-encoder/attention-encoder.js';
 export { type AttentionPrefillShape, attentionPrefill, tileTokens } from './attention-prefill/attention-prefill.js';
 export { type AttentionReduceShape, attentionReduce } from './attention-reduce/attention-reduce.js';
+export { type DigestShape, digest } from './digest/digest.js';
 export { type EmbedShape, embed } from './embed/embed.js';
 export { type GatherRowsShape, gatherRows, NO_ROW } from './gather-rows/gather-rows.js';
 export {

@@ -3,6 +3,7 @@ import { attentionDecode } from './attention-decode/attention-decode.js';
 import { attentionEncoder } from './attention-encoder/attention-encoder.js';
 import { attentionPrefill } from './attention-prefill/attention-prefill.js';
 import { attentionReduce } from './attention-reduce/attention-reduce.js';
+import { digest } from './digest/digest.js';
 import { embed } from './embed/embed.js';
 import { gatherRows } from './gather-rows/gather-rows.js';
 import type { KernelBase } from './kernel.js';
@@ -26,6 +27,7 @@ export const kernels: readonly KernelBase[] = [
   attentionReduce,
   countClear,
   countMark,
+  digest,
   embed,
   gatherRows,
   kvWrite,

@@ -314,6 +314,7 @@ describe('pipeline', () => {
     const seen: unknown[] = [];
     const images: ImageReader = {
       imageTokenId: 5,
+      processor: 'fake',
       read: async (image) => {
         seen.push(image);
         throw new Error('enough');

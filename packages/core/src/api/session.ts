@@ -9,8 +9,10 @@ import type {
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
+  KvPages,
   Usage,
 } from '../engine/core.js';
+import { imagesOf } from '../engine/images.js';
 import { invariant, PagemindError } from '../errors.js';
 import { Fields, invalid, isRecord } from './fields.js';
 import { toSendableMessages } from './sendable.js';
@@ -221,6 +223,23 @@ export class Session {
     this.#messages = [];
     this.#turns = [];
     this.#response = undefined;
+  }
+
+  /**
+   * Keys and values of its tokens, as far as the engine has them now, for `engine.writeKv` of another one: windows of a few
+   * MB, read when they are asked for.
+   */
+  async *kv(): AsyncGenerator<KvPages> {
+    const ids = tokensAfter(this.#turns);
+    if (ids.length === 0) return;
+    const images = imagesOf({ kind: 'messages', messages: await toSendableMessages(this.history) });
+    let pages = await this.#core.readKv({ prompt: { kind: 'tokens', ids, images } });
+    while (pages) {
+      yield pages;
+      const { keys, firstBlock, numBlocks } = pages;
+      const next = firstBlock + numBlocks;
+      pages = next < keys.length ? await this.#core.readKv({ keys, firstBlock: next }) : undefined;
+    }
   }
 
   /** Plain data for `engine.session({ from })`. Keys and values are not part of it: they are found or computed again. */

@@ -73,6 +73,20 @@ export class BlockManager {
   }
 
   /**
+   * Blocks for what is not known yet of `keys`, computed elsewhere: cached at once. Undefined, and nothing changes, where
+   * there is no room for them.
+   */
+  adopt(keys: readonly string[]): readonly number[] | undefined {
+    const known = this.find(keys);
+    this.share(known);
+    const blocks = this.allocate(keys.length - known.length);
+    const path = [...known, ...(blocks ?? [])];
+    this.publish(keys.slice(0, path.length), path);
+    this.release(keys, path);
+    return blocks;
+  }
+
+  /**
    * A sequence gives its blocks back: those that no other uses are cached, or free when they were not published. Steps
    * submitted before may still use them: the GPU's queue runs those before any step of the next user.
    */

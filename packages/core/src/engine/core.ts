@@ -233,6 +233,22 @@ export interface LogitsOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Keys and values of blocks in a row, taken from an engine to be given to another one of the same kind. */
+export interface KvPages {
+  /** Names all that they depend on beside their tokens: model and weights, number formats, layout, device. */
+  readonly origin: string;
+  /** What the blocks of the sequence hold, from its start on, as far as they were there. */
+  readonly keys: readonly string[];
+  /** Index of the key of the first of these blocks, and their number. */
+  readonly firstBlock: number;
+  readonly numBlocks: number;
+  /** `[numBlocks, blockBytes]` */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Whose keys and values to read: those of a prompt's start, or what follows pages that were read. */
+export type KvQuery = { readonly prompt: Prompt } | { readonly keys: readonly string[]; readonly firstBlock: number };
+
 /** An engine, wherever it runs. */
 export interface EngineCore {
   readonly info: EngineInfo;
@@ -240,6 +256,13 @@ export interface EngineCore {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
   logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array>;
+  /** Keys and values that are still there, a few MB at a time; undefined when there are none (any more). */
+  readKv(query: KvQuery): Promise<KvPages | undefined>;
+  /**
+   * Puts pages into free or long unused blocks, where prompts find them. False, and nothing happens, when they are of another
+   * kind of engine, do not continue what is there, or find no room.
+   */
+  writeKv(pages: KvPages): Promise<boolean>;
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<number[]>;
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>;
   stats(): Promise<EngineStats>;

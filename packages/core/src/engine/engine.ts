@@ -11,10 +11,13 @@ import type {
   EngineStats,
   GenerateEvent,
   GenerateRequest,
+  KvPages,
+  KvQuery,
   LogitsOptions,
   PromptImage,
 } from './core.js';
 import { type ImageReader, imagesOf, type PreparedImage, prepareImages } from './images.js';
+import { type KvPlace, keysOf, readKv, writeKv } from './kv-pages.js';
 import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
 import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
@@ -41,6 +44,8 @@ export interface LocalEngineParts {
   readonly maxQueueLen?: number;
   /** Share KV blocks among requests that begin alike; default true. */
   readonly enablePrefixCaching?: boolean;
+  /** Names all that keys and values depend on; asked for when the first ones leave or come. */
+  readonly kvOrigin: () => Promise<string>;
   /** Milliseconds; default `performance.now`. */
   readonly clock?: () => number;
   /** Seeds of requests that name none, 32-bit unsigned; default random. */
@@ -67,6 +72,8 @@ export class LocalEngine implements EngineCore {
   readonly #text: TextTools | undefined;
   readonly #words: WordFinder | undefined;
   readonly #images: ImageReader | undefined;
+  readonly #nameOrigin: () => Promise<string>;
+  #origin: Promise<string> | undefined;
   readonly #clock: () => number;
   readonly #randomSeed: () => number;
   readonly #scheduler: Scheduler;
@@ -81,7 +88,7 @@ export class LocalEngine implements EngineCore {
   #isDisposed = false;
 
   constructor(parts: LocalEngineParts) {
-    const { runner, info, defaults, text, images, clock, randomSeed } = parts;
+    const { runner, info, defaults, text, images, kvOrigin, clock, randomSeed } = parts;
     const { maxQueueLen = DEFAULT_MAX_QUEUE_LEN, enablePrefixCaching = true } = parts;
     this.info = info;
     this.#runner = runner;
@@ -89,6 +96,7 @@ export class LocalEngine implements EngineCore {
     this.#text = text;
     this.#words = text && new WordFinder(text.tokenizer);
     this.#images = images;
+    this.#nameOrigin = kvOrigin;
     this.#clock = clock ?? (() => performance.now());
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
     this.#scheduler = new Scheduler(runner.limits, { maxQueueLen, enablePrefixCaching });
@@ -156,6 +164,20 @@ export class LocalEngine implements EngineCore {
     return output.logits;
   }
 
+  async readKv(query: KvQuery): Promise<KvPages | undefined> {
+    const place = await this.#kvPlace();
+    if ('keys' in query) return readKv(place, query);
+    const images = imagesOf(query.prompt);
+    const prepared = images.length === 0 ? [] : await this.#prepare(images, undefined);
+    const keys = keysOf(encodePrompt(query.prompt, this.#promptTools, prepared), this.#runner.limits.blockSize);
+    this.#throwIfEnded();
+    return readKv(place, { keys, firstBlock: 0 });
+  }
+
+  async writeKv(pages: KvPages): Promise<boolean> {
+    return writeKv(await this.#kvPlace(), pages);
+  }
+
   async encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Promise<number[]> {
     return requireText(this.#text).tokenizer.encode(text, options);
   }
@@ -184,6 +206,14 @@ export class LocalEngine implements EngineCore {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.#runner.dispose();
+  }
+
+  async #kvPlace(): Promise<KvPlace> {
+    this.#throwIfEnded();
+    this.#origin ??= this.#nameOrigin();
+    const origin = await this.#origin;
+    this.#throwIfEnded();
+    return { runner: this.#runner, scheduler: this.#scheduler, origin };
   }
 
   /** The step loop. It never waits for a result while there is room for another submission. */

@@ -167,6 +167,16 @@ export class Scheduler {
     this.#release(sequence, 'finished');
   }
 
+  /** Blocks that hold the longest known start of a sequence, given the keys of its full blocks. Good until the next step. */
+  find(keys: readonly string[]): readonly number[] {
+    return this.#blocks.find(keys);
+  }
+
+  /** Blocks for what {@link find} does not find of `keys`, to be filled before the next step; undefined without room. */
+  adopt(keys: readonly string[]): readonly number[] | undefined {
+    return this.#options.enablePrefixCaching ? this.#blocks.adopt(keys) : undefined;
+  }
+
   /** @throws PagemindError `internal` when a slot or block is lost or held twice. */
   checkIntegrity(): void {
     this.#blocks.checkIntegrity(this.#running.map(({ blocks }) => blocks));

@@ -14,6 +14,8 @@ import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
+import { pageBytes } from './kv-cache.js';
+import { type KvPool, readPages, writePages } from './kv-pages.js';
 import { Readback } from './readback.js';
 import type {
   BeginSequence,
@@ -72,6 +74,7 @@ export class GpuModelRunner implements ModelRunner {
       maxBatchSize: config.maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize: config.blockSize,
+      blockBytes: this.#kvPool.layers.length * this.#kvPool.pageBytes,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
@@ -128,6 +131,14 @@ export class GpuModelRunner implements ModelRunner {
     } catch (error) {
       throw error instanceof PagemindError ? error : await this.#parts.gpu.explain(error);
     }
+  }
+
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
+    return readPages(this.#parts.gpu, this.#kvPool, blocks);
+  }
+
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
+    writePages(this.#parts.gpu, this.#kvPool, blocks, bytes);
   }
 
   dispose(): void {
@@ -192,6 +203,11 @@ export class GpuModelRunner implements ModelRunner {
   #kvContext(): KvContext {
     const { config, sizes } = this.#parts;
     return { kvDtype: config.kvDtype, pageSize: config.blockSize, maxPages: maxPagesOf(sizes) };
+  }
+
+  get #kvPool(): KvPool {
+    const { config, decoder, kv } = this.#parts;
+    return { layers: kv, pageBytes: pageBytes(decoder.config, config.blockSize, config.kvDtype) };
   }
 
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {

@@ -11,6 +11,8 @@ export interface RunnerLimits {
   readonly numBlocks: number;
   /** Tokens per block. */
   readonly blockSize: number;
+  /** Bytes of the keys and values of a block, over all layers. */
+  readonly blockBytes: number;
   /** Longest sequence, prompt and answer together. */
   readonly sessionLen: number;
   /** Most tokens of one step. */
@@ -127,5 +129,9 @@ export interface ModelRunner {
   beginSequence(begin: BeginSequence): void;
   /** Submits a step at once; resolves when its results arrive, usually after later steps were submitted. */
   execute(plan: StepPlan): Promise<StepResult>;
+  /** Keys and values of blocks, `[blocks.length, blockBytes]`, as the steps submitted before leave them. */
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills blocks with what {@link readBlocks} gave, for the steps submitted from now on. */
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void;
   dispose(): void;
 }

@@ -22,6 +22,7 @@ export function create(
     info: { model: 'toy' } as EngineInfo,
     defaults: { sampling: GREEDY, eosTokenIds: [FAKE_EOS], bosTokenId: 0 },
     text: { tokenizer },
+    kvOrigin: async () => 'toy',
     clock: () => time.now,
     randomSeed: () => 5,
     ...parts,

@@ -17,6 +17,7 @@ const LIMITS: RunnerLimits = {
   maxBatchSize: 4,
   numBlocks: 64,
   blockSize: 4,
+  blockBytes: 16,
   sessionLen: 64,
   maxPrefillTokenNum: 16,
   maxStepsPerSubmit: 4,
@@ -93,6 +94,11 @@ interface QueuedStep {
   readonly reject: (error: unknown) => void;
 }
 
+/** Of blocks, to or fro. */
+interface QueuedCopy {
+  readonly copy: () => void;
+}
+
 export class FakeRunner implements ModelRunner {
   readonly limits: RunnerLimits;
   /** Every plan, in order of submission. */
@@ -101,13 +107,14 @@ export class FakeRunner implements ModelRunner {
   isDisposed = false;
   /** Set: the next submission fails with it. */
   failure: unknown;
-  readonly #queue: (BeginSequence | QueuedStep)[] = [];
+  readonly #queue: (BeginSequence | QueuedStep | QueuedCopy)[] = [];
   readonly #slots = new Map<number, Slot>();
   /** Token ids where a model has keys and values, `[numBlocks * blockSize]`. */
   readonly #kv: Int32Array;
 
   constructor(limits: Partial<RunnerLimits> = {}) {
-    this.limits = { ...LIMITS, ...limits };
+    const { blockSize = LIMITS.blockSize, blockBytes = blockSize * 4 } = limits;
+    this.limits = { ...LIMITS, ...limits, blockBytes };
     this.#kv = new Int32Array(this.limits.numBlocks * this.limits.blockSize).fill(-1);
   }
 
@@ -125,9 +132,9 @@ export class FakeRunner implements ModelRunner {
     };
   }
 
-  /** Submissions whose results have not been delivered. */
+  /** Submissions and copies that have not been delivered. */
   get numPending(): number {
-    return this.#queue.filter((entry) => 'plan' in entry).length;
+    return this.#queue.filter((entry) => !('slot' in entry)).length;
   }
 
   beginSequence(begin: BeginSequence): void {
@@ -142,12 +149,42 @@ export class FakeRunner implements ModelRunner {
     return new Promise((resolve, reject) => this.#queue.push({ plan, resolve, reject }));
   }
 
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
+    const { blockSize, blockBytes } = this.limits;
+    return new Promise((resolve) => {
+      const copy = (): void => {
+        const bytes = new Uint8Array(blocks.length * blockBytes);
+        for (const [i, block] of blocks.entries()) {
+          const ids = this.#kv.slice(block * blockSize, (block + 1) * blockSize);
+          bytes.set(new Uint8Array(ids.buffer), i * blockBytes);
+        }
+        resolve(bytes);
+      };
+      this.#queue.push({ copy });
+    });
+  }
+
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
+    const { blockSize, blockBytes } = this.limits;
+    const copy = (): void => {
+      for (const [i, block] of blocks.entries()) {
+        const ids = new Int32Array(bytes.slice(i * blockBytes, i * blockBytes + blockSize * 4).buffer);
+        this.#kv.set(ids, block * blockSize);
+      }
+    };
+    this.#queue.push({ copy });
+  }
+
   /** The GPU runs the `count` oldest submissions; their results arrive in order, or the last one first. */
   deliver(count = 1, order: 'in order' | 'reversed' = 'in order'): void {
     const deliveries: (() => void)[] = [];
     while (deliveries.length < count && this.#queue.length > 0) {
       const entry = this.#queue.shift();
       if (!entry) break;
+      if ('copy' in entry) {
+        entry.copy();
+        continue;
+      }
       if (!('plan' in entry)) {
         this.begin(entry);
         continue;

@@ -39,8 +39,9 @@ export function createChat(
   return { engine: new Engine(core), core, runner };
 }
 
-/** Waits for `work`, which the runner does meanwhile. */
+/** Waits for `work`, which the runner does meanwhile, whenever it is asked to. */
 export async function finish<T>(runner: FakeRunner, work: Promise<T>): Promise<T> {
+  let isOver = false;
   // A failure is the caller's to see, after the runner came to rest.
   const settled = work.then(
     (value) => () => value,
@@ -48,6 +49,11 @@ export async function finish<T>(runner: FakeRunner, work: Promise<T>): Promise<T
       throw error;
     },
   );
+  void settled.then(() => {
+    isOver = true;
+  });
+  do await drain(runner);
+  while (!isOver);
   await drain(runner);
   return (await settled)();
 }
