@@ -2,6 +2,7 @@
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { type AssembleOptions, assembleEngine } from './assemble.js';
+import { assembleTokenizer } from './assemble-text.js';
 import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
@@ -15,6 +16,7 @@ import { createNodePlatform } from './platform/node.js';
 import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
@@ -72,6 +74,14 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function pipeline(model: NodeEngineOptions['model'], options: PipelineOptions = {}): Promise<Pipeline> {
   return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
+}
+
+/**
+ * Loads the tokenizer of a model and nothing else; its folder needs no other files.
+ * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
+ */
+export function loadTokenizer(model: NodeEngineOptions['model'], signal?: AbortSignal): Promise<Tokenizer> {
+  return assembleTokenizer(nodeSource(model), signal);
 }
 
 /** What this machine offers. */
