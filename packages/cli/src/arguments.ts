@@ -48,11 +48,15 @@ export const SAMPLING_OPTIONS: OptionTypes = {
   'bad-words': { type: 'string', multiple: true },
 };
 
-/** Splits a command line; `numPositionals` words must stand beside the options. */
+/**
+ * Splits a command line; `numPositionals` words must stand beside the options.
+ * @param missing what to say when they do not
+ */
 export function readArguments(
   args: readonly string[],
   options: OptionTypes,
   numPositionals: number,
+  missing?: string,
 ): { readonly values: Values; readonly positionals: readonly string[] } {
   let parsed: ReturnType<typeof parseArgs>;
   try {
@@ -62,7 +66,7 @@ export function readArguments(
   }
   if (parsed.positionals.length !== numPositionals) {
     const expected = ['No argument is expected.', 'Name one model folder.', 'Name a model folder and one to write.'];
-    throw new UsageError(expected[numPositionals] ?? '');
+    throw new UsageError(missing ?? expected[numPositionals] ?? '');
   }
   return parsed as { values: Values; positionals: string[] };
 }

@@ -56,6 +56,10 @@ Keys and values are kept in float32 here unless --dtype says otherwise.
                                     model lays images out by their size
 
 ${MODEL_OPTIONS}`,
+  encode: `pagemind encode DIR TEXT|@texts.json [--add-special-tokens] [--json]
+Turn texts into token ids, and those into text again. DIR needs nothing but tokenizer files; @texts.json is a JSON list.
+  --add-special-tokens   put around each text what the model puts there, e.g. BOS
+  --json                 print {"ids": [[…]], "decoded": ["…"]}; without, the ids of a text on a line`,
   bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--concurrency 1,2,4,8] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
   --concurrency 1,2,4,8   then so many clients at once: tokens per second in all, latencies, shared prefixes, preemptions
@@ -81,5 +85,5 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer.json.
+MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer files.
 \`pagemind COMMAND --help\` tells the rest.`;

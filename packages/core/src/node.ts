@@ -3,6 +3,7 @@ import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { SessionStore } from './api/session-store.js';
 import { type AssembleOptions, assembleEngine } from './assemble.js';
+import { assembleTokenizer } from './assemble-text.js';
 import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
@@ -19,6 +20,7 @@ import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
 import { DataStore } from './store/data-store.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
@@ -97,6 +99,14 @@ export function sessionStore(folder: string): SessionStore {
 /** Plain data of an app's own, Blobs and typed arrays included, kept in the same way. */
 export function dataStore(folder: string): DataStore {
   return new DataStore(diskFolder(folder));
+}
+
+/**
+ * Loads the tokenizer of a model and nothing else; its folder needs no other files.
+ * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
+ */
+export function loadTokenizer(model: NodeEngineOptions['model'], signal?: AbortSignal): Promise<Tokenizer> {
+  return assembleTokenizer(nodeSource(model), signal);
 }
 
 /** What this machine offers. */

@@ -4,7 +4,7 @@ import { create, tokenizer } from '../testing/engine-harness.js';
 import { answerOf, type FakeRunner } from '../testing/fake-runner.js';
 import { createChat, finish, idsOf, textOf } from '../testing/session-harness.js';
 import { tinyByteLevel } from '../testing/tiny-tokenizers.js';
-import { createTokenizer } from '../text/tokenizer.js';
+import { createTokenizer } from '../text/create-tokenizer.js';
 import { Engine } from './engine-api.js';
 import { createPipeline } from './pipeline.js';
 import type { ChatCompletionChunk, ChatCompletionRequest, CompletionChunk } from './types.js';

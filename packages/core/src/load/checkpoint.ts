@@ -4,6 +4,7 @@ import { PagemindError } from '../errors.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
+import { type SmallFiles, smallFiles } from './small-files.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
 
 /** A tensor and the file it lies in. */
@@ -14,7 +15,7 @@ export interface TensorEntry extends TensorLocation {
 }
 
 /** An opened checkpoint. */
-export interface Checkpoint {
+export interface Checkpoint extends SmallFiles {
   readonly name: string;
   /** config.json as it is. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -23,12 +24,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
-  /** Text of a further file (tokenizer.json, a chat template, ...), or undefined when it does not exist. */
-  readText(path: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
-/** The largest tokenizers of the hub have some 35 MB. */
-const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 const MAX_SHARDS = 1024;
 
 const WEIGHTS = 'model.safetensors';
@@ -41,13 +38,12 @@ const PICKLED_WEIGHTS: readonly string[] = ['pytorch_model.bin', 'pytorch_model.
  * `source_unreachable`, `aborted`.
  */
 export async function openCheckpoint(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
-  const readText = (path: string, readSignal = signal): Promise<string | undefined> =>
-    readTextFile(source, path, readSignal);
-  const config = await readText('config.json');
+  const files = smallFiles(source);
+  const config = await files.readText('config.json', signal);
   if (config === undefined) {
     throw await missing(source, 'no config.json', signal);
   }
-  const generationConfig = await readText('generation_config.json');
+  const generationConfig = await files.readText('generation_config.json', signal);
   return {
     name: source.name,
     config: parseJsonObject(config, 'config.json', 'invalid_config'),
@@ -56,29 +52,8 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
     ...(await findTensors(source, signal)),
-    readText,
+    ...files,
   };
-}
-
-async function readTextFile(
-  source: ModelSource,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const file = await source.open(path, signal);
-  if (!file) return undefined;
-  const hint = `Download ${path} again.`;
-  if (file.size > MAX_TEXT_BYTES) {
-    throw new PagemindError('file_malformed', `${path} has ${file.size} bytes; the limit is ${MAX_TEXT_BYTES}.`, {
-      hint,
-    });
-  }
-  const bytes = await file.read(0, file.size, signal);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new PagemindError('file_malformed', `${path} is not text in UTF-8.`, { hint, cause });
-  }
 }
 
 async function findTensors(
@@ -90,7 +65,7 @@ async function findTensors(
     const { tensors, packed } = await readShard(single, WEIGHTS, signal);
     return withPacked(tensors, [packed]);
   }
-  const index = await readTextFile(source, INDEX, signal);
+  const index = await smallFiles(source).readText(INDEX, signal);
   if (index === undefined) throw await missing(source, `neither ${WEIGHTS} nor ${INDEX}`, signal);
 
   const shardOf = parseIndex(index);

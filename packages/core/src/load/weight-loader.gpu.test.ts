@@ -278,6 +278,7 @@ describe('loadWeights streams', () => {
       config: {},
       generationConfig: undefined,
       tensors,
+      readBytes: async () => undefined,
       readText: async () => undefined,
     };
     const wanted = Object.entries(shapes).map(([name, [, numRows]]): WeightSpec => {

@@ -21,7 +21,14 @@ function checkpointOf(tensors: Readonly<Record<string, readonly [SafetensorsDtyp
     entries.set(name, { dtype, shape, offset, length, source, file: 'model.safetensors' });
     offset += length;
   }
-  return { name: 'm', config: {}, generationConfig: undefined, tensors: entries, readText: async () => undefined };
+  return {
+    name: 'm',
+    config: {},
+    generationConfig: undefined,
+    tensors: entries,
+    readBytes: async () => undefined,
+    readText: async () => undefined,
+  };
 }
 
 function matrix(name: string, numRows: number, numCols: number, ...pieces: WeightPiece[]): MatrixSpec {

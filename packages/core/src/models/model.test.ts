@@ -9,6 +9,7 @@ function checkpoint(config: Readonly<Record<string, unknown>>, tensors: readonly
     config,
     generationConfig: undefined,
     tensors: new Map(tensors.map((name) => [name, { file: name } as TensorEntry])),
+    readBytes: async () => undefined,
     readText: async () => undefined,
   };
 }

@@ -3,7 +3,6 @@
 import type { Request } from '../engine/request.js';
 import { Scheduler, type SchedulerOptions, type Step } from '../engine/scheduler.js';
 import { Sequence } from '../engine/sequence.js';
-import { NO_RULES } from '../engine/token-rules.js';
 import type { RunnerLimits, StepResult } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
 
@@ -18,6 +17,7 @@ const LIMITS: RunnerLimits = {
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
   maxKeptLen: Number.POSITIVE_INFINITY,
+  blockBytes: 0,
 };
 
 /** A sequence of ids that count up from 0. */
@@ -25,7 +25,7 @@ export function sequence(numPrompt: number, more: Partial<Request> = {}): Sequen
   return new Sequence({
     promptIds: Array.from({ length: numPrompt }, (_, i) => i),
     images: [],
-    sampling: { ...GREEDY, ...NO_RULES },
+    sampling: GREEDY,
     maxLength: 32,
     minLength: 0,
     stopIds: new Set(),

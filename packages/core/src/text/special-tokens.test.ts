@@ -1,8 +1,8 @@
 // Which files say which tokens end an answer, and what malformed ones get.
 import { expect, it } from 'vitest';
 import { tinyLlama } from '../testing/tiny-tokenizers.js';
+import { createTokenizer } from './create-tokenizer.js';
 import { readSpecialTokens } from './special-tokens.js';
-import { createTokenizer } from './tokenizer.js';
 
 const tokenizer = createTokenizer({ tokenizerJson: tinyLlama().text });
 

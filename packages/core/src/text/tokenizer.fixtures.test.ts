@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
+import { createTokenizer } from './create-tokenizer.js';
 import { createDetokenizer } from './detokenizer.js';
 import { readSpecialTokens } from './special-tokens.js';
-import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import type { Tokenizer } from './tokenizer.js';
 
 const GOLDENS = 'fixtures/golden-tokenization';
 

@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { createFakeTokenizer } from '../testing/fake-tokenizer.js';
 import { tinyByteLevel } from '../testing/tiny-tokenizers.js';
 import { tokenText } from './token-text.js';
-import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import { createTokenizer } from './create-tokenizer.js';
+import type { Tokenizer } from './tokenizer.js';
 import { WordFinder } from './word-finder.js';
 
 const tokenizer = createTokenizer({ tokenizerJson: tinyByteLevel().text });
