@@ -28,6 +28,7 @@ export const MODEL_OPTIONS: OptionTypes = {
   'session-len': text,
   'max-batch-size': text,
   'cache-max-entry-count': text,
+  'quant-policy': text,
   'max-prefill-token-num': text,
   'memory-budget': text,
 };
@@ -108,6 +109,7 @@ export function engineOptions(values: Values): EngineOptions {
     sessionLen: numberOf(values, 'session-len'),
     maxBatchSize: numberOf(values, 'max-batch-size'),
     cacheMaxEntryCount: numberOf(values, 'cache-max-entry-count'),
+    quantPolicy: numberOf(values, 'quant-policy'),
     maxPrefillTokenNum: numberOf(values, 'max-prefill-token-num'),
     memoryBudget: numberOf(values, 'memory-budget'),
   } as EngineOptions);
