@@ -14,6 +14,7 @@ ${QUANTIZE_OPTIONS}
   --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
   --session-len N                          longest sequence, prompt and answer
   --max-batch-size N                       sequences at once
+  --quant-policy 0|4|8                     bits of keys and values, quantised as they are written (0: off)
   --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
   --max-prefill-token-num N                most tokens of one step
   --memory-budget BYTES                    GPU memory to plan with
@@ -49,7 +50,7 @@ ${SAMPLING_OPTIONS}
 ${MODEL_OPTIONS}`,
   logits: `pagemind logits MODEL --input-ids 1,2,3|@ids.json [--decode-from N] [options] --out FILE.safetensors
 Write the logits of every position as tensor "logits" f32 [T, vocab]; positions from N on go through the decode path.
-Keys and values are kept in float32 here unless --dtype says otherwise.
+Keys and values are kept in float32 here unless --dtype or --quant-policy says otherwise.
   --image FILE|URL                  an image whose rows stand in the ids (repeatable)
   --pixel-values FILE.safetensors   or what a processor made of the images: "pixel_values" f32 [images, 3, side, side] or
                                     [images, tiles, 3, side, side], and "image_sizes" [images, 2] (height, width) if the

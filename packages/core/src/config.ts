@@ -1,12 +1,11 @@
 // Options + config.json + device → one frozen EngineConfig, by a pure function. Names and defaults follow LMDeploy in
 // camelCase; docs/decisions/002 says where a page needs another default.
-import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import { type DeviceProfile, type KvType, kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from './errors.js';
 import { MAX_STEPS_PER_SUBMIT } from './layers/sampler.js';
 import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
-import { type KvDtype, pageBytes } from './runner/kv-cache.js';
 
 /** How to run a model; everything has a default. */
 export interface EngineOptions {
@@ -21,7 +20,7 @@ export interface EngineOptions {
   readonly quantizeEmbeddings?: string;
   /** The same for the linears of the vision tower and projector. */
   readonly quantizeVision?: string;
-  /** Storage of K and V: `auto` takes f32 for float32 checkpoints and f16 for others. */
+  /** Storage of K and V unless `quantPolicy` says otherwise: `auto` takes f32 for float32 checkpoints and f16 for others. */
   readonly dtype?: 'auto' | 'float16' | 'float32';
   /** Longest sequence in tokens, prompt and answer. Default: what the model was trained for, at most 4096. */
   readonly sessionLen?: number;
@@ -53,8 +52,10 @@ export interface EngineOptions {
   readonly memoryBudget?: number;
   /** Bytes of encoded images to keep, for prompts that show them again. Default 32 MiB; one image always fits. */
   readonly imageCacheBytes?: number;
-  /** Storage of K and V in fewer bits. Only 0 (off) yet. */
-  readonly quantPolicy?: 0;
+  /**
+   * Bits of K and V in the cache: 8 or 4, quantised as they are written, per token and head; 0 keeps floats. Default 0.
+   */
+  readonly quantPolicy?: 0 | 4 | 8;
   /** GPUs; a page has one. */
   readonly tp?: 1;
 }
@@ -82,7 +83,7 @@ export interface ByteCounts {
 /** Everything decided; frozen. */
 export interface EngineConfig {
   readonly weightPolicy: WeightPolicy;
-  readonly kvDtype: KvDtype;
+  readonly kvDtype: KvType;
   readonly sessionLen: number;
   readonly maxBatchSize: number;
   readonly numBlocks: number;
@@ -119,7 +120,6 @@ export function resolveConfig(
     throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
   };
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
-  if ((options.quantPolicy ?? 0) !== 0) throw invalidOption('quantPolicy', options.quantPolicy, '0');
   if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
   const flag = (name: keyof EngineOptions, fallback: boolean): boolean => {
     const value = options[name] ?? fallback;
@@ -133,7 +133,7 @@ export function resolveConfig(
     throw invalidOption('dynamicRope', dynamicRope, "'frozen' or 'recompute'");
   }
 
-  const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
+  const kvDtype = resolveKvDtype(options, isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
   if (Math.log2(blockSize) % 1 !== 0) throw invalidOption('cacheBlockSeqLen', blockSize, '16, 32, 64, 128 or 256');
   const sessionLen = count('sessionLen', Math.min(model.maxPositions, DEFAULT_SESSION_LEN), 1, 2 ** 20);
@@ -148,7 +148,8 @@ export function resolveConfig(
   const activationBytes = bytesOf.activations(maxRows, maxBatchSize, sessionLen, blockSize);
   const imageCacheBytes = count('imageCacheBytes', DEFAULT_IMAGE_CACHE, 0, 2 ** 31);
   const imageBytes = bytesOf.images(maxRows, imageCacheBytes);
-  const perPage = pageBytes(model, blockSize, kvDtype);
+  const { numKvHeads, headDim } = model;
+  const perPage = kvPageBytes({ kvType: kvDtype, headDim, numKvHeads, pageSize: blockSize });
   const blocksOfSession = Math.ceil(sessionLen / blockSize);
   const numBlocks = resolveNumBlocks(options.cacheMaxEntryCount ?? 0.8, {
     freeBytes: budgetBytes - weightBytes,
@@ -213,11 +214,13 @@ function parseFormat(option: string, text: string): WeightFormatOptions {
   return { format: 'int4', groupSize: Number(group), hasZeros: true };
 }
 
-function resolveKvDtype(dtype: unknown, isFloat32: boolean): KvDtype {
-  if (dtype === 'float16') return 'f16';
-  if (dtype === 'float32') return 'f32';
-  if (dtype === 'auto') return isFloat32 ? 'f32' : 'f16';
-  throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+function resolveKvDtype(options: EngineOptions, isFloat32: boolean): KvType {
+  const { dtype, quantPolicy } = { dtype: options.dtype ?? 'auto', quantPolicy: options.quantPolicy ?? 0 };
+  const float = { auto: isFloat32 ? 'f32' : 'f16', float16: 'f16', float32: 'f32' } as const;
+  const kvType = { 0: float[dtype], 4: 'int4', 8: 'int8' } as const;
+  if (!Object.hasOwn(float, dtype)) throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+  if (!Object.hasOwn(kvType, quantPolicy)) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
+  return kvType[quantPolicy];
 }
 
 /** What the number of blocks depends on. */

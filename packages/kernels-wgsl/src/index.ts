@@ -30,7 +30,7 @@ export {
   type Variant,
   type Workgroups,
 } from './kernel.js';
-export type { KvShape, KvType } from './kv-write/kv-cache.js';
+export { type KvShape, type KvType, kvPageBytes } from './kv-write/kv-cache.js';
 export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
 export { type LayernormShape, layernorm } from './layernorm/layernorm.js';
 export { FROM_STATE, IMAGE_ROW } from './lib/row.js';

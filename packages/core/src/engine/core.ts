@@ -1,5 +1,6 @@
 // The seam between the API classes and an engine: the local engine and the client of a worker both implement EngineCore.
 // Everything that crosses it is plain, cloneable data. No behaviour here.
+import type { KvType } from '@pagemind/kernels-wgsl';
 import type { PagemindErrorCode } from '../errors.js';
 import type { ImageInput } from '../image/image.js';
 import type { RunnerCounters } from '../runner/runner.js';
@@ -190,7 +191,8 @@ export interface EngineInfo {
   readonly numBlocks: number;
   readonly blockSize: number;
   readonly weightFormat: string;
-  readonly kvDtype: 'f16' | 'f32';
+  /** How keys and values are stored. */
+  readonly kvDtype: KvType;
   readonly memory: MemoryUse;
   /** Bytes of weights that a decode step reads. */
   readonly bytesPerToken: number;

@@ -1,6 +1,6 @@
 // What a forward pass needs of one step: where the step's data lies and how to dispatch. Passed down explicitly; no
 // layer keeps state between steps.
-import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import type { DeviceProfile, KvType } from '@pagemind/kernels-wgsl';
 import type { Dispatch } from '../gpu/recorder.js';
 
 /** The part of a step that decides which dispatches it takes. */
@@ -60,10 +60,10 @@ export interface ForwardContext extends KernelContext {
   /** Bits of a row must not depend on the rows beside it, nor on how many there are. */
   readonly isInvariant: boolean;
   readonly buffers: StepBuffers;
-  /** One buffer per layer: `[page][kv head][K|V][slot][headDim]`. */
+  /** One buffer of pages per layer. */
   readonly kv: readonly GPUBuffer[];
   /** How K and V are stored. */
-  readonly kvDtype: 'f16' | 'f32';
+  readonly kvDtype: KvType;
   /** Tokens per page. */
   readonly pageSize: number;
   /** Entries of a slot's row of the page table. */

@@ -1,18 +1,8 @@
-// The KV pool's memory: one buffer per layer, `[page][kv head][K|V][slot][headDim]`. Which page belongs to whom is the
-// block manager's business.
+// The KV pool's memory: one buffer of pages per layer. What a page looks like inside is the kernels' business, which page
+// belongs to whom the block manager's.
+import { type KvType, kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { GpuContext } from '../gpu/context.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
-
-export type KvDtype = 'f16' | 'f32';
-
-/** Bytes of one page in one layer. */
-export function pageBytes(
-  { numKvHeads, headDim }: Pick<DecoderConfig, 'numKvHeads' | 'headDim'>,
-  pageSize: number,
-  dtype: KvDtype,
-): number {
-  return numKvHeads * 2 * pageSize * headDim * (dtype === 'f16' ? 2 : 4);
-}
 
 /**
  * Allocates the pool.
@@ -23,12 +13,14 @@ export async function allocateKvCache(
   config: DecoderConfig,
   numPages: number,
   pageSize: number,
-  dtype: KvDtype,
+  kvType: KvType,
 ): Promise<readonly GPUBuffer[]> {
   const layers: GPUBuffer[] = [];
+  const { numKvHeads, headDim } = config;
+  const layerBytes = numPages * kvPageBytes({ kvType, headDim, numKvHeads, pageSize });
   try {
     for (let layer = 0; layer < config.numLayers; layer++) {
-      layers.push(await gpu.allocate(`KV cache of layer ${layer}`, numPages * pageBytes(config, pageSize, dtype)));
+      layers.push(await gpu.allocate(`KV cache of layer ${layer}`, layerBytes));
     }
   } catch (error) {
     gpu.release(...layers);
