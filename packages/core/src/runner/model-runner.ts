@@ -2,6 +2,7 @@
 // sampled ids when they arrive. What may live here: the order of these acts. What may not: scheduling, text, sampling
 // rules, anything about a family; sizes of buffers are in step-buffers, the packing in input-batch. Keep it that way.
 
+import { kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { EngineConfig } from '../config.js';
 import { invariant, PagemindError } from '../errors.js';
 import type { GpuContext, Launch } from '../gpu/context.js';
@@ -14,7 +15,6 @@ import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
-import { pageBytes } from './kv-cache.js';
 import { type KvPool, readPages, writePages } from './kv-pages.js';
 import { Readback } from './readback.js';
 import type {
@@ -207,7 +207,9 @@ export class GpuModelRunner implements ModelRunner {
 
   get #kvPool(): KvPool {
     const { config, decoder, kv } = this.#parts;
-    return { layers: kv, pageBytes: pageBytes(decoder.config, config.blockSize, config.kvDtype) };
+    const { numKvHeads, headDim } = decoder.config;
+    const pageBytes = kvPageBytes({ kvType: config.kvDtype, headDim, numKvHeads, pageSize: config.blockSize });
+    return { layers: kv, pageBytes };
   }
 
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {
