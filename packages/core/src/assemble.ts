@@ -19,7 +19,7 @@ import { resolvePlan } from './plan.js';
 import type { Platform } from './platform/platform.js';
 import { allocateImageBuffers } from './runner/image-buffers.js';
 import { ImageRunner } from './runner/image-runner.js';
-import { allocateKvCache } from './runner/kv-cache.js';
+import { KvCache } from './runner/kv-cache.js';
 import { kvOrigin } from './runner/kv-origin.js';
 import { GpuModelRunner } from './runner/model-runner.js';
 import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
@@ -60,7 +60,7 @@ export async function assembleEngine(
     });
     report('compile', 'Compiling kernels', weights.bytes, weights.bytes);
     const { blockSize, maxBatchSize, sessionLen } = config;
-    const kv = await allocateKvCache(gpu, decoderConfig, config.numBlocks, blockSize, config.kvDtype);
+    const kv = await KvCache.create(gpu, decoderConfig, config.firstBlocks, blockSize, config.kvDtype);
     const buffers = await allocateBuffers(gpu, decoderConfig, sizes);
     throwIfAborted(signal);
     const imageRunner = vision && (await createImageRunner(gpu, vision, weights, config, sizes));
@@ -85,9 +85,9 @@ export async function assembleEngine(
       memory: {
         weightBytes: weights.bytes,
         kvBytes,
-        activationBytes: gpu.allocated.bytes - weights.bytes - kvBytes - forImages,
+        activationBytes: gpu.allocated.bytes - weights.bytes - kv.numBytes - forImages,
         imageBytes: forImages,
-        totalBytes: gpu.allocated.bytes,
+        totalBytes: gpu.allocated.bytes - kv.numBytes + kvBytes,
       },
       bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
       hasTokenizer: text.tools !== undefined,

@@ -87,6 +87,8 @@ export interface EngineConfig {
   readonly sessionLen: number;
   readonly maxBatchSize: number;
   readonly numBlocks: number;
+  /** Blocks that the pool begins with; it grows while it is used. */
+  readonly firstBlocks: number;
   readonly blockSize: number;
   readonly maxPrefillTokenNum: number;
   readonly maxQueueLen: number;
@@ -101,6 +103,8 @@ export interface EngineConfig {
 const DEFAULT_SESSION_LEN = 4096;
 const DEFAULT_IMAGE_CACHE = 32 * 2 ** 20;
 const GIB = 2 ** 30;
+/** Tokens that the KV pool has room for at first. */
+const FIRST_TOKENS = 4096;
 
 /**
  * @param isFloat32 whether the checkpoint stores float32
@@ -167,6 +171,7 @@ export function resolveConfig(
     sessionLen,
     maxBatchSize,
     numBlocks,
+    firstBlocks: Math.min(numBlocks, Math.ceil(FIRST_TOKENS / blockSize)),
     blockSize,
     maxPrefillTokenNum,
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),

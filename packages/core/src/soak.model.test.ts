@@ -26,12 +26,12 @@ async function footprint(engine: Engine): Promise<Footprint> {
   // What an event loop still holds is let go with its next turn.
   await new Promise((resolve) => setTimeout(resolve, 20));
   collectGarbage();
-  const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks, counters } = await engine.stats();
+  const { numRunning, numWaiting, numBlocks, numFreeBlocks, numCachedBlocks, counters } = await engine.stats();
   expect([numRunning, numWaiting]).toEqual([0, 0]);
   return {
     gpuBytes: counters.gpuBytes,
     heapBytes: process.memoryUsage().heapUsed,
-    heldBlocks: engine.info.numBlocks - numFreeBlocks - numCachedBlocks,
+    heldBlocks: numBlocks - numFreeBlocks - numCachedBlocks,
   };
 }
 

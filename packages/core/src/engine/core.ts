@@ -169,7 +169,7 @@ export type GenerateEvent =
       readonly stats: RequestStats;
     };
 
-/** Bytes of each part of a loaded model. */
+/** Bytes of each part of a loaded model, the KV pool as large as it may become. */
 export interface MemoryUse {
   readonly weightBytes: number;
   readonly kvBytes: number;
@@ -213,6 +213,8 @@ export interface EngineInfo {
 export interface EngineStats {
   readonly numRunning: number;
   readonly numWaiting: number;
+  /** Blocks of the pool as it is now: it grows while it is used, up to `numBlocks` of {@link EngineInfo}. */
+  readonly numBlocks: number;
   /** Blocks that hold nothing. */
   readonly numFreeBlocks: number;
   /** Blocks that no request uses, kept for those that begin alike until their place is needed. */

@@ -2,7 +2,7 @@
 // scheduler.ts, how it is computed in the runner, what becomes of its results in output.ts; here is only their order.
 import { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError, throwIfAborted } from '../errors.js';
-import type { ModelRunner, StepResult } from '../runner/runner.js';
+import type { ModelRunner, RunnerLimits, StepResult } from '../runner/runner.js';
 import { WordFinder } from '../text/word-finder.js';
 import { Bell } from './bell.js';
 import type {
@@ -83,6 +83,7 @@ export class LocalEngine implements EngineCore {
   readonly #inFlight: Submission[] = [];
   /** Rung when a request or a result arrives. */
   readonly #bell = new Bell();
+  #isGrowing = false;
   /** Why no request is taken any more. */
   #ending: PagemindError | undefined;
   #isDisposed = false;
@@ -116,7 +117,7 @@ export class LocalEngine implements EngineCore {
       if (leaving.signal.aborted) return;
       this.#throwIfEnded();
       throwIfAborted(signal);
-      const { limits } = this.#runner;
+      const limits = this.#limits;
       const prompt = encodePrompt(given.prompt, this.#promptTools, images);
       const randomSeed = this.#randomSeed();
       const context = { limits, defaults: this.#defaults, randomSeed, words: this.#words };
@@ -158,7 +159,7 @@ export class LocalEngine implements EngineCore {
     const prepared = images.length === 0 ? [] : await this.#prepare(images, signal);
     this.#throwIfEnded();
     const prompt = encodePrompt({ kind: 'tokens', ids }, { ...this.#promptTools, bosTokenId: undefined }, prepared);
-    const request = resolveLogits(prompt, decodeFrom, this.#runner.limits);
+    const request = resolveLogits(prompt, decodeFrom, this.#limits);
     const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
     this.#start([[new Sequence(request), output]], signal);
     return output.logits;
@@ -187,11 +188,12 @@ export class LocalEngine implements EngineCore {
   }
 
   async stats(): Promise<EngineStats> {
-    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = this.#scheduler;
+    const { numRunning, numWaiting, poolSize, numFreeBlocks, numCachedBlocks } = this.#scheduler;
     const { numTokensLookedUp, numTokensFound, numPreemptions } = this.#scheduler;
     return {
       numRunning,
       numWaiting,
+      numBlocks: poolSize,
       numFreeBlocks,
       numCachedBlocks,
       numTokensLookedUp,
@@ -222,7 +224,8 @@ export class LocalEngine implements EngineCore {
       while (!this.#ending) {
         this.#update();
         this.#submit();
-        if (this.#inFlight.length === 0) this.#checkRest();
+        this.#growPool();
+        if (this.#inFlight.length === 0 && !this.#isGrowing) this.#checkRest();
         await this.#bell.wait();
       }
     } catch (error) {
@@ -267,10 +270,42 @@ export class LocalEngine implements EngineCore {
     }
   }
 
+  /** Lets the KV pool grow where it runs short; steps go on meanwhile. */
+  #growPool(): void {
+    const { poolSize, wantedPoolSize } = this.#scheduler;
+    if (this.#isGrowing || wantedPoolSize === poolSize) return;
+    this.#isGrowing = true;
+    this.#runner
+      .growPool(wantedPoolSize)
+      .then(
+        () => this.#scheduler.growPool(wantedPoolSize),
+        (error) => this.#capPool(error),
+      )
+      .finally(() => {
+        this.#isGrowing = false;
+        this.#bell.ring();
+      });
+  }
+
+  /** The device has less memory than was planned with: whoever fits in goes on. */
+  #capPool(cause: unknown): void {
+    if (!(cause instanceof PagemindError && cause.code === 'out_of_memory')) return this.#end(cause);
+    for (const sequence of this.#scheduler.capPool()) {
+      const hint = 'Ask for fewer tokens, or load the model with a smaller memoryBudget or sessionLen.';
+      const message = 'The device has no memory for the keys and values of so long a sequence.';
+      this.#cancel(sequence, new PagemindError('out_of_kv', message, { hint, cause }));
+    }
+  }
+
   /** Nothing is in flight: then everybody has been served and nothing is lost. */
   #checkRest(): void {
     invariant(this.#jobs.size === 0, 'a request was forgotten');
     this.#scheduler.checkIntegrity();
+  }
+
+  /** The runner's, with the blocks that the device turned out to have room for. */
+  get #limits(): RunnerLimits {
+    return { ...this.#runner.limits, numBlocks: this.#scheduler.maxPoolSize };
   }
 
   #prepare(images: readonly PromptImage[], signal: AbortSignal | undefined): Promise<readonly PreparedImage[]> {

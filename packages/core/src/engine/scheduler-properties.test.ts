@@ -39,6 +39,9 @@ const limits = fc.record({
   maxStepsPerSubmit: fc.integer({ min: 1, max: 5 }),
 });
 
+/** Share of the pool that is there at first, and whether the device has the rest. */
+const growth = fc.record({ share: fc.constantFrom(0, 0.3, 1), hasRoom: fc.constantFrom(true, true, false) });
+
 const rotation = fc.constantFrom({}, {}, { maxSharedLen: 9 }, { maxSharedLen: 20, maxKeptLen: 20 });
 
 const options = fc.record({
@@ -72,12 +75,14 @@ it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
   const seen = { submissions: 0, preempted: 0, overtaken: 0, restarted: 0, cancelled: 0, longest: 0 };
   const schedule = fc.property(
     limits,
+    growth,
     rotation,
     options,
     fc.array(arrival, { minLength: 1, maxLength: 7 }),
     ticks,
-    (given, rotating, chosen, arrivals, pattern) => {
-      const harness = new SchedulerHarness({ ...given, ...rotating, sessionLen: SESSION_LEN }, chosen);
+    (given, { share, hasRoom }, rotating, chosen, arrivals, pattern) => {
+      const firstBlocks = Math.max(2, Math.round(share * given.numBlocks));
+      const harness = new SchedulerHarness({ ...given, firstBlocks, ...rotating, sessionLen: SESSION_LEN }, chosen);
       const items = itemsOf(arrivals, Math.min(SESSION_LEN, given.numBlocks * given.blockSize));
       const times: number[] = [];
       for (const { after } of arrivals) times.push((times.at(-1) ?? 0) + after);
@@ -93,7 +98,9 @@ it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
           numSubmitted++;
         }
         // The loop never rests with work to do.
-        if (harness.numInFlight === 0 && !harness.isIdle) invariant(harness.submit(1), 'a request is forgotten');
+        if (harness.numInFlight === 0 && !harness.isIdle) {
+          while (!harness.submit(1) && !harness.isIdle) invariant(harness.grow(hasRoom), 'a request is forgotten');
+        }
         harness.deliver(numSubmitted === 0 ? Math.max(results, 1) : results);
         invariant(harness.numSubmitted < MANY, 'a schedule has an end');
       }

@@ -70,11 +70,15 @@ export class Scheduler {
   #numTokensLookedUp = 0;
   #numTokensFound = 0;
   #numPreemptions = 0;
+  #maxPoolSize: number;
+  /** Blocks that sequences lacked when the last step was made. */
+  #numLacking = 0;
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
     this.#options = { maxOvertaken: MAX_OVERTAKEN, ...options };
-    this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
+    this.#blocks = new BlockManager(limits.firstBlocks, limits.blockSize);
+    this.#maxPoolSize = limits.numBlocks;
     this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
   }
 
@@ -106,6 +110,34 @@ export class Scheduler {
     return this.#numPreemptions;
   }
 
+  /** Blocks of the pool. */
+  get poolSize(): number {
+    return this.#blocks.numBlocks;
+  }
+
+  /** Blocks that it may have. */
+  get maxPoolSize(): number {
+    return this.#maxPoolSize;
+  }
+
+  /** Blocks that it should have: more than now when free ones run short, in steps that double it. */
+  get wantedPoolSize(): number {
+    const { numBlocks, numFree } = this.#blocks;
+    if (this.#numLacking === 0 && numFree >= numBlocks / 4) return numBlocks;
+    return Math.min(Math.max(2 * numBlocks, numBlocks + this.#numLacking), this.#maxPoolSize);
+  }
+
+  growPool(numBlocks: number): void {
+    this.#blocks.grow(numBlocks);
+  }
+
+  /** The pool stays as it is; gives the sequences that may not fit in any more. */
+  capPool(): readonly Sequence[] {
+    this.#maxPoolSize = this.#blocks.numBlocks;
+    const all = [...this.#running, ...this.#waiting];
+    return all.filter(({ request }) => this.#blocks.blocksFor(request.maxLength - 1) > this.#maxPoolSize);
+  }
+
   /**
    * Queues sequences, all or none.
    * @throws PagemindError `queue_full`.
@@ -129,6 +161,7 @@ export class Scheduler {
    */
   schedule(maxSteps: number): Step | undefined {
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
+    this.#numLacking = 0;
     for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
     const hasPreempted = this.#continueRunning(draft);
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
@@ -247,7 +280,9 @@ export class Scheduler {
     // A preempted sequence comes back when its last ids have arrived: they have to be sent to the slot.
     if (sequence.numInFlight > 0) return false;
     const numMissing = this.#blocks.blocksFor(sequence.numTokens) - found.length;
-    return numMissing + this.#running.length <= this.#blocks.numAvailableBeside(found);
+    const numLacking = numMissing + this.#running.length - this.#blocks.numAvailableBeside(found);
+    this.#numLacking = Math.max(this.#numLacking, numLacking);
+    return numLacking <= 0;
   }
 
   /**
@@ -281,6 +316,10 @@ export class Scheduler {
   /** Reserves room for `numTokens`, from less urgent sequences if need be; false if a step has to pass first. */
   #reserveOrPreempt(sequence: Sequence, numTokens: number): boolean {
     while (!this.#reserve(sequence, numTokens)) {
+      const numLacking = this.#numMissing(sequence, numTokens) - this.#blocks.numAvailable;
+      this.#numLacking = Math.max(this.#numLacking, numLacking);
+      // Nobody makes room while there is room to be had.
+      if (this.poolSize < this.#maxPoolSize) return false;
       const last = this.#running.at(-1);
       if (!last || last === sequence) return false;
       this.#overtake([last], sequence);

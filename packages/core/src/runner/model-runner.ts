@@ -2,7 +2,6 @@
 // sampled ids when they arrive. What may live here: the order of these acts. What may not: scheduling, text, sampling
 // rules, anything about a family; sizes of buffers are in step-buffers, the packing in input-batch. Keep it that way.
 
-import { kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { EngineConfig } from '../config.js';
 import { invariant, PagemindError } from '../errors.js';
 import type { GpuContext, Launch } from '../gpu/context.js';
@@ -15,7 +14,8 @@ import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
-import { type KvPool, readPages, writePages } from './kv-pages.js';
+import type { KvCache } from './kv-cache.js';
+import { readPages, writePages } from './kv-pages.js';
 import { Readback } from './readback.js';
 import type {
   BeginSequence,
@@ -37,7 +37,7 @@ export interface RunnerParts {
   readonly config: EngineConfig;
   readonly sizes: StepSizes;
   readonly buffers: RunnerBuffers;
-  readonly kv: readonly GPUBuffer[];
+  readonly kv: KvCache;
   /** Missing: the model takes text alone. */
   readonly images: ImageRunner | undefined;
   /** See {@link Readback.create}. */
@@ -60,7 +60,7 @@ export class GpuModelRunner implements ModelRunner {
   #numSteps = 0;
 
   private constructor(parts: RunnerParts, readback: Readback) {
-    const { config, sizes, decoder, gpu, images } = parts;
+    const { config, sizes, decoder, gpu, images, kv } = parts;
     const { scaling } = decoder.config.rope;
     const maxSharedLen = scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
     this.#parts = parts;
@@ -74,7 +74,8 @@ export class GpuModelRunner implements ModelRunner {
       maxBatchSize: config.maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize: config.blockSize,
-      blockBytes: this.#kvPool.layers.length * this.#kvPool.pageBytes,
+      firstBlocks: config.firstBlocks,
+      blockBytes: kv.layers.length * kv.pageBytes,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
@@ -125,6 +126,10 @@ export class GpuModelRunner implements ModelRunner {
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
   }
 
+  growPool(numBlocks: number): Promise<void> {
+    return this.#parts.kv.grow(numBlocks, () => this.#recorder.clear());
+  }
+
   async execute(plan: StepPlan): Promise<StepResult> {
     try {
       return await this.#submit(plan);
@@ -134,11 +139,11 @@ export class GpuModelRunner implements ModelRunner {
   }
 
   readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
-    return readPages(this.#parts.gpu, this.#kvPool, blocks);
+    return readPages(this.#parts.gpu, this.#parts.kv, blocks);
   }
 
   writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
-    writePages(this.#parts.gpu, this.#kvPool, blocks, bytes);
+    writePages(this.#parts.gpu, this.#parts.kv, blocks, bytes);
   }
 
   dispose(): void {
@@ -197,19 +202,12 @@ export class GpuModelRunner implements ModelRunner {
   #context(shape: StepShape, dispatch: Dispatch): ForwardContext {
     const { gpu, buffers, kv, config } = this.#parts;
     const isInvariant = config.deterministic;
-    return { profile: gpu.profile, dispatch, shape, isInvariant, buffers, kv, ...this.#kvContext() };
+    return { profile: gpu.profile, dispatch, shape, isInvariant, buffers, kv: kv.layers, ...this.#kvContext() };
   }
 
   #kvContext(): KvContext {
     const { config, sizes } = this.#parts;
     return { kvDtype: config.kvDtype, pageSize: config.blockSize, maxPages: maxPagesOf(sizes) };
-  }
-
-  get #kvPool(): KvPool {
-    const { config, decoder, kv } = this.#parts;
-    const { numKvHeads, headDim } = decoder.config;
-    const pageBytes = kvPageBytes({ kvType: config.kvDtype, headDim, numKvHeads, pageSize: config.blockSize });
-    return { layers: kv, pageBytes };
   }
 
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {

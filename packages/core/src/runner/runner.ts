@@ -7,8 +7,10 @@ import type { Placement } from '../models/vlm/vlm-config.js';
 export interface RunnerLimits {
   /** Slots: sequences that can be running at once. */
   readonly maxBatchSize: number;
-  /** KV blocks (pages) in the pool. */
+  /** KV blocks (pages) that the pool may have. */
   readonly numBlocks: number;
+  /** Blocks that it begins with. */
+  readonly firstBlocks: number;
   /** Tokens per block. */
   readonly blockSize: number;
   /** Bytes of the keys and values of a block, over all layers. */
@@ -127,6 +129,11 @@ export interface ModelRunner {
   readonly counters: RunnerCounters;
   /** Prepares a slot. Steps submitted before still see the slot's earlier sequence. */
   beginSequence(begin: BeginSequence): void;
+  /**
+   * Makes the KV pool larger, layer by layer. Blocks keep what they hold; steps may be submitted meanwhile.
+   * @throws PagemindError `out_of_memory`: the pool stays as it is.
+   */
+  growPool(numBlocks: number): Promise<void>;
   /** Submits a step at once; resolves when its results arrive, usually after later steps were submitted. */
   execute(plan: StepPlan): Promise<StepResult>;
   /** Keys and values of blocks, `[blocks.length, blockBytes]`, as the steps submitted before leave them. */

@@ -76,6 +76,7 @@ export async function collect(stream: AsyncIterable<GenerateEvent>): Promise<Out
 }
 
 export async function expectAtRest(engine: LocalEngine, runner: FakeRunner): Promise<void> {
-  const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = await engine.stats();
-  expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, runner.limits.numBlocks]);
+  const { numRunning, numWaiting, numBlocks, numFreeBlocks, numCachedBlocks } = await engine.stats();
+  expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, numBlocks]);
+  expect(numBlocks).toBeLessThanOrEqual(runner.limits.numBlocks);
 }

@@ -16,6 +16,7 @@ import type {
 const LIMITS: RunnerLimits = {
   maxBatchSize: 4,
   numBlocks: 64,
+  firstBlocks: 64,
   blockSize: 4,
   blockBytes: 16,
   sessionLen: 64,
@@ -107,14 +108,16 @@ export class FakeRunner implements ModelRunner {
   isDisposed = false;
   /** Set: the next submission fails with it. */
   failure: unknown;
+  /** Set: the pool does not grow. */
+  growFailure: unknown;
   readonly #queue: (BeginSequence | QueuedStep | QueuedCopy)[] = [];
   readonly #slots = new Map<number, Slot>();
   /** Token ids where a model has keys and values, `[numBlocks * blockSize]`. */
   readonly #kv: Int32Array;
 
   constructor(limits: Partial<RunnerLimits> = {}) {
-    const { blockSize = LIMITS.blockSize, blockBytes = blockSize * 4 } = limits;
-    this.limits = { ...LIMITS, ...limits, blockBytes };
+    const { blockSize = LIMITS.blockSize, blockBytes = blockSize * 4, numBlocks = LIMITS.numBlocks } = limits;
+    this.limits = { ...LIMITS, firstBlocks: numBlocks, ...limits, blockBytes };
     this.#kv = new Int32Array(this.limits.numBlocks * this.limits.blockSize).fill(-1);
   }
 
@@ -140,6 +143,10 @@ export class FakeRunner implements ModelRunner {
   beginSequence(begin: BeginSequence): void {
     this.begins.push(begin);
     this.#queue.push(begin);
+  }
+
+  async growPool(): Promise<void> {
+    if (this.growFailure !== undefined) throw this.growFailure;
   }
 
   execute(plan: StepPlan): Promise<StepResult> {

@@ -74,9 +74,10 @@ export class SchedulerHarness {
     return this.tracked.every(({ end }) => end !== undefined);
   }
 
-  /** A request arrives; whoever fits is never refused. */
-  add({ promptIds, maxNewTokens, priority, stopAt, decodeFrom }: TrafficItem): void {
-    const { limits } = this.#runner;
+  /** A request arrives; whoever fits is never refused. Its prompt is cut to what can ever fit. */
+  add({ promptIds: wanted, maxNewTokens, priority, stopAt, decodeFrom }: TrafficItem): void {
+    const limits = { ...this.#runner.limits, numBlocks: this.#scheduler.maxPoolSize };
+    const promptIds = wanted.slice(0, limits.numBlocks * limits.blockSize - 1);
     const stop = stopAt === undefined ? undefined : answerOf(promptIds, stopAt + 1)[stopAt];
     const prompt = { ids: promptIds, images: [] };
     const given = { prompt: { kind: 'tokens', ids: promptIds }, sampling: {}, maxNewTokens, priority } as const;
@@ -97,6 +98,19 @@ export class SchedulerHarness {
     tracked.end = 'cancelled';
     this.#scheduler.finish(tracked.sequence);
     this.#scheduler.checkIntegrity();
+  }
+
+  /** The pool grows as it should, or has to stay as it is; false when it is large enough. */
+  grow(hasRoom: boolean): boolean {
+    const { poolSize, wantedPoolSize } = this.#scheduler;
+    if (wantedPoolSize === poolSize) return false;
+    invariant(wantedPoolSize <= this.#runner.limits.numBlocks, 'the pool is to have no more than it may');
+    if (hasRoom) this.#scheduler.growPool(wantedPoolSize);
+    else
+      for (const lost of this.#scheduler.capPool())
+        this.cancel(this.tracked.findIndex((each) => each.sequence === lost));
+    this.#scheduler.checkIntegrity();
+    return true;
   }
 
   /** Schedules and computes a step; false when there is nothing to do until results arrive. */
@@ -140,8 +154,8 @@ export class SchedulerHarness {
 
   /** Nothing is left behind. */
   checkRest(): void {
-    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = this.#scheduler;
-    expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, this.#runner.limits.numBlocks]);
+    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks, poolSize } = this.#scheduler;
+    expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, poolSize]);
   }
 
   #inSlot(slot: number): Tracked {

@@ -9,6 +9,7 @@ import { GREEDY } from '../sampling/params.js';
 const LIMITS: RunnerLimits = {
   maxBatchSize: 2,
   numBlocks: 8,
+  firstBlocks: 8,
   blockSize: 4,
   sessionLen: 64,
   maxPrefillTokenNum: 8,
@@ -41,7 +42,9 @@ export function schedulerWith(
   limits: Partial<RunnerLimits> = {},
   options: Partial<SchedulerOptions> = {},
 ): Scheduler {
-  const scheduler = new Scheduler({ ...LIMITS, ...limits }, { maxQueueLen: 8, enablePrefixCaching: false, ...options });
+  const { numBlocks = LIMITS.numBlocks } = limits;
+  const all = { ...LIMITS, firstBlocks: numBlocks, ...limits };
+  const scheduler = new Scheduler(all, { maxQueueLen: 8, enablePrefixCaching: false, ...options });
   for (const each of sequences) scheduler.add(each);
   return scheduler;
 }
