@@ -76,7 +76,6 @@ export class GpuModelRunner implements ModelRunner {
       maxBatchSize: config.maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize: config.blockSize,
-      blockBytes: this.#kvPool.layers.length * this.#kvPool.pageBytes,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
@@ -130,6 +129,11 @@ export class GpuModelRunner implements ModelRunner {
     } catch (error) {
       throw error instanceof PagemindError ? error : await this.#parts.gpu.explain(error);
     }
+  }
+
+  get blockBytes(): number {
+    const { layers, pageBytes: bytes } = this.#kvPool;
+    return layers.length * bytes;
   }
 
   readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
