@@ -227,14 +227,14 @@ it.each<[string, object]>([
   await expectAtRest(core, runner);
 });
 
-type Act = { readonly do: 'send' | 'crowd'; readonly text: string } | { readonly do: 'save' | 'load' };
+type Act = { readonly do: 'send' | 'crowd'; readonly text: string } | { readonly do: 'save' } | { readonly do: 'load' };
 
 const act: fc.Arbitrary<Act> = fc.oneof(
   fc.record({
     do: fc.constantFrom('send' as const, 'crowd' as const),
     text: fc.string({ unit: fc.constantFrom('b', 'c', 'f'), minLength: 1, maxLength: 6 }),
   }),
-  fc.record({ do: fc.constantFrom('save' as const, 'load' as const) }),
+  fc.constantFrom<Act>({ do: 'save' }, { do: 'load' }),
 );
 
 it('answers the same, whatever has taken the place of its blocks before it comes back', {
