@@ -1,5 +1,5 @@
 // Runs the library in a page and in a worker, for library.spec.ts and sessions.spec.ts. Plain data in and out.
-import { createEngine } from '@pagemind/core';
+import { createEngine, type EngineOptions } from '@pagemind/core';
 import { connectEngine, type Engine, PagemindError, type Session, sessionStore } from '@pagemind/core/client';
 import { type Storing, useStore } from './storing.js';
 
@@ -46,10 +46,16 @@ declare global {
   var harness: Harness;
 }
 
-async function open(place: Place, url: string, onPhase: (phase: string) => void): Promise<Engine> {
+async function open(
+  place: Place,
+  url: string,
+  onPhase: (phase: string) => void,
+  options: EngineOptions = {},
+): Promise<Engine> {
   const hooks = { onProgress: ({ phase }: { readonly phase: string }) => onPhase(phase) };
-  if (place === 'page') return createEngine({ model: url, ...hooks });
-  return connectEngine(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), { model: url }, hooks);
+  const given = { ...options, model: url };
+  if (place === 'page') return createEngine({ ...given, ...hooks });
+  return connectEngine(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), given, hooks);
 }
 
 globalThis.harness = {
@@ -88,14 +94,16 @@ globalThis.harness = {
       const { tokenIds, usage } = await session.send('and', options);
       return { tokenIds, cachedTokens: usage.cachedTokens };
     };
-    const first = await open(place, url, () => {});
+    // Few kernels to compile.
+    const openOne = () => open(place, url, () => {}, { maxBatchSize: 1 });
+    const first = await openOne();
     const session = first.session();
     await session.send('One day, a big red ball', options);
     await session.send('said', options);
     await store.save('restart', session, { kv: true });
     const here = await next(session);
     await first.dispose();
-    const second = await open(place, url, () => {});
+    const second = await openOne();
     const names = [await store.list()];
     const restored = await next((await store.load('restart', second)) as Session);
     await second.dispose();

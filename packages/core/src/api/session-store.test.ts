@@ -1,12 +1,12 @@
 // Stored sessions over engines with a fake runner: what comes back answers like the first, images and all, and its keys and
 // values are used where they fit and computed again where not.
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { LocalEngineParts } from '../engine/engine.js';
-import type { RunnerLimits } from '../runner/runner.js';
 import { DataStore } from '../store/data-store.js';
 import { expectAtRest } from '../testing/engine-harness.js';
 import { reader } from '../testing/fake-images.js';
-import { answerOf } from '../testing/fake-runner.js';
+import { answerOf, type FakeLimits } from '../testing/fake-runner.js';
 import { MemoryFolder } from '../testing/memory-folder.js';
 import { createChat, finish, idsOf, numSent } from '../testing/session-harness.js';
 import type { SessionInput } from './session.js';
@@ -23,7 +23,7 @@ const LARGE = { blockBytes: 2.5 * 2 ** 20 };
 
 type Chat = ReturnType<typeof createChat>;
 
-function open(limits: Partial<RunnerLimits> = {}, parts: Partial<LocalEngineParts> = {}): Chat {
+function open(limits: FakeLimits = {}, parts: Partial<LocalEngineParts> = {}): Chat {
   return createChat({ maxImageRows: 100, ...limits }, { images: reader, ...parts });
 }
 
@@ -35,7 +35,7 @@ function createStore(): { store: SessionStore; folder: MemoryFolder } {
 const TURNS: readonly SessionInput[] = ['bc', PICTURE, 'de'];
 
 /** A session that was stored with its keys and values. */
-async function stored(limits: Partial<RunnerLimits> = {}, turns: readonly SessionInput[] = TURNS) {
+async function stored(limits: FakeLimits = {}, turns: readonly SessionInput[] = TURNS) {
   const { engine, core, runner } = open(limits);
   const { store, folder } = createStore();
   const session = engine.session({ messages: [{ role: 'system', content: 'ef' }] });
@@ -78,7 +78,7 @@ describe('a stored session', () => {
     expect((await goOn(store, open(LARGE))).numCached).toBe(16);
   });
 
-  it.each<[string, Partial<RunnerLimits>, Partial<LocalEngineParts>]>([
+  it.each<[string, FakeLimits, Partial<LocalEngineParts>]>([
     ['of another origin', {}, { kvOrigin: async () => 'other weights' }],
     ['with blocks of another size', { blockSize: 8 }, {}],
     ['that shares nothing', {}, { enablePrefixCaching: false }],
@@ -139,26 +139,44 @@ describe('a stored session', () => {
 });
 
 describe('images of a stored session', () => {
-  it('come back whatever they were', async () => {
-    const { store } = createStore();
-    const pixels = { width: 2, height: 1, data: new Uint8ClampedArray(8).fill(7) };
-    const blob = new Blob(['png'], { type: 'image/png' });
-    const values = { kind: 'pixel_values', values: new Float32Array([0.5]), numTiles: 1 } as const;
-    const address = 'https://example.org/cat.png';
-    const session = open().engine.session({
-      messages: [
-        {
-          role: 'user',
-          content: [address, pixels, values, blob, blob].map((image) => ({ type: 'image', image }) as const),
-        },
-      ],
-    });
-    await store.save('x', session);
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** The images of a session that was stored with these, and loaded again. */
+  async function keep(images: readonly unknown[], store: SessionStore = createStore().store): Promise<unknown[]> {
+    const content = images.map((image) => ({ type: 'image', image })) as unknown as SessionInput & string;
+    await store.save('x', open().engine.session({ messages: [{ role: 'user', content }] }));
     const loaded = await store.load('x', open().engine);
-    const images = (loaded?.history[0]?.content ?? []) as readonly { readonly image: unknown }[];
-    expect(images.slice(0, 3).map(({ image }) => image)).toEqual([address, pixels, values]);
-    const [, , , first, second] = images.map(({ image }) => image as Blob);
-    expect([await first?.text(), first?.type, first === second]).toEqual(['png', 'image/png', true]);
+    const parts = (loaded?.history[0]?.content ?? []) as readonly { readonly image: unknown }[];
+    return parts.map(({ image }) => image);
+  }
+
+  it('come back whatever they were', async () => {
+    const pixels = { width: 2, height: 1, data: new Uint8ClampedArray(8).fill(7) };
+    const values = { kind: 'pixel_values', values: new Float32Array([0.5]), numTiles: 1 };
+    const plain = ['https://example.org/cat.png', 'data:image/png;base64,AA==', pixels, values];
+    expect(await keep(plain)).toEqual(plain);
+    const blob = new Blob(['png'], { type: 'image/png' });
+    const [first, second] = (await keep([blob, blob])) as [Blob, Blob];
+    expect([await first.text(), first.type, first === second]).toEqual(['png', 'image/png', true]);
+  });
+
+  it('become what they stand for where they end with the page', async () => {
+    const address = URL.createObjectURL(new Blob(['png'], { type: 'image/png' }));
+    const [blob] = (await keep([address])) as [Blob];
+    expect([await blob.text(), blob.type]).toEqual(['png', 'image/png']);
+    URL.revokeObjectURL(address);
+    await expect(keep([address])).rejects.toMatchObject({ code: 'source_unreachable' });
+
+    const close = vi.fn();
+    vi.stubGlobal('createImageBitmap', async () => ({ width: 2, height: 1, close }));
+    const data = new Uint8ClampedArray([1, 2, 3, 4, 5, 6, 7, 8]);
+    const store = new SessionStore(new MemoryFolder(), {
+      readBitmap: ({ width, height }) => ({ width, height, data }),
+    });
+    const canvas = { width: 2, height: 1 };
+    expect(await keep([canvas], store)).toEqual([{ width: 2, height: 1, data }]);
+    expect(close).toHaveBeenCalledOnce();
+    await expect(keep([canvas])).rejects.toMatchObject({ code: 'invalid_request' });
   });
 });
 
@@ -207,4 +225,57 @@ it.each<[string, object]>([
   await store.load('x', engine);
   expect((await core.stats()).numCachedBlocks).toBe(1);
   await expectAtRest(core, runner);
+});
+
+type Act = { readonly do: 'send' | 'crowd'; readonly text: string } | { readonly do: 'save' } | { readonly do: 'load' };
+
+const act: fc.Arbitrary<Act> = fc.oneof(
+  fc.record({
+    do: fc.constantFrom('send' as const, 'crowd' as const),
+    text: fc.string({ unit: fc.constantFrom('b', 'c', 'f'), minLength: 1, maxLength: 6 }),
+  }),
+  fc.constantFrom<Act>({ do: 'save' }, { do: 'load' }),
+);
+
+it('answers the same, whatever has taken the place of its blocks before it comes back', {
+  timeout: 60_000,
+}, async () => {
+  let [numCached, numLoaded] = [0, 0];
+  const acts = fc.array(act, { minLength: 6, maxLength: 14 });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 8, max: 24 }), fc.integer({ min: 2, max: 4 }), acts, async (...given) => {
+      const [numBlocks, blockSize, list] = given;
+      const sessionLen = numBlocks * blockSize;
+      const { engine, core, runner } = createChat({ numBlocks, blockSize, sessionLen, maxPrefillTokenNum: 9 });
+      const { store } = createStore();
+      let [session, ids] = [engine.session(), [] as readonly number[]];
+      let saved = ids;
+      await store.save('x', session);
+      for (const each of list) {
+        if (each.do === 'save') {
+          await finish(runner, store.save('x', session, { kv: true }));
+          saved = ids;
+        } else if (each.do === 'load') {
+          session = (await finish(runner, store.load('x', engine))) ?? session;
+          ids = saved;
+          numLoaded++;
+        } else if (each.do === 'crowd') {
+          const crowd = idsOf(`f${each.text}`);
+          const prompt = [...crowd, ...crowd, ...crowd].slice(0, sessionLen - 5);
+          await finish(runner, engine.completions.create({ prompt, max_tokens: 4 }));
+        } else {
+          const prompt = [...ids, ...idsOf(`${ids.length > 0 ? 'e' : ''}b${each.text}cd`)];
+          if (prompt.length + 6 > sessionLen) continue;
+          const { tokenIds, usage } = await finish(runner, session.send(each.text, { ...OPTIONS, max_tokens: 6 }));
+          expect(tokenIds).toEqual(answerOf(prompt, 6));
+          ids = [...prompt, ...tokenIds];
+          numCached += usage.cachedTokens;
+        }
+      }
+      await expectAtRest(core, runner);
+    }),
+    { numRuns: 40 },
+  );
+  expect(numLoaded).toBeGreaterThan(20);
+  expect(numCached).toBeGreaterThan(100);
 });

@@ -289,7 +289,10 @@ export class LocalEngine implements EngineCore {
 
   /** The device has less memory than was planned with: whoever fits in goes on. */
   #capPool(cause: unknown): void {
-    if (!(cause instanceof PagemindError && cause.code === 'out_of_memory')) return this.#end(cause);
+    if (!(cause instanceof PagemindError && cause.code === 'out_of_memory')) {
+      this.#end(cause);
+      return;
+    }
     for (const sequence of this.#scheduler.capPool()) {
       const hint = 'Ask for fewer tokens, or load the model with a smaller memoryBudget or sessionLen.';
       const message = 'The device has no memory for the keys and values of so long a sequence.';

@@ -45,19 +45,19 @@ export function writeKv({ runner, scheduler, origin }: KvPlace, pages: KvPages):
   const keys = pages.keys.slice(0, firstBlock + numBlocks);
   const numKnown = scheduler.find(keys).length;
   const blocks = numKnown < firstBlock ? undefined : scheduler.adopt(keys);
-  if (blocks) runner.writeBlocks(blocks, bytes.subarray((numKnown - firstBlock) * runner.limits.blockBytes));
+  if (blocks) runner.writeBlocks(blocks, bytes.subarray((numKnown - firstBlock) * runner.blockBytes));
   return blocks !== undefined;
 }
 
 function isWindow({ keys, firstBlock, numBlocks, bytes }: KvPages, runner: ModelRunner): boolean {
   const isPlace = Number.isSafeInteger(firstBlock) && firstBlock >= 0 && Number.isSafeInteger(numBlocks);
   const isSized = numBlocks > 0 && numBlocks <= numBlocksOfWindow(runner);
-  const isWhole = bytes instanceof Uint8Array && bytes.length === numBlocks * runner.limits.blockBytes;
+  const isWhole = bytes instanceof Uint8Array && bytes.length === numBlocks * runner.blockBytes;
   return isPlace && isSized && isWhole && isStrings(keys) && firstBlock + numBlocks <= keys.length;
 }
 
-function numBlocksOfWindow({ limits }: ModelRunner): number {
-  return Math.max(1, Math.floor(WINDOW_BYTES / limits.blockBytes));
+function numBlocksOfWindow({ blockBytes }: ModelRunner): number {
+  return Math.max(1, Math.floor(WINDOW_BYTES / blockBytes));
 }
 
 function isStrings(value: unknown): value is readonly string[] {

@@ -60,7 +60,7 @@ export class GpuModelRunner implements ModelRunner {
   #numSteps = 0;
 
   private constructor(parts: RunnerParts, readback: Readback) {
-    const { config, sizes, decoder, gpu, images, kv } = parts;
+    const { config, sizes, decoder, gpu, images } = parts;
     const { scaling } = decoder.config.rope;
     const maxSharedLen = scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
     this.#parts = parts;
@@ -75,7 +75,6 @@ export class GpuModelRunner implements ModelRunner {
       numBlocks: config.numBlocks,
       blockSize: config.blockSize,
       firstBlocks: config.firstBlocks,
-      blockBytes: kv.layers.length * kv.pageBytes,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
@@ -136,6 +135,11 @@ export class GpuModelRunner implements ModelRunner {
     } catch (error) {
       throw error instanceof PagemindError ? error : await this.#parts.gpu.explain(error);
     }
+  }
+
+  get blockBytes(): number {
+    const { layers, pageBytes } = this.#parts.kv;
+    return layers.length * pageBytes;
   }
 
   readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {

@@ -13,8 +13,6 @@ export interface RunnerLimits {
   readonly firstBlocks: number;
   /** Tokens per block. */
   readonly blockSize: number;
-  /** Bytes of the keys and values of a block, over all layers. */
-  readonly blockBytes: number;
   /** Longest sequence, prompt and answer together. */
   readonly sessionLen: number;
   /** Most tokens of one step. */
@@ -126,6 +124,8 @@ export interface RunnerCounters {
 /** Runs steps of a model. Calls are made in order from one thread; nothing here blocks on the GPU. */
 export interface ModelRunner {
   readonly limits: RunnerLimits;
+  /** Bytes of the keys and values of a block, over all layers. */
+  readonly blockBytes: number;
   readonly counters: RunnerCounters;
   /** Prepares a slot. Steps submitted before still see the slot's earlier sequence. */
   beginSequence(begin: BeginSequence): void;

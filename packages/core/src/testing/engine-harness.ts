@@ -3,16 +3,15 @@ import { expect } from 'vitest';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine/core.js';
 import { LocalEngine, type LocalEngineParts } from '../engine/engine.js';
 import { PagemindError } from '../errors.js';
-import type { RunnerLimits } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { FakeRunner } from './fake-runner.js';
+import { type FakeLimits, FakeRunner } from './fake-runner.js';
 import { createFakeTokenizer, FAKE_EOS } from './fake-tokenizer.js';
 
 export const tokenizer: Tokenizer = createFakeTokenizer();
 
 export function create(
-  limits: Partial<RunnerLimits> = {},
+  limits: FakeLimits = {},
   parts: Partial<LocalEngineParts> = {},
 ): { engine: LocalEngine; runner: FakeRunner; time: { now: number } } {
   const runner = new FakeRunner(limits);

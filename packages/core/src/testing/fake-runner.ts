@@ -18,7 +18,6 @@ const LIMITS: RunnerLimits = {
   numBlocks: 64,
   firstBlocks: 64,
   blockSize: 4,
-  blockBytes: 16,
   sessionLen: 64,
   maxPrefillTokenNum: 16,
   maxStepsPerSubmit: 4,
@@ -100,8 +99,12 @@ interface QueuedCopy {
   readonly copy: () => void;
 }
 
+/** What differs from {@link LIMITS}; blocks may be larger than their tokens, as real ones are. */
+export type FakeLimits = Partial<RunnerLimits & Pick<ModelRunner, 'blockBytes'>>;
+
 export class FakeRunner implements ModelRunner {
   readonly limits: RunnerLimits;
+  readonly blockBytes: number;
   /** Every plan, in order of submission. */
   readonly plans: StepPlan[] = [];
   readonly begins: BeginSequence[] = [];
@@ -115,9 +118,10 @@ export class FakeRunner implements ModelRunner {
   /** Token ids where a model has keys and values, `[numBlocks * blockSize]`. */
   readonly #kv: Int32Array;
 
-  constructor(limits: Partial<RunnerLimits> = {}) {
-    const { blockSize = LIMITS.blockSize, blockBytes = blockSize * 4, numBlocks = LIMITS.numBlocks } = limits;
-    this.limits = { ...LIMITS, firstBlocks: numBlocks, ...limits, blockBytes };
+  constructor({ blockBytes, ...limits }: FakeLimits = {}) {
+    const { numBlocks = LIMITS.numBlocks } = limits;
+    this.limits = { ...LIMITS, firstBlocks: numBlocks, ...limits };
+    this.blockBytes = blockBytes ?? this.limits.blockSize * 4;
     this.#kv = new Int32Array(this.limits.numBlocks * this.limits.blockSize).fill(-1);
   }
 
@@ -157,7 +161,8 @@ export class FakeRunner implements ModelRunner {
   }
 
   readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
-    const { blockSize, blockBytes } = this.limits;
+    const { blockBytes } = this;
+    const { blockSize } = this.limits;
     return new Promise((resolve) => {
       const copy = (): void => {
         const bytes = new Uint8Array(blocks.length * blockBytes);
@@ -172,7 +177,8 @@ export class FakeRunner implements ModelRunner {
   }
 
   writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
-    const { blockSize, blockBytes } = this.limits;
+    const { blockBytes } = this;
+    const { blockSize } = this.limits;
     const copy = (): void => {
       for (const [i, block] of blocks.entries()) {
         const ids = new Int32Array(bytes.slice(i * blockBytes, i * blockBytes + blockSize * 4).buffer);

@@ -18,7 +18,6 @@ const LIMITS: RunnerLimits = {
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
   maxKeptLen: Number.POSITIVE_INFINITY,
-  blockBytes: 0,
 };
 
 /** A sequence of ids that count up from 0. */

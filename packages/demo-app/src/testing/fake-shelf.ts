@@ -3,7 +3,7 @@ import { PagemindError } from '@pagemind/core/client';
 import type { Shelf } from '../state/keeper.js';
 
 export class FakeShelf implements Shelf {
-  readonly kept = new Map<string, unknown>();
+  readonly kept: Map<string, unknown> = new Map();
   /** Everything that was asked for. */
   readonly calls: string[] = [];
   /** As a private window does. */
