@@ -40,7 +40,12 @@ export class ChatCompletions {
     if (stream) return streamOf(head, events, includeUsage);
     const { text, logprobs, finishReason, usage, stats } = await gather(events);
     const message = { role: 'assistant', content: text, refusal: null } as const;
-    const choice = { index: 0, message, logprobs: toChatLogprobs(logprobs), finish_reason: finishReason } as const;
+    const choice = {
+      index: 0,
+      message,
+      logprobs: request.logprobs === undefined ? null : toChatLogprobs(logprobs),
+      finish_reason: finishReason,
+    } as const;
     return { ...head, object: 'chat.completion', choices: [choice], usage, stats };
   }
 }
@@ -59,7 +64,7 @@ function streamOf(
     finish: Choice['finish_reason'] = null,
   ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, logprobs: toChatLogprobs(tokens), finish_reason: finish }],
+    choices: [{ index: 0, delta, logprobs: tokens.length > 0 ? toChatLogprobs(tokens) : null, finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {

@@ -34,7 +34,7 @@ export class Completions {
     const choice = {
       index: 0,
       text,
-      logprobs: toCompletionLogprobs(logprobs),
+      logprobs: request.logprobs === undefined ? null : toCompletionLogprobs(logprobs),
       finish_reason: finishReason,
     } as const;
     return { ...head, choices: [choice], usage, stats };
@@ -53,7 +53,9 @@ function streamOf(
     finish: CompletionChunk['choices'][number]['finish_reason'],
   ): CompletionChunk => ({
     ...head,
-    choices: [{ index: 0, text, logprobs: toCompletionLogprobs(tokens), finish_reason: finish }],
+    choices: [
+      { index: 0, text, logprobs: tokens.length > 0 ? toCompletionLogprobs(tokens) : null, finish_reason: finish },
+    ],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {
