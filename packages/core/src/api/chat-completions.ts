@@ -1,9 +1,16 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
 import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { invariant } from '../errors.js';
 import { toChatLogprobs } from './logprobs.js';
 import { toSendable } from './sendable.js';
 import { type Answer, gather, newIdentity, toChunks } from './stream.js';
-import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
+import type {
+  CallOptions,
+  ChatCompletion,
+  ChatCompletionChoice,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+} from './types.js';
 import { validateChatCompletion } from './validate.js';
 
 export class ChatCompletions {
@@ -39,14 +46,20 @@ export class ChatCompletions {
     const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
     if (stream) return streamOf(head, events, includeUsage);
     const { answers, usage, stats } = await gather(events);
-    const [first, ...others] = answers;
-    return { ...head, object: 'chat.completion', choices: [choiceOf(first), ...others.map(choiceOf)], usage, stats };
+    const [first, ...others] = answers.map((answer) => choiceOf(answer, request.logprobs !== undefined));
+    invariant(first, 'a generation has an answer');
+    return { ...head, object: 'chat.completion', choices: [first, ...others], usage, stats };
   }
 }
 
-function choiceOf({ index, text, logprobs, finishReason }: Answer): ChatCompletion['choices'][number] {
+function choiceOf({ index, text, logprobs, finishReason }: Answer, tellsLogprobs: boolean): ChatCompletionChoice {
   const message = { role: 'assistant', content: text, refusal: null } as const;
-  return { index, message, logprobs: toChatLogprobs(logprobs), finish_reason: finishReason };
+  return {
+    index,
+    message,
+    logprobs: tellsLogprobs ? toChatLogprobs(logprobs) : null,
+    finish_reason: finishReason,
+  };
 }
 
 function streamOf(
@@ -64,7 +77,7 @@ function streamOf(
     finish: Choice['finish_reason'] = null,
   ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index, delta, logprobs: toChatLogprobs(tokens), finish_reason: finish }],
+    choices: [{ index, delta, logprobs: tokens.length > 0 ? toChatLogprobs(tokens) : null, finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {

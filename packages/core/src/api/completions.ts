@@ -1,8 +1,9 @@
 // Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
 import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { invariant } from '../errors.js';
 import { toCompletionLogprobs } from './logprobs.js';
 import { type Answer, gather, newIdentity, toChunks } from './stream.js';
-import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
+import type { CallOptions, Completion, CompletionChoice, CompletionChunk, CompletionRequest } from './types.js';
 import { validateCompletion } from './validate.js';
 
 export class Completions {
@@ -31,13 +32,19 @@ export class Completions {
     const head = { ...newIdentity('cmpl'), object: 'text_completion', model: this.#core.info.model } as const;
     if (stream) return streamOf(head, events, includeUsage);
     const { answers, usage, stats } = await gather(events);
-    const [first, ...others] = answers;
-    return { ...head, choices: [choiceOf(first), ...others.map(choiceOf)], usage, stats };
+    const [first, ...others] = answers.map((answer) => choiceOf(answer, request.logprobs !== undefined));
+    invariant(first, 'a generation has an answer');
+    return { ...head, choices: [first, ...others], usage, stats };
   }
 }
 
-function choiceOf({ index, text, logprobs, finishReason }: Answer): Completion['choices'][number] {
-  return { index, text, logprobs: toCompletionLogprobs(logprobs), finish_reason: finishReason };
+function choiceOf({ index, text, logprobs, finishReason }: Answer, tellsLogprobs: boolean): CompletionChoice {
+  return {
+    index,
+    text,
+    logprobs: tellsLogprobs ? toCompletionLogprobs(logprobs) : null,
+    finish_reason: finishReason,
+  };
 }
 
 function streamOf(
@@ -54,7 +61,9 @@ function streamOf(
     finish: Finish,
   ): CompletionChunk => ({
     ...head,
-    choices: [{ index, text, logprobs: toCompletionLogprobs(tokens), finish_reason: finish }],
+    choices: [
+      { index, text, logprobs: tokens.length > 0 ? toCompletionLogprobs(tokens) : null, finish_reason: finish },
+    ],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {

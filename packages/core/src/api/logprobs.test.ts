@@ -61,14 +61,14 @@ describe('chat completions', () => {
   });
 
   it('leave out the id that ends the answer', async () => {
-    const stop = ANSWER[5] ?? 0;
-    const numBefore = ANSWER.indexOf(stop);
-    const body = { stop_token_ids: [stop] };
-    const { engine, runner } = createChat();
-    const chunks = await stream(runner, engine.chat.completions.create({ ...CHAT, ...body, stream: true }));
-    const { logprobs } = await answer(body);
-    expect(logprobs?.content).toHaveLength(numBefore);
-    expect(contentOf(chunks)).toEqual(logprobs?.content);
+    for (const stop of [ANSWER[5] ?? 0, ANSWER[0] ?? 0]) {
+      const body = { stop_token_ids: [stop] };
+      const { engine, runner } = createChat();
+      const chunks = await stream(runner, engine.chat.completions.create({ ...CHAT, ...body, stream: true }));
+      const { logprobs } = await answer(body);
+      expect(logprobs?.content).toHaveLength(ANSWER.indexOf(stop));
+      expect(contentOf(chunks)).toEqual(logprobs?.content);
+    }
   });
 
   it('leave out what a stop string cuts off, wherever it begins', async () => {
@@ -113,6 +113,12 @@ describe('chat completions', () => {
       new TextDecoder().decode(Uint8Array.from(given)),
     );
     expect(logprobs?.tokens).toContain('\uFFFD');
+    // Wherever the answer ends, also behind a character that was begun.
+    const ids = answerOf(prompt, 40, vocabSize);
+    for (const stop of new Set(ids.slice(0, 12))) {
+      const stopped = finish(runner, new Engine(core).completions.create({ ...body, stop_token_ids: [stop] }));
+      expect((await stopped).choices[0].logprobs?.tokens).toHaveLength(ids.indexOf(stop));
+    }
   });
 });
 

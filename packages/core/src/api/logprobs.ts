@@ -22,9 +22,8 @@ export class ContentTokens {
   }
 }
 
-/** The shape of chat completions; null where nothing is told. */
-export function toChatLogprobs(tokens: readonly GeneratedLogprob[]): ChatLogprobs | null {
-  if (tokens.length === 0) return null;
+/** The shape of chat completions. */
+export function toChatLogprobs(tokens: readonly GeneratedLogprob[]): ChatLogprobs {
   const content = tokens.map((token) => ({ ...toChatToken(token), top_logprobs: token.top.map(toChatToken) }));
   return { content, refusal: null };
 }
@@ -33,9 +32,8 @@ function toChatToken({ token, logprob, bytes }: TokenLogprob): ChatTokenLogprob 
   return { token, logprob, bytes };
 }
 
-/** The shape of text completions; null where nothing is told. */
-export function toCompletionLogprobs(tokens: readonly GeneratedLogprob[]): CompletionLogprobs | null {
-  if (tokens.length === 0) return null;
+/** The shape of text completions. */
+export function toCompletionLogprobs(tokens: readonly GeneratedLogprob[]): CompletionLogprobs {
   return {
     tokens: tokens.map(({ token }) => token),
     token_logprobs: tokens.map(({ logprob }) => logprob),

@@ -67,10 +67,11 @@ export class GenerationOutput implements SequenceOutput {
     const logprobs: GeneratedLogprob[] = [];
     let text = '';
     for (const [i, id] of result.tokens.entries()) {
-      const drawn = result.logprobs?.[i];
-      if (drawn) logprobs.push(this.#text.describe(drawn));
+      const accepted = this.#accept(id);
       tokenIds.push(id);
-      text += this.#accept(id);
+      text += accepted.text;
+      const drawn = result.logprobs?.[i];
+      if (drawn) logprobs.push(this.#text.describe(drawn, accepted.offset));
       // The GPU may have run past a stop string: what it sampled there is dropped.
       if (this.#finishReason) break;
     }
@@ -99,19 +100,21 @@ export class GenerationOutput implements SequenceOutput {
     this.#answer.events.fail(error);
   }
 
-  /** Takes one id; gives the text that it makes certain, and decides whether it is the last. */
-  #accept(id: number): string {
+  /** Takes one id; gives the text that it makes certain, and where its own begins; decides whether it is the last. */
+  #accept(id: number): { readonly text: string; readonly offset: number } {
     const { promptIds, stopIds, minLength, maxLength } = this.#request;
     const length = promptIds.length + this.#numGenerated++;
     if (stopIds.has(id) && length >= minLength) {
       this.#finishReason = 'stop';
-      return this.#text.end();
+      // What was held back comes before it.
+      return { text: this.#text.end(), offset: this.#text.numChars };
     }
+    const offset = this.#text.numChars;
     const isLast = length + 1 === maxLength;
     const text = this.#text.push(id) + (isLast ? this.#text.end() : '');
     if (this.#text.isStopped) this.#finishReason = 'stop';
     else if (isLast) this.#finishReason = 'length';
-    return text;
+    return { text, offset };
   }
 
   #stats({ promptTokens, cachedTokens }: Usage, now: number): RequestStats {
@@ -146,16 +149,19 @@ export class TextOutput {
     return this.#isStopped;
   }
 
-  push(id: number): string {
-    const piece = this.#detokenizer?.push(id) ?? '';
-    this.#numChars += piece.length;
-    return this.#match(piece);
+  /** Characters that have become certain so far; a stop string may cut some off. */
+  get numChars(): number {
+    return this.#numChars;
   }
 
-  /** What a token says that is about to be pushed. */
-  describe(drawn: DrawnLogprobs): GeneratedLogprob {
+  push(id: number): string {
+    return this.#match(this.#detokenizer?.push(id) ?? '');
+  }
+
+  /** A token as its caller sees it. */
+  describe(drawn: DrawnLogprobs, offset: number): GeneratedLogprob {
     const top = drawn.top.map((token) => this.#describe(token));
-    return { ...this.#describe(drawn), top, offset: this.#numChars };
+    return { ...this.#describe(drawn), top, offset };
   }
 
   #describe({ id, logprob }: Logprob): TokenLogprob {
@@ -172,6 +178,7 @@ export class TextOutput {
   }
 
   #match(piece: string): string {
+    this.#numChars += piece.length;
     const { text, isStopped } = this.#matcher.push(piece);
     this.#isStopped = isStopped;
     return text;
