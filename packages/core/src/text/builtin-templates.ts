@@ -40,7 +40,8 @@ interface Entry {
   readonly name: string;
   matches(traits: CompleteTraits): boolean;
   frame(tokenizer: Tokenizer): Frame | string;
-  readonly stopTokens: readonly string[];
+  /** Missing: EOS alone. */
+  stopTokens?(tokenizer: Tokenizer): readonly string[];
 }
 
 /** The two marks of ChatML. */
@@ -67,11 +68,15 @@ const DEEPSEEK: Frame = {
 };
 
 /** Rounds are counted, and a round is a question with its answer. */
-const CHATGLM2 = `{% set ns = namespace(round=0) %}{% for message in messages %}
-{% if message.role == 'system' %}{{ message.content + "\\n\\n" }}
-{% elif message.role == 'user' %}{% set ns.round = ns.round + 1 %}{{ "[Round " ~ ns.round ~ "]\\n\\n问：" + message.content + "\\n\\n" }}
-{% else %}{{ "答：" + message.content + "\\n\\n" }}{% endif %}{% endfor %}
-{% if add_generation_prompt %}{{ "答：" }}{% endif %}`;
+const CHATGLM2: string = [
+  '{% set ns = namespace(round=0) %}{% for message in messages %}',
+  `{% if message.role == 'system' %}{{ message.content + "\\n\\n" }}`,
+  `{% elif message.role == 'user' %}{% set ns.round = ns.round + 1 %}`,
+  `{{ "[Round " ~ ns.round ~ "]\\n\\n问：" + message.content + "\\n\\n" }}`,
+  `{% elif message.role == 'assistant' %}{{ "答：" + message.content + "\\n\\n" }}`,
+  '{% else %}{{ raise_exception("There is no place for the role " + message.role) }}{% endif %}',
+  '{% endfor %}{% if add_generation_prompt %}{{ "答：" }}{% endif %}',
+].join('');
 
 /** InternLM2 as it was trained, for vocabularies in which its marks have no names yet. */
 const INTERNLM2_UNNAMED: Around = ['[UNUSED_TOKEN_146]', '[UNUSED_TOKEN_145]'];
@@ -98,13 +103,13 @@ const TABLE: readonly Entry[] = [
         'You are a helpful language and vision assistant. You are able to understand the visual content that the user ' +
         'provides, and assist the user with a variety of tasks using natural language.',
     }),
-    stopTokens: [END_OF_SENTENCE],
+    stopTokens: () => [END_OF_SENTENCE],
   },
   {
     name: 'deepseek',
     matches: (traits) => ['deepseek', 'llama'].includes(traits.languageModelType) && has(traits, END_OF_SENTENCE),
     frame: () => DEEPSEEK,
-    stopTokens: [END_OF_SENTENCE],
+    stopTokens: () => [END_OF_SENTENCE],
   },
   {
     name: 'internlm2',
@@ -112,7 +117,7 @@ const TABLE: readonly Entry[] = [
       traits.languageModelType === 'internlm2' && (hasChatml(traits) || has(traits, INTERNLM2_UNNAMED[0])),
     frame: (tokenizer) =>
       tokenizer.tokenToId('<|im_start|>') === undefined ? chatml(undefined, ...INTERNLM2_UNNAMED) : chatml(),
-    stopTokens: ['<|im_end|>', '<|action_end|>', INTERNLM2_UNNAMED[1]],
+    stopTokens: () => ['<|im_end|>', '<|action_end|>', INTERNLM2_UNNAMED[1]],
   },
   {
     name: 'internlm-xcomposer',
@@ -122,7 +127,7 @@ const TABLE: readonly Entry[] = [
       const [question, answer] = XCOMPOSER_ENDS.map((id) => tokenizer.decode([id]));
       return { system: ['', '\n'], user: [' <|User|>:', `\n${question}`], assistant: [' <|Bot|>:', `${answer}\n`] };
     },
-    stopTokens: [],
+    stopTokens: (tokenizer) => XCOMPOSER_ENDS.map((id) => tokenizer.decode([id])),
   },
   {
     name: 'internlm',
@@ -132,39 +137,37 @@ const TABLE: readonly Entry[] = [
       user: ['<|User|>:', '\n'],
       assistant: ['<|Bot|>:', '<eoa>\n'],
     }),
-    stopTokens: ['<eoa>'],
+    stopTokens: () => ['<eoa>'],
   },
   {
     name: 'qwen',
     matches: (traits) => /^qwen/.test(traits.languageModelType) && hasChatml(traits),
     frame: () => chatml('You are a helpful assistant.'),
-    stopTokens: ['<|im_end|>', '<|endoftext|>'],
+    stopTokens: () => ['<|im_end|>', '<|endoftext|>'],
   },
   {
     name: 'yi',
     matches: (traits) =>
       traits.languageModelType === 'llama' && traits.tokenizer.vocabSize >= 64_000 && hasChatml(traits),
     frame: () => chatml(),
-    stopTokens: ['<|im_end|>', '<|endoftext|>'],
+    stopTokens: () => ['<|im_end|>', '<|endoftext|>'],
   },
   {
     name: 'dbrx',
     matches: (traits) => traits.languageModelType === 'dbrx' && hasChatml(traits),
     frame: () => chatml(),
-    stopTokens: ['<|im_end|>'],
+    stopTokens: () => ['<|im_end|>'],
   },
   {
     name: 'baichuan2',
     matches: (traits) =>
       traits.languageModelType === 'baichuan' && traits.tokenizer.tokenToId('<reserved_106>') === 195,
     frame: () => ({ system: ['', ''], user: ['<reserved_106>', ''], assistant: ['<reserved_107>', ''] }),
-    stopTokens: [],
   },
   {
     name: 'chatglm2',
     matches: (traits) => traits.languageModelType === 'chatglm' && has(traits, '[gMASK]'),
     frame: () => CHATGLM2,
-    stopTokens: [],
   },
   {
     name: 'gemma',
@@ -175,13 +178,13 @@ const TABLE: readonly Entry[] = [
       user: ['<start_of_turn>user\n', '<end_of_turn>\n'],
       assistant: ['<start_of_turn>model\n', '<end_of_turn>\n'],
     }),
-    stopTokens: ['<end_of_turn>'],
+    stopTokens: () => ['<end_of_turn>'],
   },
   {
     name: 'mistral',
     matches: (traits) => ['mistral', 'mixtral'].includes(traits.languageModelType) && has(traits, '</s>'),
     frame: () => ({ system: ['', '\n\n'], insideUser: true, user: ['[INST] ', ' [/INST]'], assistant: ['', '</s>'] }),
-    stopTokens: ['</s>'],
+    stopTokens: () => ['</s>'],
   },
   {
     name: 'llama3',
@@ -190,7 +193,7 @@ const TABLE: readonly Entry[] = [
       const around = (role: string): Around => [`<|start_header_id|>${role}<|end_header_id|>\n\n`, '<|eot_id|>'];
       return { system: around('system'), user: around('user'), assistant: around('assistant') };
     },
-    stopTokens: ['<|eot_id|>', '<|eom_id|>'],
+    stopTokens: () => ['<|eot_id|>', '<|eom_id|>'],
   },
   {
     name: 'vicuna',
@@ -203,19 +206,19 @@ const TABLE: readonly Entry[] = [
         'A chat between a curious user and an artificial intelligence assistant. ' +
         "The assistant gives helpful, detailed, and polite answers to the user's questions.",
     }),
-    stopTokens: ['</s>'],
+    stopTokens: () => ['</s>'],
   },
   {
     name: 'codellama',
     matches: (traits) => traits.languageModelType === 'llama' && hasLlamaVocabulary(traits) && has(traits, '▁<PRE>'),
     frame: () => LLAMA2,
-    stopTokens: ['</s>', '▁<EOT>'],
+    stopTokens: () => ['</s>', '▁<EOT>'],
   },
   {
     name: 'llama2',
     matches: (traits) => traits.languageModelType === 'llama' && hasLlamaVocabulary(traits),
     frame: () => LLAMA2,
-    stopTokens: ['</s>'],
+    stopTokens: () => ['</s>'],
   },
 ];
 
@@ -224,13 +227,12 @@ export function findBuiltinTemplate(traits: ModelTraits): BuiltinTemplate | unde
   const complete = { ...traits, languageModelType: traits.languageModelType ?? traits.modelType };
   const entry = TABLE.find(({ matches }) => matches(complete));
   if (!entry) return undefined;
-  const { name, stopTokens } = entry;
   const frame = entry.frame(traits.tokenizer);
   const source =
     typeof frame === 'string'
       ? { default: frame, needsSpecialTokens: true }
       : { default: frameTemplate(frame), needsSpecialTokens: !frame.bringsBos };
-  return { name, source, stopTokens };
+  return { name: entry.name, source, stopTokens: entry.stopTokens?.(traits.tokenizer) ?? [] };
 }
 
 /** The Jinja of a frame. Literals stand in expressions, since a line end behind a tag would be trimmed. */

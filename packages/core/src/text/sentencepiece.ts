@@ -50,15 +50,14 @@ export class SentencePieceCodec implements TokenCodec {
     this.#userDefined = new PrefixIndex(textsOf(pieces, ['userDefined']));
     this.#normalizer = new SentencePieceNormalizer(normalizer, this.#userDefined);
     this.#unigram = model.type === 'unigram' ? unigramScores(pieces, this.#idOf, this.#encoder) : undefined;
-    const isChatGlm =
-      (tokenizerClass ?? pieces.length) === (tokenizerClass ? CHATGLM.tokenizerClass : CHATGLM.numPieces);
+    const isChatGlm = tokenizerClass ? tokenizerClass === CHATGLM.tokenizerClass : pieces.length === CHATGLM.numPieces;
     this.specialTokens = [
       ...pieces
         .map(({ text, type }, id) => ({ id, content: text, special: true, type }))
         .filter(({ type }) => type === 'control' || type === 'unknown'),
-      ...(isChatGlm ? CHATGLM.specialTokens : []).map((content, i) => ({
-        ...{ id: pieces.length + i, content, special: true, isHidden: true },
-      })),
+      ...(isChatGlm ? CHATGLM.specialTokens : []).map((content, i) => {
+        return { id: pieces.length + i, content, special: true, isHidden: true };
+      }),
     ];
     this.bosToken = this.#control(model.bosToken);
     this.eosToken = this.#control(model.eosToken);
