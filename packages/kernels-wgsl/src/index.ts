@@ -38,6 +38,7 @@ export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
+export * from './repack/repack.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
 export { samplePrepare } from './sampling/sample-prepare.js';
 export { sampleSelect } from './sampling/sample-select.js';

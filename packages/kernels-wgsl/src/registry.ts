@@ -12,6 +12,7 @@ import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
+import { repack } from './repack/repack.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
 import { samplePrepare } from './sampling/sample-prepare.js';
 import { sampleSelect } from './sampling/sample-select.js';
@@ -33,6 +34,7 @@ export const kernels: readonly KernelBase[] = [
   linearMatvec,
   pack,
   probeRead,
+  repack,
   rmsnorm,
   samplePrepare,
   sampleSelect,
