@@ -7,10 +7,16 @@ import { MAX_STEPS_PER_SUBMIT } from './layers/sampler.js';
 import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
 
+/** Formats of checkpoints, as LMDeploy names them. */
+export type ModelFormat = 'hf' | 'awq' | 'gptq';
+
 /** How to run a model; everything has a default. */
 export interface EngineOptions {
-  /** `hf`: weights as the hub stores them. Quantisation is detected from the contents. */
-  readonly modelFormat?: 'hf';
+  /**
+   * How the weights are quantised is seen from the files. `hf` (default) takes whatever the hub stores; `awq` and `gptq` insist
+   * on theirs, and anything else is an error.
+   */
+  readonly modelFormat?: ModelFormat;
   /**
    * Format of the decoder's linears, converted while loading: `int4-g32`, `int4-g64`, `int4-g128`, `f16` or `bf16`. Default:
    * as they are stored.
@@ -124,7 +130,9 @@ export function resolveConfig(
     throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
   };
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
-  if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
+  if (!['hf', 'awq', 'gptq'].includes(options.modelFormat ?? 'hf')) {
+    throw invalidOption('modelFormat', options.modelFormat, "'hf', 'awq' or 'gptq'");
+  }
   const flag = (name: keyof EngineOptions, fallback: boolean): boolean => {
     const value = options[name] ?? fallback;
     if (typeof value === 'boolean') return value;

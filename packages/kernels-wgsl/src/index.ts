@@ -39,6 +39,7 @@ export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
+export * from './repack/repack.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
 export { logprobs } from './sampling/logprobs.js';
 export {

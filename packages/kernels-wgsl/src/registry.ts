@@ -13,6 +13,7 @@ import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
+import { repack } from './repack/repack.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
 import { logprobs } from './sampling/logprobs.js';
 import { samplePrepare } from './sampling/sample-prepare.js';
@@ -37,6 +38,7 @@ export const kernels: readonly KernelBase[] = [
   logprobs,
   pack,
   probeRead,
+  repack,
   rmsnorm,
   samplePrepare,
   sampleSelect,

@@ -1,8 +1,10 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
+import { findQuantized } from './find-quantized.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
+import type { QuantizedMatrix } from './quantized.js';
 import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
 import { type SmallFiles, smallFiles } from './small-files.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
@@ -22,6 +24,8 @@ export interface Checkpoint extends SmallFiles {
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Matrices that are stored quantised, each in several of the tensors, by the names they would have otherwise. */
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
 }
@@ -44,14 +48,18 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
     throw await missing(source, 'no config.json', signal);
   }
   const generationConfig = await files.readText('generation_config.json', signal);
+  const values = parseJsonObject(config, 'config.json', 'invalid_config');
+  const found = await findTensors(source, signal);
+  const quantized = found.packed ? undefined : await findQuantized(found.tensors, values, files.readText, signal);
   return {
     name: source.name,
-    config: parseJsonObject(config, 'config.json', 'invalid_config'),
+    config: values,
     generationConfig:
       generationConfig === undefined
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
-    ...(await findTensors(source, signal)),
+    ...found,
+    ...(quantized?.size && { quantized }),
     ...files,
   };
 }
@@ -121,10 +129,16 @@ function withPacked(
   return packed ? { tensors, packed } : { tensors };
 }
 
+/** Whether a checkpoint has a tensor, or a quantised matrix in its place. */
+export function hasTensor({ tensors, quantized }: Checkpoint, name: string): boolean {
+  return tensors.has(name) || quantized?.has(name) === true;
+}
+
 /** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. */
 export function matrixDtype({ tensors, packed }: Checkpoint): SafetensorsDtype | undefined {
   if (packed) return packed.dtype;
-  for (const { dtype, shape } of tensors.values()) if (shape.length === 2) return dtype;
+  // Of quantised matrices, the scales.
+  for (const { dtype, shape } of tensors.values()) if (shape.length === 2 && /F\d\d$/.test(dtype)) return dtype;
   return undefined;
 }
 

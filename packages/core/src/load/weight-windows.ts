@@ -1,6 +1,6 @@
 // Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
 // the tensors are and whether they fit the model was settled before.
-import type { PackShape, PackSource, PackTarget } from '@pagemind/kernels-wgsl';
+import type { PackShape, PackSource, PackTarget, RepackShape, RepackSource } from '@pagemind/kernels-wgsl';
 import { PagemindError } from '../errors.js';
 import type { TensorEntry } from './checkpoint.js';
 import type { ByteSource } from './source.js';
@@ -9,10 +9,13 @@ import type { WeightPiece } from './weights.js';
 /** Bytes of an element. */
 export const ELEMENT_BYTES: Readonly<Record<PackSource, number>> = { f32: 4, f16: 2, bf16: 2 };
 
+/** Bytes of an element, or of a number that shares a word with others. */
+export const NUMBER_BYTES: Readonly<Record<RepackSource, number>> = { ...ELEMENT_BYTES, u4: 0.5, u8: 1 };
+
 /** Rows that are packed by one dispatch, and where they lie in their file. */
 export interface RowWindow {
   /** Its `sourceStart` counts from `offset`, until windows are joined. */
-  readonly shape: PackShape;
+  readonly shape: PackShape | RepackShape;
   readonly source: ByteSource;
   readonly offset: number;
   readonly length: number;
@@ -52,35 +55,49 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
       { hint: 'Load with a larger windowBytes.' },
     );
   }
-  const { block, stride } = piece;
-  const windows: RowWindow[] = [];
-  let row = 0;
-  while (row < piece.numRows) {
-    const isWhole = maxRows >= block;
-    const most = isWhole ? Math.floor(maxRows / block) * block : Math.min(maxRows, block - (row % block));
-    const numRows = Math.min(most, piece.numRows - row);
-    const dst = piece.dst + Math.floor(row / block) * stride + (row % block);
-    const isInOneBlock = !isWhole || numRows <= block;
-    const place = isInOneBlock ? { dst, block: numRows, stride: numRows } : { dst, block, stride };
+  return cutRows(piece, maxRows).map(({ row, numRows, ...place }) => {
     // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
-    const isRow = target === 'vector' && isInOneBlock;
-    windows.push({
+    const isRow = target === 'vector' && place.block === numRows;
+    return {
       shape: {
         source: from,
         target,
         numRows: isRow ? 1 : numRows,
         numCols: isRow ? numRows : rowLength,
         sourceStart: 0,
-        ...(isRow ? { dst, block: 1, stride: 1 } : place),
+        ...(isRow ? { dst: place.dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
       },
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
       length: numRows * rowBytes,
+    };
+  });
+}
+
+/** Rows of a piece from `row` on, and where they go. */
+export interface RowCut extends Pick<WeightPiece, 'numRows' | 'dst' | 'block' | 'stride'> {
+  readonly row: number;
+}
+
+/** Cuts the rows of a piece so that each cut holds whole blocks, or lies inside one. */
+export function cutRows({ numRows: total, dst, block, stride }: WeightPiece, maxRows: number): RowCut[] {
+  const cuts: RowCut[] = [];
+  for (let row = 0; row < total; ) {
+    const isWhole = maxRows >= block;
+    const most = isWhole ? Math.floor(maxRows / block) * block : Math.min(maxRows, block - (row % block));
+    const numRows = Math.min(most, total - row);
+    const isInOneBlock = !isWhole || numRows <= block;
+    cuts.push({
+      row,
+      numRows,
+      dst: dst + Math.floor(row / block) * stride + (row % block),
+      block: isInOneBlock ? numRows : block,
+      stride: isInOneBlock ? numRows : stride,
     });
     row += numRows;
   }
-  return windows;
+  return cuts;
 }
 
 /** Joins neighbours into reads of at most `windowBytes`, in file order: else every norm and bias costs a round trip. */
@@ -95,13 +112,15 @@ export function joinWindows<Window extends RowWindow>(
   const reads: { source: ByteSource; offset: number; length: number; windows: Window[] }[] = [];
   for (const window of windows.toSorted((a, b) => fileOf(a) - fileOf(b) || a.offset - b.offset)) {
     const { source, offset, length, shape } = window;
-    const elementBytes = ELEMENT_BYTES[shape.source];
+    const numberBytes = NUMBER_BYTES[shape.source];
+    // Numbers that share words begin with one.
+    const alignment = numberBytes < 2 ? 4 : numberBytes;
     const last = reads.at(-1);
     const at = last?.source === source ? offset - last.offset : Number.POSITIVE_INFINITY;
     const joined = Math.max(last?.length ?? 0, at + length);
-    if (last && at <= last.length && joined <= windowBytes && at % elementBytes === 0) {
+    if (last && at <= last.length && joined <= windowBytes && at % alignment === 0) {
       last.length = joined;
-      last.windows.push({ ...window, shape: { ...shape, sourceStart: at / elementBytes } });
+      last.windows.push({ ...window, shape: { ...shape, sourceStart: at / numberBytes } });
     } else {
       reads.push({ source, offset, length, windows: [window] });
     }

@@ -1,6 +1,6 @@
 // Test cases of the linear kernels: random weights in a format, activations with zero pads, outputs that show every write;
 // and a count of which choices meet in declared variants.
-import { type PlaneName, weightFormats } from '@pagemind/quant';
+import { groupTables, type PlaneName, weightFormats } from '@pagemind/quant';
 import { expect } from 'vitest';
 import type { ParityCase, Random } from '../../testing/parity.js';
 import { type DeviceProfile, PORTABLE_LIMITS, type Variant } from '../kernel.js';
@@ -24,6 +24,11 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
   const numRows = padRows(numTokens);
   const weightRows = 4 * numWeightBlocks(shape);
   const planes = format.pack(random.normals(weightRows * numInputs, 0.5), weightRows, numInputs, weights);
+  if (planes.zeros && weights.numTables) {
+    groupTables(planes.zeros, weightRows, numInputs, weights).forEach((_, column, tables) => {
+      tables[column] = random.int(Math.ceil(numInputs / weights.groupSize));
+    });
+  }
   const inputs = {
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
@@ -109,7 +114,7 @@ export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNo
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
 
-const formatNames = ['weights', 'GROUP_SIZE', 'zeros', 'bf16'];
+const formatNames = ['weights', 'GROUP_SIZE', 'zeros', 'biases', 'bf16'];
 /** Choices that need not meet (see `linearMatvecChoices`), each first with all of its second. */
 const apart: Readonly<Record<string, readonly string[]>> = {
   COLUMNS: [...formatNames, 'shader-f16', 'epilogue', 'add'],

@@ -37,12 +37,17 @@ export interface PackShape {
 const LANES = 64;
 
 const sources: Readonly<Record<PackSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
-const targets: Readonly<Record<WeightFormatOptions['format'], WgslModule>> = {
+const targets: Readonly<Partial<Record<WeightFormatOptions['format'], WgslModule>>> = {
   f32: targetF32,
   f16: targetHalves,
   bf16: targetHalves,
   int4: targetInt4,
 };
+
+/** Formats that the kernel quantises or converts to. Others come as they are, from checkpoints that have them (repack). */
+export function isPackTarget({ format, hasBiases, numTables }: WeightFormatOptions): boolean {
+  return format in targets && !hasBiases && !numTables;
+}
 
 function variantOf(from: PackSource, target: PackTarget): Variant {
   const common = { requires: [], slots: { source: sources[from] } };
@@ -51,13 +56,16 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
     const slots = { ...common.slots, target: targetVector };
     return { ...common, id: `${from}-vector`, knobs: { LANES }, flags: {}, slots, slotBindings };
   }
+  const module = targets[target.format];
+  if (!module || !isPackTarget(target)) throw new Error(`pack: ${weightSlot(target).id} is no target`);
   const { id, knobs, flags, slotBindings } = weightSlot(target);
+  const { biases, ...targetFlags } = flags;
   return {
     ...common,
     id: `${from}-${id}`,
     knobs: { ...knobs, LANES },
-    flags,
-    slots: { ...common.slots, target: targets[target.format] },
+    flags: targetFlags,
+    slots: { ...common.slots, target: module },
     slotBindings: slotBindings.map((binding) => ({ ...binding, access: 'read_write' })),
   };
 }
@@ -82,7 +90,7 @@ export const pack: Kernel<PackShape> = defineKernel({
   ],
   constants: [],
   variants: (['f32', 'f16', 'bf16'] as const).flatMap((from) =>
-    [...declaredWeightOptions, 'vector' as const].map((target) => variantOf(from, target)),
+    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => variantOf(from, target)),
   ),
   pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
   constantsOf: () => ({}),

@@ -4,9 +4,10 @@ import { bf16 } from './bf16/bf16.js';
 import { f16 } from './f16/f16.js';
 import { f32 } from './f32/f32.js';
 import { int4 } from './int4/int4.js';
+import { int8 } from './int8/int8.js';
 
 /** All formats. */
-export const weightFormats: Readonly<Record<WeightFormatId, WeightFormat>> = { f32, f16, bf16, int4 };
+export const weightFormats: Readonly<Record<WeightFormatId, WeightFormat>> = { f32, f16, bf16, int4, int8 };
 
 /** The parameters that kernels declare variants for and tests hold; other group sizes work the same way. */
 export const declaredWeightOptions: readonly WeightFormatOptions[] = [
@@ -14,6 +15,12 @@ export const declaredWeightOptions: readonly WeightFormatOptions[] = [
   ...[32, 64, 128].flatMap((groupSize) =>
     [false, true].map((hasZeros) => ({ format: 'int4' as const, groupSize, hasZeros })),
   ),
+  { format: 'int4', groupSize: 64, hasZeros: false, hasBiases: true },
+  { format: 'int4', groupSize: 32, hasZeros: true, numTables: 2 },
+  { format: 'int8', groupSize: 32, hasZeros: false },
+  { format: 'int8', groupSize: 128, hasZeros: true },
+  { format: 'int8', groupSize: 64, hasZeros: false, hasBiases: true },
+  { format: 'int8', groupSize: 64, hasZeros: true, numTables: 2 },
 ];
 
 /** The slot of a format with its parameters. */
