@@ -229,11 +229,13 @@ function parseFormat(option: string, text: string): WeightFormatOptions {
 
 function resolveKvDtype(options: EngineOptions, isFloat32: boolean): KvType {
   const { dtype, quantPolicy } = { dtype: options.dtype ?? 'auto', quantPolicy: options.quantPolicy ?? 0 };
-  const float = { auto: isFloat32 ? 'f32' : 'f16', float16: 'f16', float32: 'f32' } as const;
-  const kvType = { 0: float[dtype], 4: 'int4', 8: 'int8' } as const;
-  if (!Object.hasOwn(float, dtype)) throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
-  if (!Object.hasOwn(kvType, quantPolicy)) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
-  return kvType[quantPolicy];
+  if (dtype !== 'auto' && dtype !== 'float16' && dtype !== 'float32') {
+    throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+  }
+  if (quantPolicy === 8) return 'int8';
+  if (quantPolicy === 4) return 'int4';
+  if (quantPolicy !== 0) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
+  return dtype === 'float32' || (dtype === 'auto' && isFloat32) ? 'f32' : 'f16';
 }
 
 /** What the number of blocks depends on. */
