@@ -30,8 +30,8 @@ describeWithFixtures(TINYSTORIES, TINYSTORIES, (model) => {
   afterAll(() => Promise.all(engines.map((engine) => engine.dispose())));
 
   describe.each([
-    { quantPolicy: 8, kvDtype: 'int8', lineBytes: 16 + 4, least: 0.0001, most: 0.02, near: 0 },
-    { quantPolicy: 4, kvDtype: 'int4', lineBytes: 8 + 4, least: 0.1, most: 9, near: 0 },
+    { quantPolicy: 8, kvDtype: 'int8', lineBytes: 16 + 4, least: 0.0001, most: 0.02 },
+    { quantPolicy: 4, kvDtype: 'int4', lineBytes: 8 + 4, least: 0.1, most: 0.7 },
   ] as const)('quantPolicy $quantPolicy', ({ quantPolicy, kvDtype, lineBytes, least, most }) => {
     let engine: Engine;
     beforeAll(async () => {
@@ -40,7 +40,6 @@ describeWithFixtures(TINYSTORIES, TINYSTORIES, (model) => {
 
     it('costs this much perplexity', async () => {
       const cost = (await perplexity(engine, numPieces)) - floatPerplexity;
-      console.log(quantPolicy, cost);
       expect(cost).toBeLessThanOrEqual(most);
       expect(Math.abs(cost), 'quantising must cost something, or it did not happen').toBeGreaterThan(least);
     });
@@ -48,7 +47,8 @@ describeWithFixtures(TINYSTORIES, TINYSTORIES, (model) => {
     it('gives the same logits whether positions are computed at once or one by one', async () => {
       const whole = await engine.logits(PROMPT);
       const stepwise = await engine.logits(PROMPT, { decodeFrom: 3 });
-      console.log(quantPolicy, rms(stepwise, whole) / rms(whole), rms(await float.logits(PROMPT), whole) / rms(whole));
+      // Matrices are multiplied in another order, so a code in thousands falls on the other side of a middle.
+      expect(rms(stepwise, whole)).toBeLessThan(0.2 * rms(await float.logits(PROMPT), whole));
     });
 
     it('allocates what it says', () => {

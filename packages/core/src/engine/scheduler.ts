@@ -129,6 +129,8 @@ export class Scheduler {
 
   growPool(numBlocks: number): void {
     this.#blocks.grow(numBlocks);
+    // The next step will tell.
+    this.#numLacking = 0;
   }
 
   /** The pool stays as it is; gives the sequences that may not fit in any more. */

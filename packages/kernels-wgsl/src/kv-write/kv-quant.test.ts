@@ -126,8 +126,8 @@ describe.each(kvTypes)('the goldens in %s', (kvType) => {
       ),
     ).flat();
 
-  it.each(paths)('come out of %s', async (_path, run, context) => {
-    const golden = openGoldens(context as TestContext);
+  it.for(paths)('come out of %s', async ([, run], context) => {
+    const golden = openGoldens(context);
     const step = stepOf(kvType, headDim, numHeads, numKvHeads, numTokens);
     const after = await run(step, Float32Array.from(byToken(['q', 'k', 'v'].map(golden))));
 
