@@ -43,7 +43,9 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('rewind' as const), numTurns: fc.nat({ max: 3 }) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constantFrom('fork', 'store', 'restore', 'restore', 'end') }) as fc.Arbitrary<Command>,
+    arbitrary: fc.record({
+      do: fc.constantFrom('fork', 'store', 'restore', 'restore', 'end'),
+    }) as fc.Arbitrary<Command>,
   },
 );
 

@@ -32,21 +32,26 @@ export interface Arrival {
 /** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
 class Draft {
   readonly counts = new Map<Sequence, number>();
-  #numTokensLeft: number;
+  readonly #maxTokens: number;
+  #numTokens = 0;
 
   constructor(maxTokens: number) {
-    this.#numTokensLeft = maxTokens;
+    this.#maxTokens = maxTokens;
+  }
+
+  get numTokens(): number {
+    return this.#numTokens;
   }
 
   /** Tokens of the sequence that the step could take. A step is for sampling or for logits, as its first sequence is. */
   roomFor(sequence: Sequence): number {
     const [first = sequence] = this.counts.keys();
-    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#numTokensLeft) : 0;
+    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#maxTokens - this.#numTokens) : 0;
   }
 
   add(sequence: Sequence, count: number): void {
     this.counts.set(sequence, count);
-    this.#numTokensLeft -= count;
+    this.#numTokens += count;
   }
 }
 
@@ -70,6 +75,8 @@ export class Scheduler {
   #numTokensLookedUp = 0;
   #numTokensFound = 0;
   #numPreemptions = 0;
+  #numProposed = 0;
+  #numAccepted = 0;
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
@@ -106,6 +113,14 @@ export class Scheduler {
     return this.#numPreemptions;
   }
 
+  get numProposed(): number {
+    return this.#numProposed;
+  }
+
+  get numAccepted(): number {
+    return this.#numAccepted;
+  }
+
   /**
    * Queues sequences, all or none.
    * @throws PagemindError `queue_full`.
@@ -128,14 +143,19 @@ export class Scheduler {
    * @param maxSteps most decode steps in a row
    */
   schedule(maxSteps: number): Step | undefined {
+    // Where several speculate, or some do, they go on together: a step alone would read the weights for one of them.
+    if (this.#hasRoomToVerify && this.#running.some(({ isSettling }) => isSettling)) return undefined;
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
     for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
     const hasPreempted = this.#continueRunning(draft);
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
     const sequences = [...draft.counts.keys()];
     if (sequences.length === 0) return undefined;
-    const numSteps = this.#reserveSteps(sequences, maxSteps);
-    const shares = Array.from(draft.counts, ([sequence, count]) => sequence.advance(count, numSteps));
+    const verified = this.#reserveProposals(draft);
+    const numSteps = verified.size > 0 ? 1 : this.#reserveSteps(sequences, maxSteps);
+    const shares = Array.from(draft.counts, ([sequence, count]) =>
+      sequence.advance(count, numSteps, verified.get(sequence)),
+    );
     for (const sequence of sequences) this.#publish(sequence);
     return { begins, plan: { sequences: shares, numSteps }, sequences };
   }
@@ -151,8 +171,14 @@ export class Scheduler {
       invariant(sequence && result?.slot === share.slot, `the result for slot ${share.slot} is missing`);
       if (sequence.status === 'finished') continue;
       if (share.sample) {
-        invariant(result.isDone || result.tokens.length === plan.numSteps, `ids for slot ${share.slot} are missing`);
-        sequence.receive(result.tokens, plan.numSteps);
+        const numTokens = result.tokens.length;
+        const isWhole = result.isDone || (share.numProposed > 0 ? numTokens > 0 : numTokens === plan.numSteps);
+        invariant(isWhole, `ids for slot ${share.slot} are missing`);
+        sequence.receive(result.tokens, share, plan.numSteps);
+        if (share.numProposed > 0) {
+          this.#numProposed += share.numProposed;
+          this.#numAccepted += numTokens - 1;
+        }
         this.#publish(sequence);
       }
       arrivals.push({ sequence, share, result });
@@ -266,6 +292,26 @@ export class Scheduler {
   #publish(sequence: Sequence): void {
     if (!this.#isSharing(sequence)) return;
     this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
+  }
+
+  /** Slots are few enough for all running sequences to go on in a step with proposals. */
+  get #hasRoomToVerify(): boolean {
+    return this.#running.length < this.#limits.maxVerifyRows;
+  }
+
+  /** Proposed tokens that the step verifies, by sequence: as many as nobody else wants the room of. Reserves their blocks. */
+  #reserveProposals(draft: Draft): ReadonlyMap<Sequence, number> {
+    const verified = new Map<Sequence, number>();
+    const { maxVerifyRows, maxPrefillTokenNum } = this.#limits;
+    let room = Math.min(maxVerifyRows, maxPrefillTokenNum) - draft.numTokens;
+    for (const [sequence, count] of draft.counts) {
+      let wanted = count === sequence.numPending ? Math.min(sequence.maxVerified, room) : 0;
+      while (wanted > 0 && !this.#reserve(sequence, sequence.numComputed + count + wanted)) wanted--;
+      if (wanted <= 0) continue;
+      verified.set(sequence, wanted);
+      room -= wanted;
+    }
+    return verified;
   }
 
   /** Decode steps of this submission: as many as its sequences and the available blocks allow. Reserves their blocks. */

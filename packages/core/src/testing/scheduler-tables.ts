@@ -9,6 +9,7 @@ import { GREEDY } from '../sampling/params.js';
 const LIMITS: RunnerLimits = {
   maxBatchSize: 2,
   numBlocks: 8,
+  maxVerifyRows: 8,
   blockSize: 4,
   sessionLen: 64,
   maxPrefillTokenNum: 8,
