@@ -294,7 +294,7 @@ export class Scheduler {
     this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
   }
 
-  /** Slots are few enough for all running sequences to go on in a step with proposals. */
+  /** All running sequences fit in a step with proposals. None joins them while proposals are under way. */
   get #hasRoomToVerify(): boolean {
     return this.#running.length < this.#limits.maxVerifyRows;
   }
@@ -303,7 +303,7 @@ export class Scheduler {
   #reserveProposals(draft: Draft): ReadonlyMap<Sequence, number> {
     const verified = new Map<Sequence, number>();
     const { maxVerifyRows, maxPrefillTokenNum } = this.#limits;
-    let room = Math.min(maxVerifyRows, maxPrefillTokenNum) - draft.numTokens;
+    let room = this.#hasRoomToVerify ? Math.min(maxVerifyRows, maxPrefillTokenNum) - draft.numTokens : 0;
     for (const [sequence, count] of draft.counts) {
       let wanted = count === sequence.numPending ? Math.min(sequence.maxVerified, room) : 0;
       while (wanted > 0 && !this.#reserve(sequence, sequence.numComputed + count + wanted)) wanted--;
