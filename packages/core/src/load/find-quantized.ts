@@ -41,7 +41,7 @@ export async function findQuantized(
 }
 
 /** What {@link checkModelFormat} looks at of a checkpoint. */
-interface Stored {
+interface Opened {
   readonly name: string;
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   readonly packed?: unknown;
@@ -51,7 +51,7 @@ interface Stored {
  * Checks what a user says of a checkpoint's quantisation against its tensors.
  * @throws PagemindError `invalid_option`.
  */
-export function checkModelFormat({ name, quantized, packed }: Stored, said: string = 'hf'): void {
+export function checkModelFormat({ name, quantized, packed }: Opened, said: string = 'hf'): void {
   const layouts = [...(quantized?.values() ?? [])].map(({ layout }) => layout);
   const other = layouts.find((layout) => methodOf(layout) !== said);
   if (said === 'hf' || (layouts.length > 0 && other === undefined)) return;

@@ -1,4 +1,4 @@
-// Where a tensor of a checkpoint lies, whatever kind of file it lies in.
+// A tensor of a checkpoint: what it is and where its bytes lie. Reading them is the loader's business.
 import type { TensorLocation } from './safetensors.js';
 import type { ByteSource } from './source.js';
 

@@ -120,7 +120,7 @@ function plannedBytes(plan: WeightPlan): Map<number, number> {
   const from = new Map<number, number>();
   for (const { offset, windows } of plan.reads) {
     for (const { shape } of windows) {
-      if (!('numCols' in shape)) throw new Error('nothing here is quantised');
+      if ('layout' in shape) throw new Error('nothing is quantised here');
       const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
       for (let i = 0; i < numRows; i++) {
         const row = dst + Math.floor(i / block) * stride + (i % block);
