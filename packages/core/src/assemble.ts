@@ -118,6 +118,7 @@ export async function assembleEngine(
       ...(speculative && { speculation: { ...speculative, proposer: ngramProposer(speculative.maxNgram) } }),
       defaults: text.defaults,
       info,
+      maxStepsInFlight: config.maxStepsInFlight,
       maxQueueLen: config.maxQueueLen,
       enablePrefixCaching: config.enablePrefixCaching,
       clock: platform.now,
