@@ -1,13 +1,18 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
+import { type GgmlType, ggmlBlocks } from '@pagemind/quant';
 import { PagemindError } from '../errors.js';
+import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
 
 /** A tensor and the file it lies in. */
-export interface TensorEntry extends TensorLocation {
+export interface TensorEntry extends Omit<TensorLocation, 'dtype'> {
+  readonly dtype: SafetensorsDtype | GgmlType;
+  /** Rows of a head, where those of its halves come in turns: see `headDim` of the pack kernel. */
+  readonly headDim?: number;
   readonly source: ByteSource;
   /** Path of the file, for messages. */
   readonly file: string;
@@ -16,13 +21,15 @@ export interface TensorEntry extends TensorLocation {
 /** An opened checkpoint. */
 export interface Checkpoint {
   readonly name: string;
-  /** config.json as it is. */
+  /** config.json as it is, or what a GGUF file says in its terms. */
   readonly config: Readonly<Record<string, unknown>>;
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
+  /** Where the text files come from, if not from the source: a GGUF file holds them. */
+  readonly texts?: ModelSource;
   /** Text of a further file (tokenizer.json, a chat template, ...), or undefined when it does not exist. */
   readText(path: string, signal?: AbortSignal): Promise<string | undefined>;
 }
@@ -41,6 +48,15 @@ const PICKLED_WEIGHTS: readonly string[] = ['pytorch_model.bin', 'pytorch_model.
  * `source_unreachable`, `aborted`.
  */
 export async function openCheckpoint(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+  const gguf = await findGguf(source);
+  if (gguf !== undefined && !(await hasSafetensors(source, signal))) {
+    const contents = await openGguf(source, gguf, signal);
+    return {
+      ...contents,
+      name: source.name,
+      readText: (path, readSignal = signal) => readTextFile(contents.texts, path, readSignal),
+    };
+  }
   const readText = (path: string, readSignal = signal): Promise<string | undefined> =>
     readTextFile(source, path, readSignal);
   const config = await readText('config.json');
@@ -58,6 +74,10 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
     ...(await findTensors(source, signal)),
     readText,
   };
+}
+
+async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefined): Promise<boolean> {
+  return ((await source.open(WEIGHTS, signal)) ?? (await source.open(INDEX, signal))) !== undefined;
 }
 
 async function readTextFile(
@@ -146,10 +166,12 @@ function withPacked(
   return packed ? { tensors, packed } : { tensors };
 }
 
-/** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. */
+/** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. None for blocks. */
 export function matrixDtype({ tensors, packed }: Checkpoint): SafetensorsDtype | undefined {
   if (packed) return packed.dtype;
-  for (const { dtype, shape } of tensors.values()) if (shape.length === 2) return dtype;
+  for (const { dtype, shape } of tensors.values()) {
+    if (shape.length === 2) return Object.hasOwn(ggmlBlocks, dtype) ? undefined : (dtype as SafetensorsDtype);
+  }
   return undefined;
 }
 
@@ -178,14 +200,12 @@ function malformedIndex(reason: string): PagemindError {
 async function missing(source: ModelSource, what: string, signal: AbortSignal | undefined): Promise<PagemindError> {
   const names = [...((await source.list?.()) ?? [])];
   for (const path of PICKLED_WEIGHTS) if (await source.open(path, signal)) names.push(path);
-  const other = names.find((name) => /\.(gguf|bin|pth|pt)$|\.bin\.index\.json$/.test(name));
+  const other = names.find((name) => /\.(bin|pth|pt)$|\.bin\.index\.json$/.test(name));
   if (other === undefined) {
     return new PagemindError('file_missing', `${source.name} has ${what}.`, {
       hint: 'Point to the folder that holds config.json and the safetensors files, as the hub lays them out.',
     });
   }
-  const hint = other.endsWith('.gguf')
-    ? 'GGUF files are not read yet; take the safetensors version of the model.'
-    : 'Pickled PyTorch weights are not read, since they can run code; convert them to safetensors.';
+  const hint = 'Pickled PyTorch weights are not read, since they can run code; convert them to safetensors.';
   return new PagemindError('unsupported_format', `${source.name} has ${what}, but ${other}.`, { hint });
 }

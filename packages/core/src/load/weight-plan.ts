@@ -1,7 +1,7 @@
 // Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
 // wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
-import type { PackSource } from '@pagemind/kernels-wgsl';
-import type { WeightFormatOptions } from '@pagemind/quant';
+import { type PackSource, packUnits } from '@pagemind/kernels-wgsl';
+import { type GgmlType, ggmlBlocks, ggmlWeightOptions, type WeightFormatOptions } from '@pagemind/quant';
 import { invariant, PagemindError } from '../errors.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { planeBytesOf } from './packed-format.js';
@@ -10,7 +10,10 @@ import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight
 import type { MatrixSpec, VectorSpec, WeightPiece, WeightPolicy, WeightSpec } from './weights.js';
 
 /** Dtypes of tensors that weights are made of. */
-const SOURCES: Readonly<Record<string, PackSource>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+const SOURCES: Readonly<Record<string, PackSource>> = {
+  ...{ F32: 'f32', F16: 'f16', BF16: 'bf16' },
+  ...(Object.fromEntries(Object.keys(ggmlBlocks).map((type) => [type, type])) as Record<GgmlType, GgmlType>),
+};
 
 /** Tables that old checkpoints carry along; the engine computes its own. */
 const ROPE_TABLE = /(^|\.)rotary_(pos_)?emb\.inv_freq$/;
@@ -117,7 +120,15 @@ function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, policy: WeightPolicy
   if (wanted) return wanted;
   const stored = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
   const [only = 'f32'] = stored;
-  return { format: stored.size > 1 ? 'f32' : only, groupSize: 0, hasZeros: false };
+  return storedFormat(stored.size > 1 ? 'f32' : only);
+}
+
+/** The format that keeps a source as it is. Q8_0 has none: its numbers are rounded to f16. */
+function storedFormat(source: PackSource): WeightFormatOptions {
+  if (source === 'f32' || source === 'f16' || source === 'bf16') {
+    return { format: source, groupSize: 0, hasZeros: false };
+  }
+  return ggmlWeightOptions[source] ?? storedFormat('f16');
 }
 
 interface PieceTensor {
@@ -135,6 +146,7 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   const { dtype, shape } = entry;
   const from = SOURCES[dtype];
   if (!from) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  const { columns } = packUnits[from];
   const [numDstRows, rowLength] = spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, 1];
   let numRowDims = shape.length;
   while (numRowDims > 0 && product(shape.slice(numRowDims)) < rowLength) numRowDims--;
@@ -143,6 +155,7 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
     const expected = spec.kind === 'matrix' ? `[${firstRow + numRows}, ${rowLength}]` : `[${firstRow + numRows}]`;
     throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
   }
+  if (rowLength % columns !== 0) throw mismatch(tensor, `has dtype ${dtype}, which ${spec.name} cannot take apart`);
   const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
   invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
   return { entry, from, rowLength };

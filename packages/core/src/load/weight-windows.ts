@@ -1,13 +1,10 @@
 // Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
 // the tensors are and whether they fit the model was settled before.
-import type { PackShape, PackSource, PackTarget } from '@pagemind/kernels-wgsl';
-import { PagemindError } from '../errors.js';
+import { type PackShape, type PackSource, type PackTarget, packUnits } from '@pagemind/kernels-wgsl';
+import { invariant, PagemindError } from '../errors.js';
 import type { TensorEntry } from './checkpoint.js';
 import type { ByteSource } from './source.js';
 import type { WeightPiece } from './weights.js';
-
-/** Bytes of an element. */
-export const ELEMENT_BYTES: Readonly<Record<PackSource, number>> = { f32: 4, f16: 2, bf16: 2 };
 
 /** Rows that are packed by one dispatch, and where they lie in their file. */
 export interface RowWindow {
@@ -43,16 +40,20 @@ export interface CutOptions {
  * @throws PagemindError `unsupported_model` when a single row is larger than a window.
  */
 export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }: CutOptions): RowWindow[] {
-  const rowBytes = rowLength * ELEMENT_BYTES[from];
-  const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes);
+  const unit = packUnits[from];
+  const rowBytes = (rowLength / unit.columns) * unit.bytes;
+  const { headDim = 1 } = entry;
+  const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes / headDim) * headDim;
   if (maxRows === 0) {
     throw new PagemindError(
       'unsupported_model',
-      `A row of tensor ${piece.tensor} has ${rowBytes} bytes; at most ${windowBytes} are loaded at once.`,
+      `${headDim === 1 ? 'A row' : 'A head'} of tensor ${piece.tensor} has ${rowBytes * headDim} bytes; at most ${windowBytes} are loaded at once.`,
       { hint: 'Load with a larger windowBytes.' },
     );
   }
   const { block, stride } = piece;
+  const isWholeHeads = [piece.firstRow, piece.numRows, block].every((rows) => rows % headDim === 0);
+  invariant(isWholeHeads, `${piece.tensor} is taken in whole heads`);
   const windows: RowWindow[] = [];
   let row = 0;
   while (row < piece.numRows) {
@@ -63,7 +64,7 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
     const isInOneBlock = !isWhole || numRows <= block;
     const place = isInOneBlock ? { dst, block: numRows, stride: numRows } : { dst, block, stride };
     // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
-    const isRow = target === 'vector' && isInOneBlock;
+    const isRow = target === 'vector' && isInOneBlock && headDim === 1;
     windows.push({
       shape: {
         source: from,
@@ -73,6 +74,7 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
         sourceStart: 0,
         ...(isRow ? { dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
+        ...(headDim > 1 ? { headDim } : {}),
       },
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
@@ -95,13 +97,13 @@ export function joinWindows<Window extends RowWindow>(
   const reads: { source: ByteSource; offset: number; length: number; windows: Window[] }[] = [];
   for (const window of windows.toSorted((a, b) => fileOf(a) - fileOf(b) || a.offset - b.offset)) {
     const { source, offset, length, shape } = window;
-    const elementBytes = ELEMENT_BYTES[shape.source];
+    const unit = packUnits[shape.source];
     const last = reads.at(-1);
     const at = last?.source === source ? offset - last.offset : Number.POSITIVE_INFINITY;
     const joined = Math.max(last?.length ?? 0, at + length);
-    if (last && at <= last.length && joined <= windowBytes && at % elementBytes === 0) {
+    if (last && at <= last.length && joined <= windowBytes && at % unit.bytes === 0) {
       last.length = joined;
-      last.windows.push({ ...window, shape: { ...shape, sourceStart: at / elementBytes } });
+      last.windows.push({ ...window, shape: { ...shape, sourceStart: (at / unit.bytes) * unit.columns } });
     } else {
       reads.push({ source, offset, length, windows: [window] });
     }

@@ -1,18 +1,46 @@
 // Raw checkpoint rows into the planes of a weight format, on the GPU: the last step of the streaming loader.
 // Where tensors and windows come from is the loader's business.
-import { declaredWeightOptions, type WeightFormatOptions, type WgslModule, weightSlot } from '@pagemind/quant';
+import {
+  type FloatFormatId,
+  floatWeightOptions,
+  type GgmlType,
+  ggmlBlocks,
+  ggmlWeightOptions,
+  type WeightFormatOptions,
+  type WgslModule,
+  weightSlot,
+} from '@pagemind/quant';
 import { type Binding, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
 import source from './pack.wgsl';
 import sourceBf16 from './source-bf16.wgsl';
 import sourceF16 from './source-f16.wgsl';
 import sourceF32 from './source-f32.wgsl';
+import sourceGgml from './source-ggml.wgsl';
 import targetF32 from './target-f32.wgsl';
+import targetGgml from './target-ggml.wgsl';
 import targetHalves from './target-halves.wgsl';
 import targetInt4 from './target-int4.wgsl';
 import targetVector from './target-vector.wgsl';
 
+/** Plain element types of checkpoints. */
+type FloatSource = 'f32' | 'f16' | 'bf16';
+
 /** Element types of checkpoints that the kernel reads. */
-export type PackSource = 'f32' | 'f16' | 'bf16';
+export type PackSource = FloatSource | GgmlType;
+
+/** What a source is made of: so many elements of a row in so many bytes. */
+export interface PackUnit {
+  readonly bytes: number;
+  readonly columns: number;
+}
+
+/** The unit of every source. */
+export const packUnits: Readonly<Record<PackSource, PackUnit>> = {
+  f32: { bytes: 4, columns: 1 },
+  f16: { bytes: 2, columns: 1 },
+  bf16: { bytes: 2, columns: 1 },
+  ...ggmlBlocks,
+};
 
 /** A weight format, or `vector`: plain f32 rows. */
 export type PackTarget = WeightFormatOptions | 'vector';
@@ -24,7 +52,7 @@ export interface PackShape {
   /** Rows of the window, `[numRows, numCols]` without gaps. */
   readonly numRows: number;
   readonly numCols: number;
-  /** Element of the source buffer where the first row starts; any number. */
+  /** Element of the source buffer where the first row starts: any number of units. */
   readonly sourceStart: number;
   /** Row `i` of the window becomes row `dst + floor(i / block) * stride + i % block`. */
   readonly dst: number;
@@ -32,45 +60,96 @@ export interface PackShape {
   readonly stride: number;
   /** Target `vector`: elements between rows; `numCols` by default. */
   readonly pitch?: number;
+  /**
+   * The window holds whole heads of this many rows, those of either half in turns: 0, headDim / 2, 1, headDim / 2 + 1, ...
+   * They are counted, and so placed, in their right order.
+   */
+  readonly headDim?: number;
 }
 
 const LANES = 64;
 
-const sources: Readonly<Record<PackSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
-const targets: Readonly<Record<WeightFormatOptions['format'], WgslModule>> = {
+const sources: Readonly<Record<FloatSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
+const targets: Readonly<Record<FloatFormatId, WgslModule>> = {
   f32: targetF32,
   f16: targetHalves,
   bf16: targetHalves,
   int4: targetInt4,
 };
 
+/** The parts of a variant that follow from its source. */
+type SourceParts = Pick<Variant, 'id' | 'knobs' | 'flags'> & { readonly reader: WgslModule };
+
+function sourceParts(from: PackSource): SourceParts {
+  if (!isGgml(from)) return { id: from, knobs: {}, flags: {}, reader: sources[from] };
+  const { bytes, columns, grid, codeBits, scale, codes, high, zero } = ggmlBlocks[from];
+  const knobs = { BLOCK_BYTES: bytes, BLOCK_COLUMNS: columns, SCALE: scale, CODES: codes, HIGH: high, ZERO: zero };
+  const places = codeBits === 8 ? { bytes: true } : { [grid]: true, ...(columns === 32 && { small: true }) };
+  const flags = { ...places, ...(codeBits === 5 && { fifth: true }) };
+  return { id: from.toLowerCase(), knobs, flags, reader: sourceGgml };
+}
+
+function isGgml(from: PackSource): from is GgmlType {
+  return Object.hasOwn(ggmlBlocks, from);
+}
+
+/** Whether the target takes the bits of the source's blocks as they are. */
+function isExact(from: PackSource, target: PackTarget): from is GgmlType {
+  return isGgml(from) && target !== 'vector' && JSON.stringify(ggmlWeightOptions[from]) === JSON.stringify(target);
+}
+
 function variantOf(from: PackSource, target: PackTarget): Variant {
-  const common = { requires: [], slots: { source: sources[from] } };
+  const { id: sourceId, reader, ...parts } = sourceParts(from);
+  const common = { requires: [], knobs: { ...parts.knobs, LANES }, flags: parts.flags };
   if (target === 'vector') {
     const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }];
-    const slots = { ...common.slots, target: targetVector };
-    return { ...common, id: `${from}-vector`, knobs: { LANES }, flags: {}, slots, slotBindings };
+    return { ...common, id: `${sourceId}-vector`, slots: { source: reader, target: targetVector }, slotBindings };
   }
   const { id, knobs, flags, slotBindings } = weightSlot(target);
-  return {
+  const base = {
     ...common,
-    id: `${from}-${id}`,
-    knobs: { ...knobs, LANES },
-    flags,
-    slots: { ...common.slots, target: targets[target.format] },
-    slotBindings: slotBindings.map((binding) => ({ ...binding, access: 'read_write' })),
+    id: `${sourceId}-${id}`,
+    slotBindings: slotBindings.map((binding): Binding => ({ ...binding, access: 'read_write' })),
+  };
+  if (isExact(from, target)) {
+    const highBits = ggmlBlocks[from].codeBits - 4;
+    return {
+      ...base,
+      knobs: { ...common.knobs, HIGH_BITS: highBits },
+      flags: { ...common.flags, ...(highBits > 0 && { high: true }) },
+      slots: { target: targetGgml },
+    };
+  }
+  const writer = targets[target.format as FloatFormatId];
+  return {
+    ...base,
+    knobs: { ...knobs, ...common.knobs },
+    flags: { ...flags, ...common.flags },
+    slots: { source: reader, target: writer },
   };
 }
 
+/** What is packed into what: every plain source and target; blocks as they are, and as f32; Q8_0, which has no format. */
+export const packKinds: readonly Pick<PackShape, 'source' | 'target'>[] = [
+  ...(['f32', 'f16', 'bf16'] as const).flatMap((from) =>
+    [...floatWeightOptions, 'vector' as const].map((target) => ({ source: from, target })),
+  ),
+  ...(Object.keys(ggmlBlocks) as GgmlType[]).flatMap((from) => [
+    { source: from, target: ggmlWeightOptions[from] ?? { format: 'f16', groupSize: 0, hasZeros: false } },
+    { source: from, target: { format: 'f32', groupSize: 0, hasZeros: false } } as const,
+  ]),
+];
+
 /** Contents of the binding `params` for a shape, 32 bytes. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
-  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
-  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0);
+  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols, headDim = 0 } = shape;
+  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2);
 }
 
 /**
  * Writes the rows of a window into the planes of a matrix with `numCols` columns (or into plain f32 rows).
- * Every row may be written once, in any order and by any number of dispatches; int4 needs planes that were zero.
+ * Every row may be written once, in any order and by any number of dispatches; formats with scales need
+ * planes that were zero. Blocks keep their bits where the target is the format that holds them.
  * Values are converted through f32; f16 saturates. Its pipelines have no constants: one serves all tensors of a kind.
  */
 export const pack: Kernel<PackShape> = defineKernel({
@@ -81,13 +160,12 @@ export const pack: Kernel<PackShape> = defineKernel({
     { name: 'params', index: 4, access: 'read' },
   ],
   constants: [],
-  variants: (['f32', 'f16', 'bf16'] as const).flatMap((from) =>
-    [...declaredWeightOptions, 'vector' as const].map((target) => variantOf(from, target)),
-  ),
+  variants: packKinds.map(({ source: from, target }) => variantOf(from, target)),
   pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
   constantsOf: () => ({}),
-  workgroupsOf({ target, numRows, numCols }) {
-    const span = target === 'vector' ? 32 : Math.max(target.groupSize, 32);
+  workgroupsOf({ source: from, target, numRows, numCols }) {
+    const groupSize = target === 'vector' ? 32 : Math.max(target.groupSize, 32);
+    const span = isExact(from, target) ? packUnits[from].columns : groupSize;
     return [...foldGrid(tiles(numRows * tiles(numCols, span), LANES)), 1];
   },
 });

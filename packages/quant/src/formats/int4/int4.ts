@@ -1,5 +1,5 @@
 // The int4 format: a unit is 32 codes of 4 bits; scales (f16) and zero points (u8) of a row-block's 4 rows lie together.
-import type { PlaneBinding, Planes, WeightFormat, WeightFormatOptions } from '../../format.js';
+import type { FloatFormat, PlaneBinding, Planes, WeightFormatOptions } from '../../format.js';
 import { f16ToF32 } from '../../half.js';
 import { GROUP, numBlocks, numGroups, tileBytes, wordIndex } from '../../tile-layout.js';
 import wgsl from './int4.wgsl';
@@ -81,9 +81,10 @@ function slotBindings(hasZeros: boolean): readonly PlaneBinding[] {
   return hasZeros ? bindings : bindings.slice(0, 2);
 }
 
-export const int4: WeightFormat = {
+export const int4: FloatFormat = {
   id: 'int4',
   unitsPerGroup: UNITS_PER_GROUP,
+  columnMultiple: 1,
   wgsl,
   slot: (options) => ({
     id: `int4-g${options.groupSize}${options.hasZeros ? '-zeros' : ''}`,
