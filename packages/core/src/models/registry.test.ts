@@ -78,6 +78,8 @@ describe('decoderWeights', () => {
     const tableOf = (stored: string) => decoderWeights(family, config, storing(stored))[0]?.pieces[0]?.tensor;
     expect(tableOf('model.embed_tokens.weight')).toBe('model.embed_tokens.weight');
     expect(tableOf('lm_head.weight')).toBe('lm_head.weight');
-    expect(decoderWeights(family, config, storing('model.embed_tokens.weight')).some(({ name }) => name === 'head')).toBe(false);
+    expect(
+      decoderWeights(family, config, storing('model.embed_tokens.weight')).some(({ name }) => name === 'head'),
+    ).toBe(false);
   });
 });
