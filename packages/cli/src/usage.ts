@@ -79,5 +79,5 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer.json.
+MODEL is a folder as the hub lays it out (config.json, *.safetensors, tokenizer.json) or a .gguf file.
 \`pagemind COMMAND --help\` tells the rest.`;

@@ -151,7 +151,7 @@ describe('a checkpoint of PyTorch', () => {
   });
 });
 
-it('survives 20,000 damaged files', { timeout: 120_000 }, async () => {
+it('survives 20,000 damaged files', { timeout: 600_000 }, async () => {
   const random = seeded(2);
   const files = [real('state'), writeTorch({ plain, v: { ...plain, shape: [6], strides: [1] } }, { isZip64: true })];
   let numRefused = 0;

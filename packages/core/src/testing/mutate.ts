@@ -24,7 +24,12 @@ export function mutate(bytes: Uint8Array, length: number, random: () => number):
     else if (kind === 3) result.fill(0, at, at + 1 + int(8));
     else if (kind === 4) result = result.slice(0, at);
     else if (kind === 5) result.copyWithin(at, int(length), int(length));
-    else result = Uint8Array.from([...result.subarray(0, at), int(256), ...result.subarray(at)]);
+    else {
+      const longer = new Uint8Array(result.length + 1);
+      longer.set(result);
+      longer.copyWithin(at + 1, at, result.length);
+      result = longer;
+    }
     if (result.length === 0) return result;
   }
   return result;
