@@ -48,7 +48,8 @@ export function makeBlocks(type: GgmlType, numBlocks: number, random: Random, de
   const view = new DataView(blocks.buffer);
   const multiple = { half: 1, pair: 1, k: 32, k16: 64 }[grid];
   for (let at = 0; at < blocks.length; at += bytes) {
-    const step = (random.normal() * deviation) / 2 ** (codeBits - 2) / multiple;
+    const size = (0.5 + random.uniform()) * (random.int(2) === 0 ? 1 : -1);
+    const step = (size * deviation) / 2 ** (codeBits - 2) / multiple;
     view.setUint16(at + scale, f32ToF16(step), true);
     if (grid === 'pair' || grid === 'k') {
       view.setUint16(at + scale + 2, f32ToF16((random.normal() * deviation) / multiple), true);
