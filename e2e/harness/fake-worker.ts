@@ -63,17 +63,20 @@ function fakeEngine(info: EngineInfo, engineOptions: unknown): EngineCore {
         await pause(text === 'ever ' ? 50 : 5);
         if (signal?.aborted) throw new PagemindError('aborted', 'stopped');
         if (text === 'FAIL') throw new PagemindError('out_of_kv', 'It is full.', { hint: 'Clear the conversation.' });
-        yield { type: 'delta', text, tokenIds: [1] } satisfies GenerateEvent;
+        yield { type: 'delta', index: 0, text, tokenIds: [1] } satisfies GenerateEvent;
       }
       const stats = { queueMs: 0, timeToFirstTokenMs: 12, totalMs: 99, prefillTokensPerSecond: 100 };
       yield {
         type: 'end',
+        index: 0,
         finishReason: 'stop',
         usage: { promptTokens: 10, completionTokens: 20, cachedTokens: 0 },
-        stats: { ...stats, decodeTokensPerSecond: 42 },
+        stats: { ...stats, decodeTokensPerSecond: 42, numProposed: 0, numAccepted: 0 },
       };
     },
     logits: async () => new Float32Array(),
+    readKv: async () => undefined,
+    writeKv: async () => false,
     encode: async (text) => Array.from(text, () => 1),
     decode: async () => '',
     stats: async () => {

@@ -1,6 +1,7 @@
-// Runs the library in a page and in a worker, for library.spec.ts. Plain data in and out.
-import { createEngine } from '@pagemind/core';
-import { connectEngine, type Engine, PagemindError } from '@pagemind/core/client';
+// Runs the library in a page and in a worker, for library.spec.ts and sessions.spec.ts. Plain data in and out.
+import { createEngine, type EngineOptions } from '@pagemind/core';
+import { connectEngine, type Engine, PagemindError, type Session, sessionStore } from '@pagemind/core/client';
+import { type Storing, useStore } from './storing.js';
 
 /** Which thread the engine runs in. */
 export type Place = 'page' | 'worker';
@@ -16,21 +17,45 @@ export interface Run {
   readonly phases: readonly string[];
 }
 
+/** A turn of a session. */
+export interface Turn {
+  readonly tokenIds: readonly number[];
+  readonly cachedTokens: number;
+}
+
+/** What a session says next, where it began and on another engine. */
+export interface Restart {
+  readonly here: Turn;
+  readonly restored: Turn;
+  /** Names of sessions while it was stored, and after it was deleted. */
+  readonly names: readonly (readonly string[])[];
+}
+
 export interface Harness {
   /** Greedy continuation of `prompt` by the model at `url`. */
   run(place: Place, url: string, prompt: string, numTokens: number): Promise<Run>;
   /** Code of the error that loading `url` brings; undefined when it loads. */
   failureOf(place: Place, url: string): Promise<string | undefined>;
+  /** Stores a session of the model at `url`, keys and values included, and goes on with it on another engine. */
+  restart(place: Place, url: string): Promise<Restart>;
+  /** Uses the store in a thread. */
+  store(place: Place): Promise<Storing>;
 }
 
 declare global {
   var harness: Harness;
 }
 
-async function open(place: Place, url: string, onPhase: (phase: string) => void): Promise<Engine> {
+async function open(
+  place: Place,
+  url: string,
+  onPhase: (phase: string) => void,
+  options: EngineOptions = {},
+): Promise<Engine> {
   const hooks = { onProgress: ({ phase }: { readonly phase: string }) => onPhase(phase) };
-  if (place === 'page') return createEngine({ model: url, ...hooks });
-  return connectEngine(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), { model: url }, hooks);
+  const given = { ...options, model: url };
+  if (place === 'page') return createEngine({ ...given, ...hooks });
+  return connectEngine(new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' }), given, hooks);
 }
 
 globalThis.harness = {
@@ -60,6 +85,36 @@ globalThis.harness = {
     } finally {
       await engine.dispose();
     }
+  },
+
+  async restart(place, url) {
+    const store = sessionStore('harness');
+    const options = { max_tokens: 24, temperature: 0, ignore_eos: true };
+    const next = async (session: Session): Promise<Turn> => {
+      const { tokenIds, usage } = await session.send('and', options);
+      return { tokenIds, cachedTokens: usage.cachedTokens };
+    };
+    // Few kernels to compile.
+    const openOne = () => open(place, url, () => {}, { maxBatchSize: 1 });
+    const first = await openOne();
+    const session = first.session();
+    await session.send('One day, a big red ball', options);
+    await session.send('said', options);
+    await store.save('restart', session, { kv: true });
+    const here = await next(session);
+    await first.dispose();
+    const second = await openOne();
+    const names = [await store.list()];
+    const restored = await next((await store.load('restart', second)) as Session);
+    await second.dispose();
+    await store.delete('restart');
+    return { here, restored, names: [...names, await store.list()] };
+  },
+
+  store(place) {
+    if (place === 'page') return useStore();
+    const worker = new Worker(new URL('./store-worker.ts', import.meta.url), { type: 'module' });
+    return new Promise((resolve) => worker.addEventListener('message', ({ data }) => resolve(data)));
   },
 
   async failureOf(place, url) {

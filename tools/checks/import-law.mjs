@@ -21,6 +21,7 @@ const sideRooms = {
   sampling: ['base', 'gpu'],
   text: ['base'],
   image: ['base'],
+  store: ['base', 'load'],
 };
 
 /** Files that stand in `core/src` itself. The entry points are above all rooms. */
@@ -34,6 +35,7 @@ const rootFiles = {
   'assemble-text.ts': 'engine',
   'assemble-vision.ts': 'engine',
   'create-engine.ts': 'api',
+  'browser-stores.ts': 'api',
   'index.ts': 'entry',
   'client.ts': 'entry',
   'host.ts': 'entry',

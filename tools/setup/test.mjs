@@ -10,7 +10,7 @@ import { repository, run, runAsScript, SetupError, tool } from './process.mjs';
 import { provisionAdapter, provisionTests } from './provision.mjs';
 import { countPlaywright, countVitest, formatCounts, sumCounts } from './test-counts.mjs';
 
-const MAX_MINUTES_PER_TIER = 30;
+const MAX_MINUTES_PER_TIER = 40;
 const tierNames = ['check', 'unit', 'gpu', 'model', 'browser'];
 const isCi = Boolean(process.env.CI);
 const none = { passed: 0, failed: 0, skipped: 0 };

@@ -28,9 +28,11 @@ export const MODEL_OPTIONS: OptionTypes = {
   'session-len': text,
   'max-batch-size': text,
   'cache-max-entry-count': text,
+  'quant-policy': text,
   'max-prefill-token-num': text,
   'memory-budget': text,
   deterministic: flag,
+  speculative: text,
 };
 
 export const SAMPLING_OPTIONS: OptionTypes = {
@@ -44,13 +46,19 @@ export const SAMPLING_OPTIONS: OptionTypes = {
   'presence-penalty': text,
   'frequency-penalty': text,
   'ignore-eos': flag,
+  'min-new-tokens': text,
+  'bad-words': { type: 'string', multiple: true },
 };
 
-/** Splits a command line; `numPositionals` words must stand beside the options. */
+/**
+ * Splits a command line; `numPositionals` words must stand beside the options.
+ * @param missing what to say when they do not
+ */
 export function readArguments(
   args: readonly string[],
   options: OptionTypes,
   numPositionals: number,
+  missing?: string,
 ): { readonly values: Values; readonly positionals: readonly string[] } {
   let parsed: ReturnType<typeof parseArgs>;
   try {
@@ -60,7 +68,7 @@ export function readArguments(
   }
   if (parsed.positionals.length !== numPositionals) {
     const expected = ['No argument is expected.', 'Name one model folder.', 'Name a model folder and one to write.'];
-    throw new UsageError(expected[numPositionals] ?? '');
+    throw new UsageError(missing ?? expected[numPositionals] ?? '');
   }
   return parsed as { values: Values; positionals: string[] };
 }
@@ -109,10 +117,22 @@ export function engineOptions(values: Values): EngineOptions {
     sessionLen: numberOf(values, 'session-len'),
     maxBatchSize: numberOf(values, 'max-batch-size'),
     cacheMaxEntryCount: numberOf(values, 'cache-max-entry-count'),
+    quantPolicy: numberOf(values, 'quant-policy'),
     maxPrefillTokenNum: numberOf(values, 'max-prefill-token-num'),
     memoryBudget: numberOf(values, 'memory-budget'),
     deterministic: values['deterministic'] as boolean | undefined,
+    speculative: readSpeculative(stringOf(values, 'speculative')),
   } as EngineOptions);
+}
+
+/** Reads `ngram` or `ngram:4`. */
+function readSpeculative(given: string | undefined): EngineOptions['speculative'] {
+  if (given === undefined) return undefined;
+  const [, method = given, count] = /^([^:]*):(.*)$/s.exec(given) ?? [];
+  return {
+    method,
+    ...(count !== undefined && { numSpeculativeTokens: Number(count) }),
+  } as EngineOptions['speculative'];
 }
 
 /** The part of a request that is not the prompt. */
@@ -128,8 +148,10 @@ export function generationOptions(values: Values): Omit<GenerateRequest, 'prompt
       presencePenalty: numberOf(values, 'presence-penalty'),
       frequencyPenalty: numberOf(values, 'frequency-penalty'),
     } as GenerateRequest['sampling']),
-    ...defined<{ maxNewTokens: number }>({ maxNewTokens: numberOf(values, 'max-new-tokens') } as {
-      maxNewTokens: number;
+    ...defined<Pick<GenerateRequest, 'maxNewTokens' | 'minNewTokens' | 'badWords'>>({
+      maxNewTokens: numberOf(values, 'max-new-tokens'),
+      minNewTokens: numberOf(values, 'min-new-tokens'),
+      badWords: values['bad-words'] as readonly string[] | undefined,
     }),
     ignoreEos: values['ignore-eos'] === true,
   };

@@ -36,7 +36,8 @@ describe('pagemind', () => {
   it('tells what it can do', async () => {
     const { code, stdout } = await pagemind('help');
     expect(code).toBe(0);
-    for (const command of ['check_env', 'chat', 'generate', 'logits', 'bench']) expect(stdout).toContain(command);
+    for (const command of ['check_env', 'chat', 'generate', 'logits', 'encode', 'bench'])
+      expect(stdout).toContain(command);
   });
 
   it('reports the environment as JSON', async () => {
@@ -60,6 +61,7 @@ describe('pagemind', () => {
     [['generate', folder, '--prompt', 'x', '--warp', '9'], 2, /--warp/],
     [['generate', folder, '--prompt', 'x', '--top-p', 'much'], 2, /--top-p must be a number/],
     [['generate', folder, '--input-ids', '1,two'], 2, /--input-ids/],
+    [['generate', folder, '--input-ids', '1', '--logprobs', '2'], 2, /--logprobs needs --json/],
     [['logits', folder, '--input-ids', '1'], 2, /--out/],
     [['generate', folder, '--prompt', 'x', '--image', '/nowhere/cat.png'], 2, /cat\.png cannot be read/],
     [['logits', folder, '--input-ids', '1', '--out', 'x', '--image', 'a', '--pixel-values', 'b'], 2, /not both/],
@@ -69,6 +71,46 @@ describe('pagemind', () => {
     expect(outcome.code).toBe(code);
     expect(complaint(outcome)).toMatch(line);
     expect(outcome.stderr).not.toContain('    at ');
+  });
+});
+
+/** Folders of tokenizer files alone, one for every format. */
+const TOKENIZERS = [
+  ['llama2', 'llama2'],
+  ['internlm2', 'internlm2'],
+  ['mistral-v1', 'mistral-v1'],
+] as const;
+
+describeWithFixtures('pagemind encode', 'fixtures/tokenizers', (tokenizers) => {
+  const goldens = JSON.parse(readFileSync(`${tokenizers}/../golden-tokenization/sentencepiece.json`, 'utf8'));
+  const texts = join(folder, 'texts.json');
+  writeFileSync(texts, JSON.stringify(goldens.inputs));
+
+  it.each(TOKENIZERS)('prints the ids and texts of the goldens: %s', async (name, golden) => {
+    const { code, stdout, stderr } = await pagemind('encode', `${tokenizers}/${name}`, `@${texts}`, '--json');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ ids: goldens.ids_no_bos[golden], decoded: goldens.decoded[golden] });
+  });
+
+  it('reads ranks of tiktoken, and a text from the command line', async () => {
+    const { code, stdout } = await pagemind('encode', `${tokenizers}/qwen`, 'Hello, world!<|im_end|>');
+    expect([code, stdout]).toEqual([0, '9707 11 1879 0 151645\n']);
+  });
+
+  it('adds special tokens when it is told to', async () => {
+    const { stdout } = await pagemind('encode', `${tokenizers}/llama2`, 'Hello', '--add-special-tokens', '--json');
+    expect(JSON.parse(stdout)).toEqual({ ids: [[1, 15043]], decoded: ['<s> Hello'] });
+  });
+
+  it.each([
+    [['encode', folder], 2, /a folder and a text/],
+    [['encode', folder, 'x'], 1, /no tokenizer.*tokenizer\.model.*\(file_missing\)$/],
+    [['encode', `${tokenizers}/llama2`, '@/nowhere.json'], 2, /nowhere\.json cannot be read/],
+    [['encode', `${tokenizers}/llama2`, `@${BIN}`], 2, /JSON list of texts/],
+  ])('answers %j with one clear line', async (args, code, line) => {
+    const outcome = await pagemind(...args);
+    expect(outcome.code).toBe(code);
+    expect(complaint(outcome)).toMatch(line);
   });
 });
 
@@ -85,10 +127,14 @@ describeWithFixtures('pagemind with a model', MODEL, (model) => {
       '--max-new-tokens',
       '24',
       '--json',
+      '--logprobs',
+      '1',
     );
     expect(code).toBe(0);
     const result = JSON.parse(stdout);
     expect(result.token_ids).toEqual(greedy_ids.slice(0, 24));
+    // Greedily each token is the most probable one.
+    expect(result.logprobs.map(({ top }: { top: { id: number }[] }) => top[0]?.id)).toEqual(result.token_ids);
     expect(golden.prompts[0].greedy_text).toContain(result.text.trim().slice(0, 40));
     expect(result).toMatchObject({
       finish_reason: 'length',

@@ -4,6 +4,7 @@ import { bench } from './commands/bench.js';
 import { chat } from './commands/chat.js';
 import { checkEnv } from './commands/check-env.js';
 import { convert } from './commands/convert.js';
+import { encode } from './commands/encode.js';
 import { generate } from './commands/generate.js';
 import { logits } from './commands/logits.js';
 import { plan } from './commands/plan.js';
@@ -14,6 +15,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   chat,
   generate,
   logits,
+  encode,
   bench,
   convert,
   plan,

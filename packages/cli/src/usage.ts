@@ -14,14 +14,17 @@ ${QUANTIZE_OPTIONS}
   --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
   --session-len N                          longest sequence, prompt and answer
   --max-batch-size N                       sequences at once
+  --quant-policy 0|4|8                     bits of keys and values, quantised as they are written (0: off)
   --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
   --max-prefill-token-num N                most tokens of one step
   --memory-budget BYTES                    GPU memory to plan with
-  --deterministic                          the same bits alone, in a batch, in any chunks`;
+  --deterministic                          the same bits alone, in a batch, in any chunks
+  --speculative ngram[:N]                  guess N (1 to 7) tokens from earlier text, verify them in one step`;
 
 const SAMPLING_OPTIONS = `Sampling options:
   --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S
-  --repetition-penalty R  --presence-penalty P  --frequency-penalty F  --ignore-eos`;
+  --repetition-penalty R  --presence-penalty P  --frequency-penalty F  --ignore-eos  --min-new-tokens N
+  --bad-words TEXT  no token of the answer contains it (repeatable)`;
 
 /** Help per command; the first line is its summary. */
 export const HELP: Readonly<Record<string, string>> = {
@@ -40,6 +43,7 @@ Continue a prompt.
                      the model's image marker once for each, with --input-ids its image token once for each row
   --raw              no chat template around --prompt
   --json             print text, token_ids, finish_reason, usage and stats as JSON
+  --logprobs N       with --json: the log probability of each token, and those of the N (0 to 20) most probable ones
   --stop TEXT        text that ends the answer (repeatable)
 
 ${SAMPLING_OPTIONS}
@@ -47,13 +51,17 @@ ${SAMPLING_OPTIONS}
 ${MODEL_OPTIONS}`,
   logits: `pagemind logits MODEL --input-ids 1,2,3|@ids.json [--decode-from N] [options] --out FILE.safetensors
 Write the logits of every position as tensor "logits" f32 [T, vocab]; positions from N on go through the decode path.
-Keys and values are kept in float32 here unless --dtype says otherwise.
+Keys and values are kept in float32 here unless --dtype or --quant-policy says otherwise.
   --image FILE|URL                  an image whose rows stand in the ids (repeatable)
   --pixel-values FILE.safetensors   or what a processor made of the images: "pixel_values" f32 [images, 3, side, side] or
                                     [images, tiles, 3, side, side], and "image_sizes" [images, 2] (height, width) if the
                                     model lays images out by their size
 
 ${MODEL_OPTIONS}`,
+  encode: `pagemind encode DIR TEXT|@texts.json [--add-special-tokens] [--json]
+Turn texts into token ids, and those into text again. DIR needs nothing but tokenizer files; @texts.json is a JSON list.
+  --add-special-tokens   put around each text what the model puts there, e.g. BOS
+  --json                 print {"ids": [[…]], "decoded": ["…"]}; without, the ids of a text on a line`,
   bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--concurrency 1,2,4,8] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
   --concurrency 1,2,4,8   then so many clients at once: tokens per second in all, latencies, shared prefixes, preemptions
@@ -79,5 +87,5 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out (config.json, *.safetensors, tokenizer.json) or a .gguf file.
+MODEL is a folder as the hub lays it out (config.json, *.safetensors or *.bin, tokenizer files) or a .gguf file.
 \`pagemind COMMAND --help\` tells the rest.`;

@@ -2,19 +2,24 @@
 // A checkpoint without a tokenizer still works on token ids.
 import type { TextTools } from './engine/prompt.js';
 import type { GenerationDefaults } from './engine/request.js';
+import { PagemindError } from './errors.js';
 import type { Checkpoint } from './load/checkpoint.js';
+import { smallFiles } from './load/small-files.js';
+import type { ModelSource } from './load/source.js';
 import { RawConfig } from './models/raw-config.js';
 import { GREEDY, resolveSamplingParams, type SamplingParams } from './sampling/params.js';
+import { type BuiltinTemplate, findBuiltinTemplate } from './text/builtin-templates.js';
 import { createChatTemplate, findChatTemplate } from './text/chat-template.js';
-import { readSpecialTokens } from './text/special-tokens.js';
-import { createTokenizer } from './text/tokenizer.js';
+import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES } from './text/create-tokenizer.js';
+import { readSpecialTokens, turnEndsOf } from './text/special-tokens.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 /** The text side of a model. */
 export interface ModelText {
-  /** Missing without a tokenizer.json. */
+  /** Missing without a tokenizer. */
   readonly tools: TextTools | undefined;
   readonly defaults: GenerationDefaults;
-  /** Whether the checkpoint brings a template; without one, contents are joined as they are. */
+  /** Whether the checkpoint brings a template or its family has one; without, contents are joined as they are. */
   readonly hasChatTemplate: boolean;
 }
 
@@ -22,33 +27,56 @@ export interface ModelText {
 export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal | undefined): Promise<ModelText> {
   const sampling = readSampling(checkpoint.generationConfig);
   const read = (path: string): Promise<string | undefined> => checkpoint.readText(path, signal);
-  const tokenizerJson = await read('tokenizer.json');
-  if (tokenizerJson === undefined) {
+  const files = await readTokenizerFiles(checkpoint, signal);
+  if (!files) {
     const raw = new RawConfig(checkpoint.generationConfig ?? checkpoint.config, 'generation_config.json');
     return { tools: undefined, defaults: { sampling, eosTokenIds: raw.ids('eos_token_id') }, hasChatTemplate: false };
   }
-  const tokenizerConfigJson = await read('tokenizer_config.json');
-  const tokenizer = createTokenizer({ tokenizerJson, tokenizerConfigJson });
+  const tokenizer = createTokenizer(files);
+  const own = findChatTemplate({
+    chatTemplateJinja: await read('chat_template.jinja'),
+    tokenizerConfigJson: files.tokenizerConfigJson,
+    chatTemplateJson: await read('chat_template.json'),
+  });
+  const builtin = own ? undefined : builtinTemplate(checkpoint, tokenizer);
   const special = readSpecialTokens(
     {
-      tokenizerConfigJson,
-      specialTokensMapJson: await read('special_tokens_map.json'),
+      ...files,
       generationConfigJson: await read('generation_config.json'),
       configJson: JSON.stringify(checkpoint.config),
     },
     tokenizer,
+    own ? turnEndsOf(own.default) : builtin?.stopTokens,
   );
-  const template = findChatTemplate({
-    chatTemplateJinja: await read('chat_template.jinja'),
-    tokenizerConfigJson,
-    chatTemplateJson: await read('chat_template.json'),
-  });
+  const template = own ?? builtin?.source;
   const { bosToken, eosToken, bosId, stopIds } = special;
   return {
     tools: { tokenizer, chatTemplate: createChatTemplate(template), bosToken, eosToken },
     defaults: { sampling, eosTokenIds: stopIds, ...(bosId !== undefined && { bosTokenId: bosId }) },
     hasChatTemplate: template !== undefined,
   };
+}
+
+function builtinTemplate({ config }: Checkpoint, tokenizer: Tokenizer): BuiltinTemplate | undefined {
+  const typeOf = (value: unknown): string | undefined => {
+    const type =
+      typeof value === 'object' && value !== null ? (value as { model_type?: unknown }).model_type : undefined;
+    return typeof type === 'string' ? type : undefined;
+  };
+  const languageModelType = typeOf(config['text_config']) ?? typeOf(config['language_config']);
+  return findBuiltinTemplate({ modelType: typeOf(config) ?? '', languageModelType, tokenizer });
+}
+
+/**
+ * The tokenizer of a folder, which needs nothing but tokenizer files.
+ * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable`, `aborted`.
+ */
+export async function assembleTokenizer(source: ModelSource, signal?: AbortSignal): Promise<Tokenizer> {
+  const files = await readTokenizerFiles(smallFiles(source), signal);
+  if (files) return createTokenizer(files);
+  throw new PagemindError('file_missing', `${source.name} has no tokenizer.`, {
+    hint: `Point to a folder that holds one of ${TOKENIZER_FILES.join(', ')}.`,
+  });
 }
 
 /** What generation_config.json says; greedy unless it says `do_sample`. */

@@ -33,6 +33,7 @@ function readerOf(family: VlmFamily, type: string): Promise<ImageReader> {
     config: CONFIG,
     generationConfig: undefined,
     tensors: new Map(),
+    readBytes: async () => undefined,
     readText: async () => JSON.stringify({ ...processor, image_grid_pinpoints: CONFIG.image_grid_pinpoints }),
   };
   return assembleVision(checkpoint, family.readConfig(new RawConfig(CONFIG), 16), decoder, undefined);

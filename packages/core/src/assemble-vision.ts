@@ -30,6 +30,7 @@ export async function assembleVision(
   const processor = createImageProcessor(parseJsonObject(text, PROCESSOR, 'invalid_config'), checkpoint.config);
   return {
     imageTokenId: vision.imageTokenId,
+    processor: text,
     async read(image, numImages, readSignal) {
       if (isPixelValues(image)) return prepare(vision, await tilesOf(vision, image));
       const pixels = await loadImage(image, decoder, { signal: readSignal });

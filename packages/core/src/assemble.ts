@@ -5,6 +5,7 @@ import { assembleVision } from './assemble-vision.js';
 import type { EngineConfig, EngineOptions } from './config.js';
 import type { EngineInfo, LoadProgress } from './engine/core.js';
 import { LocalEngine } from './engine/engine.js';
+import { ngramProposer } from './engine/proposer.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
 import { openCheckpoint } from './load/checkpoint.js';
@@ -19,7 +20,8 @@ import { resolvePlan } from './plan.js';
 import type { Platform } from './platform/platform.js';
 import { allocateImageBuffers } from './runner/image-buffers.js';
 import { ImageRunner } from './runner/image-runner.js';
-import { allocateKvCache } from './runner/kv-cache.js';
+import { KvCache } from './runner/kv-cache.js';
+import { kvOrigin } from './runner/kv-origin.js';
 import { GpuModelRunner } from './runner/model-runner.js';
 import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
@@ -59,7 +61,7 @@ export async function assembleEngine(
     });
     report('compile', 'Compiling kernels', weights.bytes, weights.bytes);
     const { blockSize, maxBatchSize, sessionLen } = config;
-    const kv = await allocateKvCache(gpu, decoderConfig, config.numBlocks, blockSize, config.kvDtype);
+    const kv = await KvCache.create(gpu, decoderConfig, config.firstBlocks, blockSize, config.kvDtype);
     const buffers = await allocateBuffers(gpu, decoderConfig, sizes);
     throwIfAborted(signal);
     const imageRunner = vision && (await createImageRunner(gpu, vision, weights, config, sizes));
@@ -84,9 +86,9 @@ export async function assembleEngine(
       memory: {
         weightBytes: weights.bytes,
         kvBytes,
-        activationBytes: gpu.allocated.bytes - weights.bytes - kvBytes - forImages,
+        activationBytes: gpu.allocated.bytes - weights.bytes - kv.numBytes - forImages,
         imageBytes: forImages,
-        totalBytes: gpu.allocated.bytes,
+        totalBytes: gpu.allocated.bytes - kv.numBytes + kvBytes,
       },
       bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
       hasTokenizer: text.tools !== undefined,
@@ -99,10 +101,21 @@ export async function assembleEngine(
         features: gpu.profile.features,
       },
     });
+    const facts = {
+      config: checkpoint.config,
+      processor: images?.processor,
+      kvDtype: config.kvDtype,
+      blockSize,
+      weightPolicy: config.weightPolicy,
+      deterministic: config.deterministic,
+    };
+    const { speculative } = config;
     return new LocalEngine({
       runner,
+      kvOrigin: () => kvOrigin(gpu, weights, facts),
       ...(text.tools && { text: text.tools }),
       ...(images && { images }),
+      ...(speculative && { speculation: { ...speculative, proposer: ngramProposer(speculative.maxNgram) } }),
       defaults: text.defaults,
       info,
       maxQueueLen: config.maxQueueLen,

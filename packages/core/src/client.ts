@@ -27,7 +27,9 @@ export {
   type TurnRequest,
 } from './api/session.js';
 export type { SessionData, SessionTurn } from './api/session-data.js';
+export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type * from './api/types.js';
+export { dataStore, sessionStore } from './browser-stores.js';
 export type * from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
 export type { ImageInput, Pixels } from './image/image.js';
@@ -35,6 +37,7 @@ export { type DrawableLike, type ImageSource, toImageInput } from './image/image
 export type { ConnectHooks } from './remote/client.js';
 export type { Endpoint, MessageTarget } from './remote/endpoints.js';
 export type { SamplingParams } from './sampling/params.js';
+export type { DataStore } from './store/data-store.js';
 
 /** Options of {@link connectEngine}: those of `createEngine` that can be sent to a worker. */
 export interface ConnectOptions extends Omit<AssembleOptions, 'onProgress' | 'signal'> {

@@ -1,16 +1,33 @@
 // Options + config.json + device → one frozen EngineConfig, by a pure function. Names and defaults follow LMDeploy in
 // camelCase; docs/decisions/002 says where a page needs another default.
-import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import { type DeviceProfile, type KvType, kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from './errors.js';
+import { MAX_MATVEC_ROWS } from './layers/linear.js';
+import { MAX_STEPS_PER_SUBMIT } from './layers/sampler.js';
 import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
-import { type KvDtype, pageBytes } from './runner/kv-cache.js';
+
+/** Formats of checkpoints, as LMDeploy names them. */
+export type ModelFormat = 'hf' | 'awq' | 'gptq';
+
+/** How tokens are guessed; LMDeploy's `SpeculativeConfig` in camelCase. */
+export interface SpeculativeOptions {
+  /** `ngram`: what followed the last tokens the last time. Needs no second model. */
+  readonly method: 'ngram';
+  /** Tokens to guess at once, 1 to 7. Default 4. */
+  readonly numSpeculativeTokens?: number;
+  /** Tokens to look up, at most; 1 to 8. Default 3. */
+  readonly maxNgram?: number;
+}
 
 /** How to run a model; everything has a default. */
 export interface EngineOptions {
-  /** `hf`: weights as the hub stores them. Quantisation is detected from the contents. */
-  readonly modelFormat?: 'hf';
+  /**
+   * How the weights are quantised is seen from the files. `hf` (default) takes whatever the hub stores; `awq` and `gptq` insist
+   * on theirs, and anything else is an error.
+   */
+  readonly modelFormat?: ModelFormat;
   /**
    * Format of the decoder's linears, converted while loading: `int4-g32`, `int4-g64`, `int4-g128`, `f16` or `bf16`. Default:
    * as they are stored.
@@ -20,7 +37,7 @@ export interface EngineOptions {
   readonly quantizeEmbeddings?: string;
   /** The same for the linears of the vision tower and projector. */
   readonly quantizeVision?: string;
-  /** Storage of K and V: `auto` takes f32 for float32 checkpoints and f16 for others. */
+  /** Storage of K and V unless `quantPolicy` says otherwise: `auto` takes f32 for float32 checkpoints and f16 for others. */
   readonly dtype?: 'auto' | 'float16' | 'float32';
   /** Longest sequence in tokens, prompt and answer. Default: what the model was trained for, at most 4096. */
   readonly sessionLen?: number;
@@ -38,16 +55,26 @@ export interface EngineOptions {
    * false.
    */
   readonly deterministic?: boolean;
+  /** Let several tokens be guessed and verified in one step; they stay the same tokens. Default: off. */
+  readonly speculative?: SpeculativeOptions;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
+  /**
+   * Models with dynamic NTK (`rope_scaling: dynamic`), past the length they were trained for: `frozen` (the default, and
+   * LMDeploy's way) keeps the rotary base of the prompt's length; `recompute` computes the whole sequence anew for every
+   * token, as the models' authors do, which is exact and slow.
+   */
+  readonly dynamicRope?: 'frozen' | 'recompute';
   /** Requests that may wait before `queue_full`. Default 64. */
   readonly maxQueueLen?: number;
   /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
   readonly memoryBudget?: number;
   /** Bytes of encoded images to keep, for prompts that show them again. Default 32 MiB; one image always fits. */
   readonly imageCacheBytes?: number;
-  /** Storage of K and V in fewer bits. Only 0 (off) yet. */
-  readonly quantPolicy?: 0;
+  /**
+   * Bits of K and V in the cache: 8 or 4, quantised as they are written, per token and head; 0 keeps floats. Default 0.
+   */
+  readonly quantPolicy?: 0 | 4 | 8;
   /** GPUs; a page has one. */
   readonly tp?: 1;
 }
@@ -75,16 +102,21 @@ export interface ByteCounts {
 /** Everything decided; frozen. */
 export interface EngineConfig {
   readonly weightPolicy: WeightPolicy;
-  readonly kvDtype: KvDtype;
+  readonly kvDtype: KvType;
   readonly sessionLen: number;
   readonly maxBatchSize: number;
   readonly numBlocks: number;
+  /** Blocks that the pool begins with; it grows while it is used. */
+  readonly firstBlocks: number;
   readonly blockSize: number;
   readonly maxPrefillTokenNum: number;
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  readonly dynamicRope: 'frozen' | 'recompute';
   readonly maxStepsPerSubmit: number;
   readonly deterministic: boolean;
+  /** Missing: tokens come one by one. */
+  readonly speculative: Required<SpeculativeOptions> | undefined;
   readonly imageCacheBytes: number;
   readonly memory: MemoryPlan;
 }
@@ -92,6 +124,8 @@ export interface EngineConfig {
 const DEFAULT_SESSION_LEN = 4096;
 const DEFAULT_IMAGE_CACHE = 32 * 2 ** 20;
 const GIB = 2 ** 30;
+/** Tokens that the KV pool has room for at first. */
+const FIRST_TOKENS = 4096;
 
 /**
  * @param isFloat32 whether the checkpoint stores float32
@@ -106,13 +140,12 @@ export function resolveConfig(
   isFloat32: boolean,
 ): EngineConfig {
   const count = (name: keyof EngineOptions, fallback: number, low: number, high: number): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
-    throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
+    return checkCount(name, options[name] ?? fallback, low, high);
   };
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
-  if ((options.quantPolicy ?? 0) !== 0) throw invalidOption('quantPolicy', options.quantPolicy, '0');
-  if ((options.modelFormat ?? 'hf') !== 'hf') throw invalidOption('modelFormat', options.modelFormat, "'hf'");
+  if (!['hf', 'awq', 'gptq'].includes(options.modelFormat ?? 'hf')) {
+    throw invalidOption('modelFormat', options.modelFormat, "'hf', 'awq' or 'gptq'");
+  }
   const flag = (name: keyof EngineOptions, fallback: boolean): boolean => {
     const value = options[name] ?? fallback;
     if (typeof value === 'boolean') return value;
@@ -120,8 +153,12 @@ export function resolveConfig(
   };
   const enablePrefixCaching = flag('enablePrefixCaching', true);
   const deterministic = flag('deterministic', false);
+  const dynamicRope = options.dynamicRope ?? 'frozen';
+  if (dynamicRope !== 'frozen' && dynamicRope !== 'recompute') {
+    throw invalidOption('dynamicRope', dynamicRope, "'frozen' or 'recompute'");
+  }
 
-  const kvDtype = resolveKvDtype(options.dtype ?? 'auto', isFloat32);
+  const kvDtype = resolveKvDtype(options, isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
   if (Math.log2(blockSize) % 1 !== 0) throw invalidOption('cacheBlockSeqLen', blockSize, '16, 32, 64, 128 or 256');
   const sessionLen = count('sessionLen', Math.min(model.maxPositions, DEFAULT_SESSION_LEN), 1, 2 ** 20);
@@ -136,7 +173,8 @@ export function resolveConfig(
   const activationBytes = bytesOf.activations(maxRows, maxBatchSize, sessionLen, blockSize);
   const imageCacheBytes = count('imageCacheBytes', DEFAULT_IMAGE_CACHE, 0, 2 ** 31);
   const imageBytes = bytesOf.images(maxRows, imageCacheBytes);
-  const perPage = pageBytes(model, blockSize, kvDtype);
+  const { numKvHeads, headDim } = model;
+  const perPage = kvPageBytes({ kvType: kvDtype, headDim, numKvHeads, pageSize: blockSize });
   const blocksOfSession = Math.ceil(sessionLen / blockSize);
   const numBlocks = resolveNumBlocks(options.cacheMaxEntryCount ?? 0.8, {
     freeBytes: budgetBytes - weightBytes,
@@ -154,13 +192,16 @@ export function resolveConfig(
     sessionLen,
     maxBatchSize,
     numBlocks,
+    firstBlocks: Math.min(numBlocks, Math.ceil(FIRST_TOKENS / blockSize)),
     blockSize,
     maxPrefillTokenNum,
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
     // Steps in a row take kernels of their own.
-    maxStepsPerSubmit: deterministic ? 1 : 8,
+    maxStepsPerSubmit: deterministic ? 1 : MAX_STEPS_PER_SUBMIT,
     deterministic,
+    speculative: resolveSpeculative(options.speculative),
+    dynamicRope,
     imageCacheBytes,
     memory: Object.freeze({
       budgetBytes,
@@ -200,11 +241,24 @@ function parseFormat(option: string, text: string): WeightFormatOptions {
   return { format: 'int4', groupSize: Number(group), hasZeros: true };
 }
 
-function resolveKvDtype(dtype: unknown, isFloat32: boolean): KvDtype {
-  if (dtype === 'float16') return 'f16';
-  if (dtype === 'float32') return 'f32';
-  if (dtype === 'auto') return isFloat32 ? 'f32' : 'f16';
-  throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+function resolveSpeculative(given: SpeculativeOptions | undefined): Required<SpeculativeOptions> | undefined {
+  if (given === undefined) return undefined;
+  const { method, numSpeculativeTokens = 4, maxNgram = 3 } = given ?? {};
+  if (method !== 'ngram') throw invalidOption('speculative.method', method, "'ngram'");
+  checkCount('speculative.numSpeculativeTokens', numSpeculativeTokens, 1, MAX_MATVEC_ROWS - 1);
+  checkCount('speculative.maxNgram', maxNgram, 1, 8);
+  return Object.freeze({ method, numSpeculativeTokens, maxNgram });
+}
+
+function resolveKvDtype(options: EngineOptions, isFloat32: boolean): KvType {
+  const { dtype, quantPolicy } = { dtype: options.dtype ?? 'auto', quantPolicy: options.quantPolicy ?? 0 };
+  if (dtype !== 'auto' && dtype !== 'float16' && dtype !== 'float32') {
+    throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+  }
+  if (quantPolicy === 8) return 'int8';
+  if (quantPolicy === 4) return 'int4';
+  if (quantPolicy !== 0) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
+  return dtype === 'float32' || (dtype === 'auto' && isFloat32) ? 'f32' : 'f16';
 }
 
 /** What the number of blocks depends on. */
@@ -231,6 +285,11 @@ function resolveNumBlocks(entryCount: number, { freeBytes, reservedBytes, blockB
     });
   }
   return numBlocks;
+}
+
+function checkCount(name: string, value: unknown, low: number, high: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+  throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
 }
 
 function invalidOption(name: string, value: unknown, wanted: string): PagemindError {

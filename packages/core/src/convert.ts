@@ -15,6 +15,7 @@ import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import type { WeightSpec } from './load/weights.js';
 import { resolveModel } from './models/model.js';
 import type { Platform } from './platform/platform.js';
+import { TOKEN_FILES, TOKENIZER_FILES } from './text/create-tokenizer.js';
 
 /** Progress of a conversion; bytes count those read from the source, then those written. */
 export interface ConvertProgress extends Omit<LoadProgress, 'phase'> {
@@ -41,8 +42,9 @@ export interface ConvertSummary {
 
 /** What a checkpoint may have beside its weights. The one that makes a folder a checkpoint is written last. */
 const TEXT_FILES: readonly string[] = [
-  ...['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json'],
-  ...['tokenizer.model', 'vocab.json', 'merges.txt', 'chat_template.jinja', 'chat_template.json'],
+  ...TOKENIZER_FILES,
+  ...TOKEN_FILES,
+  ...['chat_template.jinja', 'chat_template.json'],
   ...['preprocessor_config.json', 'processor_config.json', 'generation_config.json'],
   ...['README.md', 'LICENSE', 'LICENSE.txt', 'LICENSE.md', 'NOTICE', 'NOTICE.txt'],
   'config.json',

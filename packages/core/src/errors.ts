@@ -24,6 +24,8 @@ export type PagemindErrorCode =
   | 'context_too_long'
   | 'out_of_kv'
   | 'queue_full'
+  | 'storage_full'
+  | 'storage_unavailable'
   | 'aborted'
   | 'disposed'
   | 'internal';

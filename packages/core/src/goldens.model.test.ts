@@ -18,6 +18,24 @@ const CASES = [
   'qwen2-gqa',
   'qwen2-yarn',
   'internlm2',
+  'llama-awq-gemm-g128',
+  'llama-awq-gemm-g32',
+  'llama-awq-gemv-g128',
+  'llama-awq-gemv-g64',
+  'qwen2-awq-gemm-g128',
+  'qwen2-awq-gemv-g128',
+  'llama-gptq-v1-8bit',
+  'llama-gptq-v1-actorder',
+  'llama-gptq-v1-sym',
+  'llama-gptq-v2',
+  'qwen2-gptq-v1-actorder',
+  'qwen2-gptq-v1-sym',
+  'qwen2-gptq-v2',
+  'llama-ct-int4',
+  'llama-ct-int4-asym',
+  'qwen2-ct-int4-asym',
+  'llama-mlx-4bit',
+  'qwen2-mlx-4bit',
 ];
 
 describeWithFixtures('goldens', 'goldens/README.md', () => {
@@ -56,7 +74,24 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
     });
   });
 
-  // Past the trained length, dynamic NTK has several readings; decision 004 says which is ours.
+  // Past the trained length, dynamic NTK has several readings; decision 004 says which are ours.
+  it('internlm2-ntk: recomputed for every token, greedy generation gives the reference ids', async () => {
+    const golden = readTensors(readFileSync(fixturesPath('goldens/internlm2-ntk/golden.safetensors')));
+    const engine = await createEngine({
+      model: fixturesPath('goldens/internlm2-ntk'),
+      dtype: 'float32',
+      maxBatchSize: 1,
+      sessionLen: 64,
+      dynamicRope: 'recompute',
+    });
+    try {
+      const ids = await generateIds(engine, { kind: 'tokens', ids: idsOf(golden, 'input_ids') }, 24);
+      expect(ids).toEqual(idsOf(golden, 'greedy_ids'));
+    } finally {
+      await engine.dispose();
+    }
+  });
+
   it('internlm2-ntk: the rotary base follows the length of the ids that are known at the start', async () => {
     const golden = readTensors(readFileSync(fixturesPath('goldens/internlm2-ntk/golden.safetensors')));
     const engine = await createEngine({

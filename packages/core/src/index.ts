@@ -1,11 +1,13 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
+import { assembleTokenizer } from './assemble-text.js';
 import { createEngine, type ModelLocation, modelSource } from './create-engine.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 export { Engine } from './api/engine-api.js';
 export {
@@ -17,7 +19,7 @@ export {
 } from './api/pipeline.js';
 export type { GenerationConfig } from './api/pipeline-config.js';
 export type { PipelineImage, PipelinePrompt } from './api/pipeline-prompt.js';
-export type { PipelineChunk, PipelineResponse } from './api/pipeline-response.js';
+export type { PipelineChunk, PipelineResponse, TokenLogprobs } from './api/pipeline-response.js';
 export {
   type AbortedAnswer,
   type SendOptions,
@@ -28,8 +30,10 @@ export {
   type TurnRequest,
 } from './api/session.js';
 export type { SessionData, SessionTurn } from './api/session-data.js';
+export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
-export type { EngineConfig, EngineOptions, MemoryPlan } from './config.js';
+export { dataStore, sessionStore } from './browser-stores.js';
+export type { EngineConfig, EngineOptions, MemoryPlan, SpeculativeOptions } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
   ChatMessage,
@@ -38,9 +42,12 @@ export type {
   EngineInfo,
   EngineStats,
   FinishReason,
+  GeneratedLogprob,
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
+  KvPages,
+  KvQuery,
   LoadProgress,
   LogitsOptions,
   MemoryUse,
@@ -48,6 +55,7 @@ export type {
   Prompt,
   PromptImage,
   RequestStats,
+  TokenLogprob,
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
@@ -58,6 +66,8 @@ export type { ByteSource, ModelSource } from './load/source.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
+export type { DataStore } from './store/data-store.js';
+export type { DecodeOptions, EncodeOptions, Tokenizer } from './text/tokenizer.js';
 
 /**
  * Reads an image into plain pixels, which may stand wherever an image may: for those who want to see them, or to fail
@@ -83,4 +93,12 @@ export function planModel({ model, ...options }: PlanOptions & { readonly model:
  */
 export function pipeline(model: ModelLocation, options: PipelineOptions = {}): Promise<Pipeline> {
   return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
+}
+
+/**
+ * Loads the tokenizer of a model and nothing else; its folder needs no other files.
+ * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
+ */
+export function loadTokenizer(model: ModelLocation, signal?: AbortSignal): Promise<Tokenizer> {
+  return assembleTokenizer(modelSource(model), signal);
 }

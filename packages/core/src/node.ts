@@ -2,7 +2,9 @@
 import { basename, dirname } from 'node:path';
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
+import { SessionStore } from './api/session-store.js';
 import { type AssembleOptions, assembleEngine } from './assemble.js';
+import { assembleTokenizer } from './assemble-text.js';
 import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
@@ -15,9 +17,12 @@ import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { createNodePlatform } from './platform/node.js';
+import { diskFolder } from './platform/node-folder.js';
 import { createNodeImageDecoder } from './platform/node-image.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
+import { DataStore } from './store/data-store.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
@@ -86,6 +91,24 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function pipeline(model: NodeEngineOptions['model'], options: PipelineOptions = {}): Promise<Pipeline> {
   return openPipeline(options, (engineConfig) => createEngine({ ...engineConfig, model }));
+}
+
+/** Sessions kept in a folder on disk, which is made when the first one is saved. */
+export function sessionStore(folder: string): SessionStore {
+  return new SessionStore(diskFolder(folder), createNodeImageDecoder());
+}
+
+/** Plain data of an app's own, Blobs and typed arrays included, kept in the same way. */
+export function dataStore(folder: string): DataStore {
+  return new DataStore(diskFolder(folder));
+}
+
+/**
+ * Loads the tokenizer of a model and nothing else; its folder needs no other files.
+ * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
+ */
+export function loadTokenizer(model: NodeEngineOptions['model'], signal?: AbortSignal): Promise<Tokenizer> {
+  return assembleTokenizer(nodeSource(model), signal);
 }
 
 /** What this machine offers. */

@@ -4,6 +4,7 @@ import { type EngineConfig, type EngineOptions, type MemoryPlan, resolveConfig }
 import type { EngineInfo } from './engine/core.js';
 import { GpuContext } from './gpu/context.js';
 import { type Checkpoint, matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import { checkModelFormat } from './load/find-quantized.js';
 import type { ModelSource } from './load/source.js';
 import { weightBytes } from './load/weight-loader.js';
 import { type ModelPlan, resolveModel } from './models/model.js';
@@ -39,6 +40,7 @@ export interface ResolvedPlan {
 export function resolvePlan(checkpoint: Checkpoint, profile: DeviceProfile, options: EngineOptions): ResolvedPlan {
   const model = resolveModel(checkpoint);
   const { decoder, vision, specs } = model;
+  checkModelFormat(checkpoint, options.modelFormat);
   const config = resolveConfig(
     options,
     decoder,

@@ -42,7 +42,32 @@ async function converse(engine: Engine): Promise<readonly Answer[]> {
   return [...answers, ...(await Promise.all(branches.map((branch) => answer(engine, branch))))];
 }
 
+/** Answers to one prompt that are drawn from a seed and those after it, together or each by a request of its own. */
+async function draw(engine: Engine, seed: number, numChoices: number): Promise<{ ids: number[][]; cached: number[] }> {
+  const ids: number[][] = [];
+  const cached: number[] = [];
+  const prompt = { kind: 'tokens', ids: Array.from({ length: 37 }, (_, i) => 80 + i) } as const;
+  const sampling = { temperature: 1, seed };
+  for await (const event of engine.generate({ prompt, sampling, numChoices, maxNewTokens: 20, ignoreEos: true })) {
+    if (event.type === 'end') cached[event.index] = event.usage.cachedTokens;
+    else ids[event.index] = [...(ids[event.index] ?? []), ...event.tokenIds];
+  }
+  return { ids, cached };
+}
+
 describeWithFixtures(MODEL, MODEL, (model) => {
+  it('draws several answers to a prompt that is computed once, each as if it were alone', async () => {
+    const engine = await createEngine({ model, ...OPTIONS });
+    try {
+      const together = await draw(engine, 7, 3);
+      expect(together.cached).toEqual([0, 32, 32]);
+      expect(new Set(together.ids.map(String)).size).toBe(3);
+      for (const [i, ids] of together.ids.entries()) expect((await draw(engine, 7 + i, 1)).ids).toEqual([ids]);
+    } finally {
+      await engine.dispose();
+    }
+  });
+
   it('answers as without a cache', async () => {
     const all: (readonly Answer[])[] = [];
     for (const enablePrefixCaching of [false, true]) {

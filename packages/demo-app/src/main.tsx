@@ -1,4 +1,5 @@
 // Starts the page: gathers what the environment offers, makes the state, draws.
+import { dataStore } from '@pagemind/core/client';
 import { render } from 'preact';
 import { AppContext } from './app-context.js';
 import { Page } from './components/page.js';
@@ -33,6 +34,7 @@ const app = new App({
   hasWebGpu: 'gpu' in navigator && navigator.gpu !== undefined,
   languages: navigator.languages,
   storage: pageStorage(),
+  shelf: dataStore('pagemind-demo'),
   connect: connectWorker,
   fetchJson: async (url) => (await fetchFile(url)).json(),
   fetchBlob: async (address) => (await fetchFile(address)).blob(),

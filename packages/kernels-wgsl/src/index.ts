@@ -12,6 +12,7 @@ export {
 } from './attention-encoder/attention-encoder.js';
 export { type AttentionPrefillShape, attentionPrefill, tileTokens } from './attention-prefill/attention-prefill.js';
 export { type AttentionReduceShape, attentionReduce } from './attention-reduce/attention-reduce.js';
+export { type DigestShape, digest } from './digest/digest.js';
 export { type EmbedShape, embed } from './embed/embed.js';
 export { type GatherRowsShape, gatherRows, NO_ROW } from './gather-rows/gather-rows.js';
 export {
@@ -29,7 +30,7 @@ export {
   type Variant,
   type Workgroups,
 } from './kernel.js';
-export type { KvShape, KvType } from './kv-write/kv-cache.js';
+export { type KvShape, type KvType, kvPageBytes } from './kv-write/kv-cache.js';
 export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
 export { type LayernormShape, layernorm } from './layernorm/layernorm.js';
 export { FROM_STATE, IMAGE_ROW } from './lib/row.js';
@@ -38,22 +39,35 @@ export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
+export * from './repack/repack.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
+export { logprobs } from './sampling/logprobs.js';
+export {
+  DEFAULT_RING,
+  type DrawnLogprobs,
+  LOGPROBS_ENTRY_BYTES,
+  type Logprob,
+  logprobsBytes,
+  MAX_TOP_LOGPROBS,
+  readLogprobs,
+  readRingEntry,
+  sampleLogprobsBytes,
+  sampleRingBytes,
+} from './sampling/ring.js';
 export { samplePrepare } from './sampling/sample-prepare.js';
 export { sampleSelect } from './sampling/sample-select.js';
 export {
-  DEFAULT_RING,
+  MAX_BIASES,
   MAX_STOP_IDS,
   type SampleShape,
   SLOT_PARAMS_BYTES,
   SLOT_STATE_BYTES,
+  SLOT_VERIFIES_OFFSET,
   type SlotSampling,
   sampleCountsBytes,
+  sampleKeysBytes,
   samplePartialsBytes,
-  sampleRingBytes,
-  type TokenMarks,
-  tokenMarksBytes,
   writeSlotParams,
-  writeTokenMarks,
 } from './sampling/sampling-buffers.js';
 export { countClear, countMark } from './sampling/token-counts.js';
+export { fillTokenMarks, type TokenMarks, tokenMarksBytes } from './sampling/token-marks.js';

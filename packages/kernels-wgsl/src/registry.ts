@@ -3,6 +3,7 @@ import { attentionDecode } from './attention-decode/attention-decode.js';
 import { attentionEncoder } from './attention-encoder/attention-encoder.js';
 import { attentionPrefill } from './attention-prefill/attention-prefill.js';
 import { attentionReduce } from './attention-reduce/attention-reduce.js';
+import { digest } from './digest/digest.js';
 import { embed } from './embed/embed.js';
 import { gatherRows } from './gather-rows/gather-rows.js';
 import type { KernelBase } from './kernel.js';
@@ -12,7 +13,9 @@ import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
+import { repack } from './repack/repack.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
+import { logprobs } from './sampling/logprobs.js';
 import { samplePrepare } from './sampling/sample-prepare.js';
 import { sampleSelect } from './sampling/sample-select.js';
 import { countClear, countMark } from './sampling/token-counts.js';
@@ -25,14 +28,17 @@ export const kernels: readonly KernelBase[] = [
   attentionReduce,
   countClear,
   countMark,
+  digest,
   embed,
   gatherRows,
   kvWrite,
   layernorm,
   linearMatmul,
   linearMatvec,
+  logprobs,
   pack,
   probeRead,
+  repack,
   rmsnorm,
   samplePrepare,
   sampleSelect,

@@ -4,8 +4,11 @@ import {
   f32ToF16,
   floatFormats,
   type GgmlType,
+  GROUP,
   ggmlBlocks,
   ggmlWeightOptions,
+  groupTables,
+  numGroups,
   type PlaneName,
   repackGgml,
   type WeightFormatOptions,
@@ -31,14 +34,19 @@ export function makeWeights(
   const planes = type
     ? repackGgml(type, makeBlocks(type, (rows * cols) / ggmlBlocks[type].columns, random, deviation), rows, cols)
     : floatFormats[options.format as FloatFormatId].pack(random.normals(rows * cols, deviation), rows, cols, options);
+  if (planes.zeros && options.numTables) {
+    groupTables(planes.zeros, rows, cols, options).forEach((_, column, tables) => {
+      if (column % (numGroups(cols) * GROUP) < cols) tables[column] = random.int(Math.ceil(cols / options.groupSize));
+    });
+  }
   const values = weightFormats[options.format].unpack(planes, rows, cols, options);
   return { planes: planes as TestWeights['planes'], values };
 }
 
-/** The least number of columns from `wanted` on that a format can hold. */
-export function fitColumns({ format }: WeightFormatOptions, wanted: number): number {
-  const { columnMultiple } = weightFormats[format];
-  return Math.ceil(wanted / columnMultiple) * columnMultiple;
+/** The least number of columns from `wanted` on that a format can hold. With biases, padding would not be 0. */
+export function fitColumns({ format, hasBiases }: WeightFormatOptions, wanted: number): number {
+  const multiple = hasBiases ? GROUP : weightFormats[format].columnMultiple;
+  return Math.ceil(wanted / multiple) * multiple;
 }
 
 /** Blocks of random codes, with scales and mins that make numbers of about `deviation`. */
@@ -58,8 +66,8 @@ export function makeBlocks(type: GgmlType, numBlocks: number, random: Random, de
   return blocks;
 }
 
-/** Q4_0 is left out: int4 can be packed from numbers. */
+/** The type whose blocks make up a format that numbers cannot be packed in. */
 function ggmlTypeOf({ format }: WeightFormatOptions): GgmlType | undefined {
   const types = Object.keys(ggmlBlocks) as GgmlType[];
-  return types.find((type) => format !== 'int4' && ggmlWeightOptions[type]?.format === format);
+  return Object.hasOwn(floatFormats, format) ? undefined : types.find((t) => ggmlWeightOptions[t].format === format);
 }

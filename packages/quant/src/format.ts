@@ -3,10 +3,10 @@
 import type { WgslModule } from './wgsl-module.js';
 
 /** Name of a weight format that any numbers can be packed in. */
-export type FloatFormatId = 'f32' | 'f16' | 'bf16' | 'int4';
+export type FloatFormatId = 'f32' | 'f16' | 'bf16' | 'int4' | 'int8';
 
 /** Name of a weight format that keeps a block-quantised type of GGUF files as it is. */
-export type GgmlFormatId = 'q4_1' | 'q5_0' | 'q5_1' | 'q4_k' | 'q5_k' | 'q6_k';
+export type GgmlFormatId = 'q5_0' | 'q5_1' | 'q4_k' | 'q5_k' | 'q6_k';
 
 /** Name of a weight format. */
 export type WeightFormatId = FloatFormatId | GgmlFormatId;
@@ -16,12 +16,19 @@ export interface WeightFormatOptions {
   readonly format: WeightFormatId;
   /** Columns that share a scale, a multiple of 32. 0 for formats without scales. */
   readonly groupSize: number;
-  /** Whether every group has a zero point. False: symmetric, or a format without scales. */
+  /** Whether every group has a zero point: w = (code - zero) * scale. */
   readonly hasZeros: boolean;
+  /** Whether every group has a bias instead: w = code * scale + bias. Neither: symmetric, or a format without scales. */
+  readonly hasBiases?: boolean;
+  /**
+   * Tables that name the group of every column, where groups are not columns in a row (GPTQ's act-order). The rows of a
+   * block share a table. Comes with zero points. Missing: column `c` belongs to group `floor(c / groupSize)`.
+   */
+  readonly numTables?: number;
 }
 
 /** Buffers that a matrix may consist of; the names are those of the bindings. */
-export type PlaneName = 'weight' | 'scales' | 'zeros' | 'high';
+export type PlaneName = 'weight' | 'scales' | 'zeros' | 'biases' | 'high';
 
 /** A storage-buffer binding that a format brings into a kernel. */
 export interface PlaneBinding {
@@ -35,7 +42,7 @@ export type Planes = Readonly<Partial<Record<PlaneName, Uint32Array>>>;
 
 /** What a kernel puts into a variant to read matrices of one format: the filling of its slot `weights`. */
 export interface WeightSlot {
-  /** E.g. `f16`, `int4-g64`, `int4-g64-zeros`; part of a variant's id. */
+  /** E.g. `f16`, `int4-g64`, `int8-g64-zeros`; part of a variant's id. */
   readonly id: string;
   readonly options: WeightFormatOptions;
   readonly wgsl: WgslModule;

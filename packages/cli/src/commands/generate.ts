@@ -1,8 +1,16 @@
 // `pagemind generate`: one prompt, one continuation, as text or as JSON.
-import type { GenerateEvent } from '@pagemind/core/node';
-import { engineOptions, generationOptions, MODEL_OPTIONS, readArguments, SAMPLING_OPTIONS } from '../arguments.js';
+import type { GeneratedLogprob, GenerateEvent } from '@pagemind/core/node';
+import {
+  engineOptions,
+  generationOptions,
+  MODEL_OPTIONS,
+  numberOf,
+  readArguments,
+  SAMPLING_OPTIONS,
+} from '../arguments.js';
 import { withEngine } from '../open-engine.js';
 import { PROMPT_OPTIONS, readPrompt } from '../prompt.js';
+import { UsageError } from '../usage.js';
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
@@ -10,6 +18,7 @@ const OPTIONS = {
   ...PROMPT_OPTIONS,
   stop: { type: 'string', multiple: true },
   json: { type: 'boolean' },
+  logprobs: { type: 'string' },
 } as const;
 
 export async function generate(args: readonly string[]): Promise<void> {
@@ -18,17 +27,22 @@ export async function generate(args: readonly string[]): Promise<void> {
   const options = generationOptions(values);
   const stopStrings = (values['stop'] ?? []) as readonly string[];
   const asJson = values['json'] === true;
+  const numTop = numberOf(values, 'logprobs');
+  if (numTop !== undefined && !asJson) throw new UsageError('--logprobs needs --json.');
+  const request = { ...options, prompt, stopStrings, ...(numTop !== undefined && { logprobs: numTop }) };
   await withEngine(positionals[0] ?? '', engineOptions(values), async (engine) => {
     let text = '';
     const tokenIds: number[] = [];
+    const logprobs: GeneratedLogprob[] = [];
     let end: Extract<GenerateEvent, { type: 'end' }> | undefined;
-    for await (const event of engine.generate({ ...options, prompt, stopStrings })) {
+    for await (const event of engine.generate(request)) {
       if (event.type === 'end') {
         end = event;
         continue;
       }
       text += event.text;
       tokenIds.push(...event.tokenIds);
+      logprobs.push(...(event.logprobs ?? []));
       if (!asJson) process.stdout.write(engine.info.hasTokenizer ? event.text : `${event.tokenIds.join(' ')} `);
     }
     if (!asJson) {
@@ -39,6 +53,7 @@ export async function generate(args: readonly string[]): Promise<void> {
     const result = {
       text,
       token_ids: tokenIds,
+      ...(numTop !== undefined && { logprobs: logprobs.map(({ offset, ...token }) => token) }),
       finish_reason: finishReason,
       usage: {
         prompt_tokens: usage.promptTokens,

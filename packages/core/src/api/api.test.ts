@@ -54,6 +54,7 @@ describe('chat.completions.create', () => {
         completion_tokens: 8,
         total_tokens: 11,
         prompt_tokens_details: { cached_tokens: 0 },
+        completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
       },
       stats: {
         queue_ms: 0,
@@ -87,6 +88,38 @@ describe('chat.completions.create', () => {
     const last = (await chunks).at(-1);
     expect(last).toMatchObject({ choices: [], usage: { total_tokens: 11 }, stats: { queue_ms: 0 } });
     expect((await chunks).slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
+  });
+
+  it('gives several choices, which have their prompt in common', async () => {
+    const { engine, core, runner } = createApi();
+    const body = { ...CHAT, n: 3, best_of: 3, seed: 8 };
+    const answer = engine.chat.completions.create(body);
+    const chunks = all(
+      engine.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } }),
+    );
+    await drain(runner);
+    const { choices, usage } = await answer;
+    const content = textOf(answerOf(IDS, 8));
+    expect(choices).toEqual(
+      [0, 1, 2].map((index) => ({
+        index,
+        message: { role: 'assistant', content, refusal: null },
+        logprobs: null,
+        finish_reason: 'length',
+      })),
+    );
+    expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 24, total_tokens: 27 });
+    expect(runner.begins.map(({ params }) => params.seed)).toEqual([8, 9, 10, 8, 9, 10]);
+    for (const index of [0, 1, 2]) {
+      const own = (await chunks).flatMap((chunk) => chunk.choices).filter((choice) => choice.index === index);
+      expect(own[0]?.delta).toEqual({ role: 'assistant', content: '' });
+      expect(own.map(({ delta }) => delta.content ?? '').join('')).toBe(content);
+      expect(own.filter(({ finish_reason }) => finish_reason !== null)).toHaveLength(1);
+    }
+    const withUsage = (await chunks).filter((chunk) => chunk.usage);
+    expect(withUsage).toMatchObject([{ choices: [], usage: { prompt_tokens: 3, completion_tokens: 24 } }]);
+    expect((await chunks).at(-1)).toBe(withUsage[0]);
+    await expectAtRest(core, runner);
   });
 
   it('cancels by signal, and by leaving a stream, read or not', async () => {
@@ -149,12 +182,18 @@ describe('chat.completions.create', () => {
       repetition_penalty: 1.1,
       ignore_eos: true,
       min_new_tokens: 2,
+      stop_token_ids: [3],
+      logit_bias: { 5: -100, 7: 2.5 },
+      bad_token_ids: [6],
+      bad_words: ['w'],
       skip_special_tokens: false,
       chat_template_kwargs: { enable_thinking: false },
       user: 'u',
-      n: 1,
+      n: 2,
+      priority: -3,
       tools: [],
-      logprobs: false,
+      logprobs: true,
+      top_logprobs: 4,
       response_format: { type: 'text' },
     };
     expect(validateChatCompletion(body)).toEqual({
@@ -181,8 +220,15 @@ describe('chat.completions.create', () => {
         maxNewTokens: 7,
         minNewTokens: 2,
         stopStrings: ['x'],
+        stopTokenIds: [3],
+        logitBias: { 5: -100, 7: 2.5 },
+        badTokenIds: [6],
+        badWords: ['w'],
+        logprobs: 4,
         ignoreEos: true,
         skipSpecialTokens: false,
+        numChoices: 2,
+        priority: -3,
       },
       stream: true,
       includeUsage: true,
@@ -220,12 +266,22 @@ describe('chat.completions.create', () => {
     ['stream', { ...CHAT, stream: 'yes' }],
     ['stream_options.usage', { ...CHAT, stream_options: { usage: true } }],
     ['chat_template_kwargs', { ...CHAT, chat_template_kwargs: [] }],
-    ['n', { ...CHAT, n: 2 }],
+    ['n', { ...CHAT, n: 0 }],
+    ['numChoices', { ...CHAT, n: 129 }],
+    ['best_of', { ...CHAT, n: 2, best_of: 3 }],
+    ['priority', { ...CHAT, priority: 0.5 }],
     ['tools', { ...CHAT, tools: [{ type: 'function' }] }],
     ['tool_choice', { ...CHAT, tool_choice: 'required' }],
     ['response_format', { ...CHAT, response_format: { type: 'json_object' } }],
-    ['logprobs', { ...CHAT, logprobs: true }],
-    ['logit_bias', { ...CHAT, logit_bias: { 5: 1 } }],
+    ['logprobs', { ...CHAT, logprobs: 1 }],
+    ['top_logprobs', { ...CHAT, top_logprobs: 2 }],
+    ['top_logprobs', { ...CHAT, logprobs: true, top_logprobs: 21 }],
+    ['logit_bias', { ...CHAT, logit_bias: [1] }],
+    ['logit_bias.x', { ...CHAT, logit_bias: { x: 1 } }],
+    ['logit_bias.5', { ...CHAT, logit_bias: { 5: 101 } }],
+    ['stop_token_ids', { ...CHAT, stop_token_ids: [0.5] }],
+    ['bad_token_ids', { ...CHAT, bad_token_ids: 5 }],
+    ['bad_words', { ...CHAT, bad_words: [''] }],
     ['temprature', { ...CHAT, temprature: 1 }],
   ];
   it.each(wrong)('refuses a wrong %s: %j', async (name, body) => {
@@ -263,12 +319,27 @@ describe('completions.create', () => {
     expect(text.join('')).toBe(textOf(answerOf(IDS, 5)));
   });
 
+  it('gives several choices', async () => {
+    const { engine, runner } = createApi();
+    const answer = engine.completions.create({ prompt: IDS, max_tokens: 5, ignore_eos: true, n: 2 });
+    await drain(runner);
+    const text = textOf(answerOf(IDS, 5));
+    const { choices, usage } = await answer;
+    expect(choices).toMatchObject([
+      { index: 0, text },
+      { index: 1, text },
+    ]);
+    expect(usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 10 });
+  });
+
   it.each([
     ['prompt', {}],
     ['prompt', { prompt: ['a', 'b'] }],
     ['prompt', { prompt: [1.5] }],
     ['echo', { prompt: 'a', echo: true }],
     ['suffix', { prompt: 'a', suffix: 'b' }],
+    ['logprobs', { prompt: 'a', logprobs: 6 }],
+    ['logprobs', { prompt: 'a', logprobs: true }],
     ['messages', { prompt: 'a', messages: MESSAGES }],
   ])('refuses a wrong %s: %j', async (name, body) => {
     expect(() => validateCompletion(body as unknown as CompletionRequest)).toThrow(name);

@@ -1,8 +1,16 @@
 // Chat completions in OpenAI's shape over any engine: validates, hands plain data on, shapes what comes back.
-import type { EngineCore } from '../engine/core.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { invariant } from '../errors.js';
+import { toChatLogprobs } from './logprobs.js';
 import { toSendable } from './sendable.js';
-import { gather, newIdentity, toChunks } from './stream.js';
-import type { CallOptions, ChatCompletion, ChatCompletionChunk, ChatCompletionRequest } from './types.js';
+import { type Answer, gather, newIdentity, toChunks } from './stream.js';
+import type {
+  CallOptions,
+  ChatCompletion,
+  ChatCompletionChoice,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+} from './types.js';
 import { validateChatCompletion } from './validate.js';
 
 export class ChatCompletions {
@@ -37,11 +45,21 @@ export class ChatCompletions {
     const events = this.#core.generate({ ...request, prompt }, signal);
     const head = { ...newIdentity('chatcmpl'), model: this.#core.info.model };
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
-    const message = { role: 'assistant', content: text, refusal: null } as const;
-    const choice = { index: 0, message, logprobs: null, finish_reason: finishReason } as const;
-    return { ...head, object: 'chat.completion', choices: [choice], usage, stats };
+    const { answers, usage, stats } = await gather(events);
+    const [first, ...others] = answers.map((answer) => choiceOf(answer, request.logprobs !== undefined));
+    invariant(first, 'a generation has an answer');
+    return { ...head, object: 'chat.completion', choices: [first, ...others], usage, stats };
   }
+}
+
+function choiceOf({ index, text, logprobs, finishReason }: Answer, tellsLogprobs: boolean): ChatCompletionChoice {
+  const message = { role: 'assistant', content: text, refusal: null } as const;
+  return {
+    index,
+    message,
+    logprobs: tellsLogprobs ? toChatLogprobs(logprobs) : null,
+    finish_reason: finishReason,
+  };
 }
 
 function streamOf(
@@ -52,15 +70,20 @@ function streamOf(
   const head = { id, object: 'chat.completion.chunk', created, model } as const;
   const noUsage = includeUsage ? { usage: null } : {};
   type Choice = ChatCompletionChunk['choices'][number];
-  const chunk = (delta: Choice['delta'], finish: Choice['finish_reason'] = null): ChatCompletionChunk => ({
+  const chunk = (
+    index: number,
+    delta: Choice['delta'],
+    tokens: readonly GeneratedLogprob[],
+    finish: Choice['finish_reason'] = null,
+  ): ChatCompletionChunk => ({
     ...head,
-    choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+    choices: [{ index, delta, logprobs: tokens.length > 0 ? toChatLogprobs(tokens) : null, finish_reason: finish }],
     ...noUsage,
   });
   return toChunks<ChatCompletionChunk>(events, {
-    opening: [chunk({ role: 'assistant', content: '' })],
-    text: (content) => chunk({ content }),
-    finish: (reason) => chunk({}, reason),
+    opening: (index) => [chunk(index, { role: 'assistant', content: '' }, [])],
+    text: (index, content, tokens) => chunk(index, { content }, tokens),
+    finish: (index, reason, tokens) => chunk(index, {}, tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

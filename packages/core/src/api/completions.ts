@@ -1,7 +1,9 @@
 // Text completions in OpenAI's shape over any engine; a prompt may also be token ids.
-import type { EngineCore } from '../engine/core.js';
-import { gather, newIdentity, toChunks } from './stream.js';
-import type { CallOptions, Completion, CompletionChunk, CompletionRequest } from './types.js';
+import type { EngineCore, GeneratedLogprob } from '../engine/core.js';
+import { invariant } from '../errors.js';
+import { toCompletionLogprobs } from './logprobs.js';
+import { type Answer, gather, newIdentity, toChunks } from './stream.js';
+import type { CallOptions, Completion, CompletionChoice, CompletionChunk, CompletionRequest } from './types.js';
 import { validateCompletion } from './validate.js';
 
 export class Completions {
@@ -29,10 +31,20 @@ export class Completions {
     const events = this.#core.generate(request, signal);
     const head = { ...newIdentity('cmpl'), object: 'text_completion', model: this.#core.info.model } as const;
     if (stream) return streamOf(head, events, includeUsage);
-    const { text, finishReason, usage, stats } = await gather(events);
-    const choice = { index: 0, text, logprobs: null, finish_reason: finishReason } as const;
-    return { ...head, choices: [choice], usage, stats };
+    const { answers, usage, stats } = await gather(events);
+    const [first, ...others] = answers.map((answer) => choiceOf(answer, request.logprobs !== undefined));
+    invariant(first, 'a generation has an answer');
+    return { ...head, choices: [first, ...others], usage, stats };
   }
+}
+
+function choiceOf({ index, text, logprobs, finishReason }: Answer, tellsLogprobs: boolean): CompletionChoice {
+  return {
+    index,
+    text,
+    logprobs: tellsLogprobs ? toCompletionLogprobs(logprobs) : null,
+    finish_reason: finishReason,
+  };
 }
 
 function streamOf(
@@ -41,15 +53,23 @@ function streamOf(
   includeUsage: boolean,
 ): AsyncIterable<CompletionChunk> {
   const noUsage = includeUsage ? { usage: null } : {};
-  const chunk = (text: string, finish: CompletionChunk['choices'][number]['finish_reason']): CompletionChunk => ({
+  type Finish = CompletionChunk['choices'][number]['finish_reason'];
+  const chunk = (
+    index: number,
+    text: string,
+    tokens: readonly GeneratedLogprob[],
+    finish: Finish,
+  ): CompletionChunk => ({
     ...head,
-    choices: [{ index: 0, text, logprobs: null, finish_reason: finish }],
+    choices: [
+      { index, text, logprobs: tokens.length > 0 ? toCompletionLogprobs(tokens) : null, finish_reason: finish },
+    ],
     ...noUsage,
   });
   return toChunks<CompletionChunk>(events, {
-    opening: [],
-    text: (text) => chunk(text, null),
-    finish: (reason) => chunk('', reason),
+    opening: () => [],
+    text: (index, text, tokens) => chunk(index, text, tokens, null),
+    finish: (index, reason, tokens) => chunk(index, '', tokens, reason),
     ...(includeUsage && { usage: (usage, stats) => ({ ...head, choices: [], usage, stats }) }),
   });
 }

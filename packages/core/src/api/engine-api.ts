@@ -5,6 +5,8 @@ import type {
   EngineStats,
   GenerateEvent,
   GenerateRequest,
+  KvPages,
+  KvQuery,
   LogitsOptions,
 } from '../engine/core.js';
 import { ChatCompletions } from './chat-completions.js';
@@ -50,6 +52,16 @@ export class Engine implements EngineCore {
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
   logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array> {
     return this.#core.logits(ids, options);
+  }
+
+  /** Keys and values that are still there, a few MB at a time; undefined when there are none. {@link Session.kv} asks for them. */
+  readKv(query: KvQuery): Promise<KvPages | undefined> {
+    return this.#core.readKv(query);
+  }
+
+  /** Takes in what {@link readKv} gave, also another engine of the same kind; false when it cannot be used. */
+  writeKv(pages: KvPages): Promise<boolean> {
+    return this.#core.writeKv(pages);
   }
 
   /** Text to token ids, by default with what the model puts around a text, e.g. BOS. */

@@ -41,15 +41,29 @@ export class Fields {
   /** A number from `low` to `high`. */
   number(name: string, low: number, high: number): number | undefined {
     const value = this.get(name);
-    if (value === undefined || (typeof value === 'number' && value >= low && value <= high)) return value;
+    if (value === undefined || (typeof value === 'number' && isWithin(value, low, high))) return value;
     throw this.#wrong(name, `a number from ${low} to ${high}`);
   }
 
-  /** A whole number from `low`. */
-  integer(name: string, low: number = Number.MIN_SAFE_INTEGER): number | undefined {
+  /** A whole number from `low` to `high`. */
+  integer(
+    name: string,
+    low: number = Number.MIN_SAFE_INTEGER,
+    high: number = Number.MAX_SAFE_INTEGER,
+  ): number | undefined {
     const value = this.get(name);
-    if (value === undefined || (Number.isSafeInteger(value) && (value as number) >= low)) return value as number;
-    throw this.#wrong(name, low === Number.MIN_SAFE_INTEGER ? 'a whole number' : `a whole number from ${low}`);
+    if (value === undefined || (Number.isSafeInteger(value) && isWithin(value as number, low, high))) {
+      return value as number;
+    }
+    const from = low === Number.MIN_SAFE_INTEGER ? '' : ` from ${low}`;
+    throw this.#wrong(name, `a whole number${from}${high === Number.MAX_SAFE_INTEGER ? '' : ` to ${high}`}`);
+  }
+
+  /** A list whose items are all what `isItem` says. */
+  list<T>(name: string, what: string, isItem: (item: unknown) => item is T): readonly T[] | undefined {
+    const value = this.get(name);
+    if (value === undefined || (Array.isArray(value) && value.every(isItem))) return value;
+    throw this.#wrong(name, `a list of ${what}`);
   }
 
   object(name: string): Readonly<Record<string, unknown>> | undefined {
@@ -74,6 +88,20 @@ export class Fields {
   #wrong(name: string, wanted: string): PagemindError {
     return invalid(`${this.#path}${name} is not ${wanted}.`);
   }
+}
+
+/** A text that says something. */
+export function isText(item: unknown): item is string {
+  return typeof item === 'string' && item !== '';
+}
+
+/** What may be the id of a token of some model. */
+export function isTokenId(item: unknown): item is number {
+  return Number.isSafeInteger(item) && (item as number) >= 0;
+}
+
+function isWithin(value: number, low: number, high: number): boolean {
+  return value >= low && value <= high;
 }
 
 export function invalid(message: string, hint?: string): PagemindError {

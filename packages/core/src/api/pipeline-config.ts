@@ -1,13 +1,18 @@
 // How a pipeline generates: LMDeploy's GenerationConfig with its defaults, read into what the engine takes. What depends on
 // the model is checked by the engine.
 import type { GenerateRequest } from '../engine/core.js';
-import { Fields, invalid, isRecord } from './fields.js';
+import { Fields, isRecord, isText, isTokenId } from './fields.js';
 
 /**
  * LMDeploy's `GenerationConfig` in camelCase. Missing fields take LMDeploy's defaults; what the model itself recommends
  * (generation_config.json) counts for its end of text alone.
  */
 export interface GenerationConfig {
+  /**
+   * Answers to a prompt, 1 to 128, default 1: the first is the response, which holds the `others`. Each is sampled from a
+   * seed of its own: `randomSeed` plus its number from 0.
+   */
+  readonly n?: number;
   /** Default 512. */
   readonly maxNewTokens?: number;
   /** The answer does not end of its own accord before this many tokens; default 0. */
@@ -28,12 +33,20 @@ export interface GenerationConfig {
   readonly stopWords?: readonly string[];
   /** Tokens that end the answer, beside the model's own. */
   readonly stopTokenIds?: readonly number[];
+  /** Texts that no generated token contains. One that no token contains cannot be banned, and is refused. */
+  readonly badWords?: readonly string[];
+  /** Tokens that are never generated. */
+  readonly badTokenIds?: readonly number[];
   /** Go on after the model's end of text; default false. */
   readonly ignoreEos?: boolean;
   /** Equal seeds give equal answers; missing: another one each time. */
   readonly randomSeed?: number;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /** Not LMDeploy's. A whole number, default 0: of waiting prompts those of the highest priority run first. */
+  readonly priority?: number;
+  /** Give the log probabilities of the answer's tokens, and of this many of the most probable ones; 0 to 20. */
+  readonly logprobs?: number;
 }
 
 /**
@@ -55,6 +68,7 @@ export function readGenerationConfig(
     minP: fields.number('minP', 0, 1) ?? 0,
   };
   const seed = fields.integer('randomSeed');
+  const logprobs = fields.integer('logprobs', 0, 20);
   const request = {
     sampling: {
       ...(fields.boolean('doSample') ? sampled : { temperature: 0 }),
@@ -64,25 +78,16 @@ export function readGenerationConfig(
     },
     maxNewTokens: fields.integer('maxNewTokens', 1) ?? 512,
     minNewTokens: fields.integer('minNewTokens', 0) ?? 0,
-    stopStrings: readList(fields.get('stopWords'), `${path}stopWords`, 'texts', isText),
-    stopTokenIds: readList(fields.get('stopTokenIds'), `${path}stopTokenIds`, 'token ids', isTokenId),
+    stopStrings: fields.list('stopWords', 'texts', isText) ?? [],
+    stopTokenIds: fields.list('stopTokenIds', 'token ids', isTokenId) ?? [],
+    badWords: fields.list('badWords', 'texts', isText) ?? [],
+    badTokenIds: fields.list('badTokenIds', 'token ids', isTokenId) ?? [],
     ignoreEos: fields.boolean('ignoreEos') ?? false,
     skipSpecialTokens: fields.boolean('skipSpecialTokens') ?? true,
+    numChoices: fields.integer('n', 1) ?? 1,
+    priority: fields.integer('priority') ?? 0,
+    ...(logprobs !== undefined && { logprobs }),
   };
   fields.refuseOthers();
   return request;
-}
-
-function readList<T>(value: unknown, path: string, what: string, isItem: (item: unknown) => item is T): readonly T[] {
-  if (value === undefined) return [];
-  if (Array.isArray(value) && value.every(isItem)) return value;
-  throw invalid(`${path} is not a list of ${what}.`);
-}
-
-function isText(item: unknown): item is string {
-  return typeof item === 'string' && item !== '';
-}
-
-function isTokenId(item: unknown): item is number {
-  return Number.isSafeInteger(item) && (item as number) >= 0;
 }

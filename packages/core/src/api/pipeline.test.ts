@@ -29,9 +29,17 @@ function open(defaults: GenerationConfig = { maxNewTokens: 6, ignoreEos: true })
 
 const idsOf = (text: string): number[] => tokenizer.encode(text, { addSpecialTokens: false });
 
-function answerTo(text: string, numTokens = 6): Pick<PipelineResponse, 'text' | 'tokenIds' | 'inputTokenLen'> {
+function answerTo(
+  text: string,
+  numTokens = 6,
+): Pick<PipelineResponse, 'text' | 'tokenIds' | 'inputTokenLen' | 'logprobs'> {
   const tokenIds = answerOf(idsOf(text), numTokens);
-  return { text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }), tokenIds, inputTokenLen: text.length };
+  return {
+    text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }),
+    tokenIds,
+    inputTokenLen: text.length,
+    logprobs: null,
+  };
 }
 
 async function collect(stream: AsyncIterable<PipelineChunk>): Promise<PipelineChunk[]> {
@@ -105,8 +113,12 @@ describe('generation config', () => {
     minNewTokens: 0,
     stopStrings: [],
     stopTokenIds: [],
+    badWords: [],
+    badTokenIds: [],
     ignoreEos: false,
     skipSpecialTokens: true,
+    numChoices: 1,
+    priority: 0,
   };
   const SAMPLED = { temperature: 0.8, topP: 1, topK: 50, minP: 0, repetitionPenalty: 1 };
 
@@ -131,8 +143,16 @@ describe('generation config', () => {
       { maxNewTokens: 4, minNewTokens: 2 },
     ],
     [
+      { n: 3, priority: -1 },
+      { numChoices: 3, priority: -1 },
+    ],
+    [
       { stopWords: ['.'], stopTokenIds: [2], ignoreEos: true, skipSpecialTokens: false },
       { stopStrings: ['.'], stopTokenIds: [2], ignoreEos: true, skipSpecialTokens: false },
+    ],
+    [
+      { badWords: ['x'], badTokenIds: [3], logprobs: 2 },
+      { badWords: ['x'], badTokenIds: [3], logprobs: 2 },
     ],
   ])('%j over the defaults of LMDeploy', (given, wanted) => {
     expect(readGenerationConfig(given, 'generationConfig.')).toEqual({ ...GREEDY, ...wanted });
@@ -154,6 +174,11 @@ describe('generation config', () => {
     [{ doSample: 'yes' }, /generationConfig\.doSample/],
     [{ stopWords: 'x' }, /generationConfig\.stopWords is not a list of texts/],
     [{ stopTokenIds: [-1] }, /generationConfig\.stopTokenIds/],
+    [{ n: 0 }, /generationConfig\.n/],
+    [{ priority: 0.5 }, /generationConfig\.priority/],
+    [{ badTokenIds: 3 }, /generationConfig\.badTokenIds/],
+    [{ badWords: [''] }, /generationConfig\.badWords/],
+    [{ logprobs: 21 }, /generationConfig\.logprobs/],
     ['fast', /generationConfig is not an object/],
   ])('refuses %j', (given, message) => {
     expect(() => readGenerationConfig(given, 'generationConfig.')).toThrow(message);
@@ -184,6 +209,22 @@ describe('pipeline', () => {
         return { index, ...answerTo(text, generateTokenLen), generateTokenLen, finishReason: 'length' };
       }),
     );
+    await expectAtRest(core, runner);
+  });
+
+  it('gives `n` answers, of which the first holds the others', async () => {
+    const { pipe, runner, core } = open();
+    const stream = collect(pipe.streamInfer('abc', { n: 2 }));
+    const response = pipe('abc', { n: 3 });
+    await drain(runner);
+    const { others, ...first } = await response;
+    expect(first).toEqual({ index: 0, ...answerTo('abc'), generateTokenLen: 6, finishReason: 'length' });
+    expect(others).toEqual([first, first]);
+    for (const choice of [0, 1]) {
+      const own = (await stream).filter((chunk) => chunk.choice === choice);
+      expect(own.flatMap(({ tokenIds }) => tokenIds)).toEqual(first.tokenIds);
+      expect(own.filter(({ finishReason }) => finishReason !== null)).toHaveLength(1);
+    }
     await expectAtRest(core, runner);
   });
 
@@ -273,6 +314,7 @@ describe('pipeline', () => {
     const seen: unknown[] = [];
     const images: ImageReader = {
       imageTokenId: 5,
+      processor: 'fake',
       read: async (image) => {
         seen.push(image);
         throw new Error('enough');

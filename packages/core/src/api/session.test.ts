@@ -60,6 +60,11 @@ describe('a turn', () => {
     }
   });
 
+  it('has one answer a turn', async () => {
+    const { engine } = createChat();
+    await expect(engine.session().send('abc', { ...OPTIONS, n: 2 })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
   it('takes a text, parts, a message or messages', async () => {
     const { engine, runner } = createChat();
     const user = { role: 'user', content: 'de' } as const;

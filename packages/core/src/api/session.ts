@@ -5,11 +5,14 @@ import type {
   ChatMessage,
   EngineCore,
   FinishReason,
+  GeneratedLogprob,
   GenerateEvent,
   GenerateRequest,
   HeldTokens,
+  KvPages,
   Usage,
 } from '../engine/core.js';
+import { imagesOf } from '../engine/images.js';
 import { invariant, PagemindError } from '../errors.js';
 import { Fields, invalid, isRecord } from './fields.js';
 import { toSendableMessages } from './sendable.js';
@@ -38,6 +41,8 @@ export interface SessionAnswer {
   readonly text: string;
   /** As generated, with the id that ended it. */
   readonly tokenIds: readonly number[];
+  /** Of each of `tokenIds`, where asked for. */
+  readonly logprobs?: readonly GeneratedLogprob[];
   readonly finishReason: FinishReason;
   /** `cachedTokens` of the prompt were still there from earlier turns. */
   readonly usage: Usage;
@@ -56,6 +61,7 @@ interface Draft {
   promptIds: readonly number[];
   text: string;
   readonly tokenIds: number[];
+  readonly logprobs: GeneratedLogprob[];
 }
 
 /** A conversation; made by `engine.session()`. One turn at a time: {@link fork} it for several. */
@@ -136,9 +142,12 @@ export class Session {
     if (messages.at(-1)?.role === 'assistant') {
       throw invalid('A turn ends with a message of the assistant.', 'End it with what is to be answered.');
     }
+    if ((request.numChoices ?? 1) !== 1) {
+      throw invalid('A turn has one answer.', 'Use forks of the session for several.');
+    }
     this.#requireIdle();
     this.#isAnswering = true;
-    const draft: Draft = { messages, promptIds: [], text: '', tokenIds: [] };
+    const draft: Draft = { messages, promptIds: [], text: '', tokenIds: [], logprobs: [] };
     let answer: SessionAnswer | undefined;
     let hasFailed = false;
     try {
@@ -158,9 +167,11 @@ export class Session {
           draft.promptIds = event.promptIds ?? draft.promptIds;
           draft.text += event.text;
           draft.tokenIds.push(...event.tokenIds);
+          draft.logprobs.push(...(event.logprobs ?? []));
         } else {
-          const { text, tokenIds } = draft;
-          answer = { text, tokenIds, finishReason: event.finishReason, usage: event.usage };
+          const { text, tokenIds, logprobs } = draft;
+          const { finishReason, usage } = event;
+          answer = { text, tokenIds, ...(request.logprobs !== undefined && { logprobs }), finishReason, usage };
           this.#keep(draft, answer, event.stoppedBy);
         }
         yield event;
@@ -212,6 +223,23 @@ export class Session {
     this.#messages = [];
     this.#turns = [];
     this.#response = undefined;
+  }
+
+  /**
+   * Keys and values of its tokens, as far as the engine has them now, for `engine.writeKv` of another one: windows of a few
+   * MB, read when they are asked for.
+   */
+  async *kv(): AsyncGenerator<KvPages> {
+    const ids = tokensAfter(this.#turns);
+    if (ids.length === 0) return;
+    const images = imagesOf({ kind: 'messages', messages: await toSendableMessages(this.history) });
+    let pages = await this.#core.readKv({ prompt: { kind: 'tokens', ids, images } });
+    while (pages) {
+      yield pages;
+      const { keys, firstBlock, numBlocks } = pages;
+      const next = firstBlock + numBlocks;
+      pages = next < keys.length ? await this.#core.readKv({ keys, firstBlock: next }) : undefined;
+    }
   }
 
   /** Plain data for `engine.session({ from })`. Keys and values are not part of it: they are found or computed again. */

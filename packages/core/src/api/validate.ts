@@ -2,7 +2,7 @@
 // supported says so, one that is unknown is refused. What depends on the model is checked by the engine.
 import type { ChatMessage, ContentPart, GenerateRequest, Prompt, PromptImage } from '../engine/core.js';
 import type { SamplingParams } from '../sampling/params.js';
-import { Fields, invalid, isRecord } from './fields.js';
+import { Fields, invalid, isRecord, isText, isTokenId } from './fields.js';
 
 /** A body that was checked. */
 export interface ValidRequest {
@@ -19,13 +19,8 @@ const IGNORED = ['model', 'user', 'metadata', 'store', 'service_tier', 'safety_i
 
 /** Fields that are not supported, each with the values that ask for nothing. */
 const UNSUPPORTED: Readonly<Record<string, (value: unknown) => boolean>> = {
-  n: (value) => value === 1,
-  best_of: (value) => value === 1,
   echo: isNothing,
   suffix: isNothing,
-  logprobs: isNothing,
-  top_logprobs: isNothing,
-  logit_bias: isNothing,
   tools: isNothing,
   tool_choice: (value) => value === 'none' || value === 'auto',
   parallel_tool_calls: (value) => typeof value === 'boolean',
@@ -49,18 +44,32 @@ export function validateChatCompletion(body: unknown): ValidRequest {
   return validateOptions(
     fields,
     { kind: 'messages', messages, ...(templateOptions && { templateOptions }) },
-    maxNewTokens,
+    { maxNewTokens, logprobs: validateChatLogprobs(fields) },
   );
+}
+
+/** How many of the most probable tokens are wanted beside each one; undefined: no log probabilities at all. */
+function validateChatLogprobs(fields: Fields): number | undefined {
+  const wantsLogprobs = fields.boolean('logprobs') ?? false;
+  const numTop = fields.integer('top_logprobs', 0, 20);
+  if (wantsLogprobs) return numTop ?? 0;
+  if (numTop === undefined || numTop === 0) return undefined;
+  throw invalid(`top_logprobs is ${numTop} without logprobs.`, 'Set logprobs to true.');
 }
 
 /** @throws PagemindError `invalid_request` naming the field. */
 export function validateCompletion(body: unknown): ValidRequest {
   const fields = new Fields(body);
   const prompt = validatePrompt(fields.get('prompt'));
-  return validateOptions(fields, prompt, fields.integer('max_tokens', 1) ?? DEFAULT_COMPLETION_TOKENS);
+  const maxNewTokens = fields.integer('max_tokens', 1) ?? DEFAULT_COMPLETION_TOKENS;
+  return validateOptions(fields, prompt, { maxNewTokens, logprobs: fields.integer('logprobs', 0, 5) });
 }
 
-function validateOptions(fields: Fields, prompt: Prompt, maxNewTokens: number | undefined): ValidRequest {
+function validateOptions(
+  fields: Fields,
+  prompt: Prompt,
+  own: { readonly maxNewTokens: number | undefined; readonly logprobs: number | undefined },
+): ValidRequest {
   const sampling = {
     temperature: fields.number('temperature', 0, 2),
     topP: fields.number('top_p', 0, 1),
@@ -72,12 +81,20 @@ function validateOptions(fields: Fields, prompt: Prompt, maxNewTokens: number | 
     seed: toSeed(fields.integer('seed')),
   } satisfies Record<keyof SamplingParams, number | undefined>;
   const rest = {
-    maxNewTokens,
+    ...own,
     minNewTokens: fields.integer('min_new_tokens', 0),
     stopStrings: validateStop(fields.get('stop')),
+    stopTokenIds: fields.list('stop_token_ids', 'token ids', isTokenId),
     ignoreEos: fields.boolean('ignore_eos'),
+    logitBias: validateBias(fields.object('logit_bias')),
+    badTokenIds: fields.list('bad_token_ids', 'token ids', isTokenId),
+    badWords: fields.list('bad_words', 'texts', isText),
     skipSpecialTokens: fields.boolean('skip_special_tokens'),
+    numChoices: fields.integer('n', 1),
+    priority: fields.integer('priority'),
   };
+  // Others would have to be generated and thrown away.
+  fields.unsupported('best_of', (value) => value === (rest.numChoices ?? 1));
   const stream = fields.boolean('stream') ?? false;
   const streamOptions = new Fields(fields.object('stream_options') ?? {}, 'stream_options.');
   const includeUsage = streamOptions.boolean('include_usage') ?? false;
@@ -149,8 +166,20 @@ function validatePrompt(value: unknown): Prompt {
 function validateStop(value: unknown): string[] | undefined {
   if (value === undefined) return undefined;
   const stops: unknown[] = Array.isArray(value) ? value : [value];
-  if (stops.every((stop): stop is string => typeof stop === 'string' && stop !== '')) return stops;
+  if (stops.every(isText)) return stops;
   throw invalid('stop is neither a string nor a list of strings, or one of them is empty.');
+}
+
+/** Whether the model has the tokens is checked by the engine. */
+function validateBias(value: Readonly<Record<string, unknown>> | undefined): GenerateRequest['logitBias'] {
+  if (value === undefined) return undefined;
+  const fields = new Fields(value, 'logit_bias.');
+  const biases: Record<number, number> = {};
+  for (const key of Object.keys(value)) {
+    if (!/^\d+$/.test(key)) throw invalid(`logit_bias.${key} is not the bias of a token id.`);
+    biases[Number(key)] = fields.number(key, -100, 100) ?? 0;
+  }
+  return biases;
 }
 
 /** OpenAI's seeds are of any size and sign; ours have 32 bits. */

@@ -47,6 +47,25 @@ describe('BlockManager', () => {
     expect(() => blocks.release([], taken)).toThrow('twice');
   });
 
+  it('adopts blocks behind those that it knows, and none where there is no room', () => {
+    const blocks = new BlockManager(4, 16);
+    const known = pass(blocks, ['a']);
+    const adopted = blocks.adopt(['a', 'b', 'c']) ?? [];
+    expect(adopted).toHaveLength(2);
+    expect(blocks.find(['a', 'b', 'c', 'd'])).toEqual([...known, ...adopted]);
+    expect(counts(blocks)).toEqual([1, 3, 4]);
+    expect(blocks.adopt(['a', 'b'])).toEqual([]);
+    // The one that is free and the place of c; a and b are what the new ones continue.
+    expect(blocks.adopt(['a', 'b', 'x', 'y'])).toHaveLength(2);
+    expect(blocks.find(['a', 'b', 'x', 'y'])).toHaveLength(4);
+    expect(blocks.find(['a', 'b', 'c'])).toHaveLength(2);
+    const used = blocks.find(['a', 'b', 'x', 'y']).slice(0, 2);
+    blocks.share(used);
+    expect(blocks.adopt(['k', 'l', 'm'])).toBeUndefined();
+    expect(blocks.find(['a', 'b', 'x', 'y'])).toHaveLength(4);
+    blocks.checkIntegrity([used]);
+  });
+
   it('keeps what was published, and frees the rest', () => {
     const blocks = new BlockManager(4, 16);
     const table = allocate(blocks, 3);

@@ -3,9 +3,8 @@
 import { invariant } from '../errors.js';
 import { PrefixCache } from './prefix-cache.js';
 
-/** The states of a pool of `numBlocks` blocks, ids from 0. */
+/** The states of a pool of blocks, ids from 0. */
 export class BlockManager {
-  readonly numBlocks: number;
   readonly blockSize: number;
   /** A stack: the block freed last is taken first. */
   readonly #free: number[];
@@ -14,11 +13,17 @@ export class BlockManager {
   /** Cached blocks, the least recently used first, and what continues a block before the block itself. */
   readonly #cached = new Set<number>();
   readonly #prefixes = new PrefixCache();
+  #numBlocks: number;
 
   constructor(numBlocks: number, blockSize: number) {
-    this.numBlocks = numBlocks;
+    this.#numBlocks = numBlocks;
     this.blockSize = blockSize;
     this.#free = Array.from({ length: numBlocks }, (_, i) => numBlocks - 1 - i);
+  }
+
+  /** Blocks of the pool. */
+  get numBlocks(): number {
+    return this.#numBlocks;
   }
 
   get numFree(): number {
@@ -32,6 +37,14 @@ export class BlockManager {
   /** Blocks that can be allocated. */
   get numAvailable(): number {
     return this.#free.length + this.#cached.size;
+  }
+
+  /** The pool has more blocks from now on. They are taken last. */
+  grow(numBlocks: number): void {
+    invariant(numBlocks >= this.#numBlocks, 'a pool does not shrink');
+    const added = Array.from({ length: numBlocks - this.#numBlocks }, (_, i) => numBlocks - 1 - i);
+    this.#free.unshift(...added);
+    this.#numBlocks = numBlocks;
   }
 
   /** Blocks that hold `numTokens` tokens. */
@@ -70,6 +83,20 @@ export class BlockManager {
   /** Lets others find the first blocks of a sequence, which are full: submitted steps compute what `keys` spell out. */
   publish(keys: readonly string[], blocks: readonly number[]): void {
     this.#prefixes.publish(keys, blocks);
+  }
+
+  /**
+   * Blocks for what is not known yet of `keys`, computed elsewhere: cached at once. Undefined, and nothing changes, where
+   * there is no room for them.
+   */
+  adopt(keys: readonly string[]): readonly number[] | undefined {
+    const known = this.find(keys);
+    this.share(known);
+    const blocks = this.allocate(keys.length - known.length);
+    const path = [...known, ...(blocks ?? [])];
+    this.publish(keys.slice(0, path.length), path);
+    this.release(keys, path);
+    return blocks;
   }
 
   /**

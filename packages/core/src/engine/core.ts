@@ -1,5 +1,6 @@
 // The seam between the API classes and an engine: the local engine and the client of a worker both implement EngineCore.
 // Everything that crosses it is plain, cloneable data. No behaviour here.
+import type { KvType } from '@pagemind/kernels-wgsl';
 import type { PagemindErrorCode } from '../errors.js';
 import type { ImageInput } from '../image/image.js';
 import type { RunnerCounters } from '../runner/runner.js';
@@ -75,10 +76,50 @@ export interface GenerateRequest {
   /** Further ids that end the answer, beside the model's own. */
   readonly stopTokenIds?: readonly number[];
   readonly ignoreEos?: boolean;
+  /** Added to the logits of tokens before all else, by id: from −100 to 100, for at most 300 tokens. */
+  readonly logitBias?: Readonly<Record<number, number>>;
+  /** Tokens that are never generated. */
+  readonly badTokenIds?: readonly number[];
+  /** Texts that no generated token contains. A text that no token contains cannot be banned, and is refused. */
+  readonly badWords?: readonly string[];
+  /** Give the log probabilities of generated tokens, and of this many of the most probable ones: 0 to 20. Missing: none. */
+  readonly logprobs?: number;
   /** Leave special tokens out of the text; default true. */
   readonly skipSpecialTokens?: boolean;
+  /**
+   * A whole number, default 0. Of waiting requests those of the highest priority run first, and those of the lowest make
+   * room first when the KV cache is full; of equal ones, whoever came first. None waits forever: see engine/urgency.ts.
+   */
+  readonly priority?: number;
+  /**
+   * Answers to give, default 1. They compute their prompt once, and sample each from a seed of its own: the request's seed
+   * plus the answer's index.
+   */
+  readonly numChoices?: number;
   /** Give the ids of the prompt, in a delta before all others; default false. */
   readonly returnPromptIds?: boolean;
+}
+
+/**
+ * A token and its log probability in the model's own distribution: before bias, penalties, bans, temperature and filters,
+ * as OpenAI and vLLM have it.
+ */
+export interface TokenLogprob {
+  readonly id: number;
+  /** The token's own text. Bytes that are no character on their own show as U+FFFD; without a tokenizer it is empty. */
+  readonly token: string;
+  /** UTF-8, perhaps of a part of a character. */
+  readonly bytes: readonly number[];
+  /** −9999 at the least. */
+  readonly logprob: number;
+}
+
+/** A token that was generated. */
+export interface GeneratedLogprob extends TokenLogprob {
+  /** The most probable tokens in its place, best first; it need not be one of them. */
+  readonly top: readonly TokenLogprob[];
+  /** Where its text begins: the characters of the answer that were certain before it. */
+  readonly offset: number;
 }
 
 /** A stop id or stop string, or the longest length. A cancelled generation does not finish: it throws `aborted`. */
@@ -101,18 +142,30 @@ export interface RequestStats {
   /** Tokens of the prompt that had to be computed. */
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** Tokens that were proposed to the model; 0 unless the engine speculates. */
+  readonly numProposed: number;
+  /** Those of them that the model gave, too, so that they cost no step. */
+  readonly numAccepted: number;
 }
 
-/** A stream of these is a generation; `end` comes last, exactly once, unless the stream throws a PagemindError. */
+/**
+ * A stream of these is a generation. Of every answer, `end` comes last, exactly once; the stream ends after the last of
+ * them, unless it throws a PagemindError.
+ */
 export type GenerateEvent =
   | {
       readonly type: 'delta';
+      /** Which answer this is a part of, from 0. */
+      readonly index: number;
       readonly text: string;
       readonly tokenIds: readonly number[];
+      /** Of each of `tokenIds`, where asked for. */
+      readonly logprobs?: readonly GeneratedLogprob[];
       readonly promptIds?: readonly number[];
     }
   | {
       readonly type: 'end';
+      readonly index: number;
       readonly finishReason: FinishReason;
       /** With `stop`: a stop id, which came last and is not in the text, or a stop string, at which the text was cut. */
       readonly stoppedBy?: 'token' | 'string';
@@ -120,7 +173,7 @@ export type GenerateEvent =
       readonly stats: RequestStats;
     };
 
-/** Bytes of each part of a loaded model. */
+/** Bytes of each part of a loaded model, the KV pool as large as it may become. */
 export interface MemoryUse {
   readonly weightBytes: number;
   readonly kvBytes: number;
@@ -142,7 +195,8 @@ export interface EngineInfo {
   readonly numBlocks: number;
   readonly blockSize: number;
   readonly weightFormat: string;
-  readonly kvDtype: 'f16' | 'f32';
+  /** How keys and values are stored. */
+  readonly kvDtype: KvType;
   readonly memory: MemoryUse;
   /** Bytes of weights that a decode step reads. */
   readonly bytesPerToken: number;
@@ -163,6 +217,8 @@ export interface EngineInfo {
 export interface EngineStats {
   readonly numRunning: number;
   readonly numWaiting: number;
+  /** Blocks of the pool as it is now: it grows while it is used, up to `numBlocks` of {@link EngineInfo}. */
+  readonly numBlocks: number;
   /** Blocks that hold nothing. */
   readonly numFreeBlocks: number;
   /** Blocks that no request uses, kept for those that begin alike until their place is needed. */
@@ -173,6 +229,9 @@ export interface EngineStats {
   readonly numTokensFound: number;
   /** Requests that had to give their blocks to earlier ones, to be computed again later. */
   readonly numPreemptions: number;
+  /** Tokens that were proposed to the model, and those of them that it gave, too. */
+  readonly numProposed: number;
+  readonly numAccepted: number;
   readonly counters: RunnerCounters;
 }
 
@@ -185,6 +244,22 @@ export interface LogitsOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Keys and values of blocks in a row, taken from an engine to be given to another one of the same kind. */
+export interface KvPages {
+  /** Names all that they depend on beside their tokens: model and weights, number formats, layout, device. */
+  readonly origin: string;
+  /** What the blocks of the sequence hold, from its start on, as far as they were there. */
+  readonly keys: readonly string[];
+  /** Index of the key of the first of these blocks, and their number. */
+  readonly firstBlock: number;
+  readonly numBlocks: number;
+  /** `[numBlocks, blockBytes]` */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Whose keys and values to read: those of a prompt's start, or what follows pages that were read. */
+export type KvQuery = { readonly prompt: Prompt } | { readonly keys: readonly string[]; readonly firstBlock: number };
+
 /** An engine, wherever it runs. */
 export interface EngineCore {
   readonly info: EngineInfo;
@@ -192,6 +267,13 @@ export interface EngineCore {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
   logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array>;
+  /** Keys and values that are still there, a few MB at a time; undefined when there are none (any more). */
+  readKv(query: KvQuery): Promise<KvPages | undefined>;
+  /**
+   * Puts pages into free or long unused blocks, where prompts find them. False, and nothing happens, when they are of another
+   * kind of engine, do not continue what is there, or find no room.
+   */
+  writeKv(pages: KvPages): Promise<boolean>;
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<number[]>;
   decode(ids: readonly number[], options?: { readonly skipSpecialTokens?: boolean }): Promise<string>;
   stats(): Promise<EngineStats>;

@@ -141,6 +141,7 @@ describe('a request that ends while its images are read', () => {
     let signal: AbortSignal | undefined;
     const slow: ImageReader = {
       imageTokenId: IMAGE,
+      processor: 'fake',
       read: async (image, numImages, given) => {
         signal = given;
         await new Promise<void>((resolve) => {

@@ -2,6 +2,7 @@
 // without any cache, and in the end no block is lost or still used.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { sometimes } from '../testing/arbitraries.js';
 import { collect, create, drain, expectAtRest, type Outcome, request, settle } from '../testing/engine-harness.js';
 import { answerOf } from '../testing/fake-runner.js';
 
@@ -19,9 +20,6 @@ interface Arrival {
   readonly stopAt: number | undefined;
 }
 
-const sometimes = (value: fc.Arbitrary<number>): fc.Arbitrary<number | undefined> =>
-  fc.option(value, { nil: undefined, freq: 1 });
-
 const arrival: fc.Arbitrary<Arrival> = fc.record({
   at: fc.nat({ max: 20 }),
   follows: sometimes(fc.nat({ max: 8 })),
@@ -38,7 +36,12 @@ const limits = fc.record({
   blockSize: fc.integer({ min: 2, max: 5 }),
   maxPrefillTokenNum: fc.integer({ min: 5, max: 20 }),
   maxStepsPerSubmit: fc.integer({ min: 1, max: 5 }),
-  maxSharedLen: fc.constantFrom(Number.POSITIVE_INFINITY, 12),
+  rotation: fc.constantFrom(
+    {},
+    { maxSharedLen: 12 },
+    // Beginning anew for every token takes long: only the last few do.
+    { maxSharedLen: 36, maxKeptLen: 36 },
+  ),
 });
 
 /** Submissions that the GPU completes in a tick. */
@@ -65,7 +68,7 @@ it('answers as without a cache, and finds what it has', { timeout: 60_000 }, asy
       fc.array(arrival, { minLength: 2, maxLength: 10 }),
       deliveries,
       async (given, arrivals, pattern) => {
-        const { engine, runner } = create({ ...given, sessionLen: SESSION_LEN });
+        const { engine, runner } = create({ ...given, ...given.rotation, sessionLen: SESSION_LEN });
         const longest = Math.min(SESSION_LEN, given.numBlocks * given.blockSize);
         const inOrder = arrivals.toSorted((a, b) => a.at - b.at);
         const prompts = promptsOf(inOrder, longest);

@@ -115,14 +115,39 @@ describe('requests that run at the same time', () => {
     await expectAtRest(engine, runner);
   });
 
-  it('compute the same twice when they begin together; later ones find either', async () => {
+  it('compute their common start once when they arrive together', async () => {
+    const made = create({ maxPrefillTokenNum: 6 });
+    const prompts = [PROMPT, PROMPT, [...PROMPT.slice(0, 9), 40, 41, 42, 43], [50]];
+    const all = prompts.map((each) => collect(made.engine.generate(request(each))));
+    await drain(made.runner);
+    const outcomes = await Promise.all(all);
+    for (const [i, ids] of prompts.entries()) expect(outcomes[i]?.ids).toEqual(answerOf(ids, 10));
+    expect(outcomes.map(cachedTokens)).toEqual([0, 8, 8, 0]);
+    // The whole of the first, a block of the second, what the third has of its own, and the fourth.
+    expect(numSent(made.runner)).toBe(12 + 4 + 5 + 1);
+    await expectAtRest(made.engine, made.runner);
+  });
+
+  it('do not wait for a start that nobody computes any more', async () => {
+    const { engine, runner } = create({ maxPrefillTokenNum: 4 });
+    const controller = new AbortController();
+    const first = collect(engine.generate(request(PROMPT), controller.signal));
+    const second = collect(engine.generate(request(PROMPT)));
+    await settle();
+    controller.abort();
+    await drain(runner);
+    expect([(await first).code, (await second).ids]).toEqual(['aborted', answerOf(PROMPT, 10)]);
+    await expectAtRest(engine, runner);
+  });
+
+  it('compute the same twice when they answer alike; later ones find either', async () => {
     const made = create();
-    const ids = PROMPT.slice(0, 7);
-    const both = [ids, [...ids, 40]].map((each) => collect(made.engine.generate(request(each, { maxNewTokens: 12 }))));
+    const ids = PROMPT.slice(0, 3);
+    const both = [ids, ids].map((each) => collect(made.engine.generate(request(each, { maxNewTokens: 16 }))));
     await drain(made.runner);
     expect((await Promise.all(both)).map(cachedTokens)).toEqual([0, 0]);
-    for (const start of [ids, [...ids, 40]]) {
-      const next = [...start, ...answerOf(start, 12), 9];
+    for (const start of [ids]) {
+      const next = [...start, ...answerOf(start, 16), 9];
       const outcome = await answer(made, next);
       expect(outcome.ids).toEqual(answerOf(next, 10));
       expect(cachedTokens(outcome)).toBe(16);

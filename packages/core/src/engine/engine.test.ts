@@ -247,6 +247,7 @@ describe('a request is refused', () => {
       runner: ids,
       info: { model: 'toy' } as EngineInfo,
       defaults: { sampling: GREEDY, eosTokenIds: [] },
+      kvOrigin: async () => 'toy',
     });
     const text = collect(engine.generate(request([], { prompt: { kind: 'text', text: 'a', addSpecialTokens: true } })));
     expect((await text).code).toBe('invalid_request');

@@ -2,7 +2,8 @@
 // scheduler.ts, how it is computed in the runner, what becomes of its results in output.ts; here is only their order.
 import { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError, throwIfAborted } from '../errors.js';
-import type { ModelRunner, StepResult } from '../runner/runner.js';
+import type { ModelRunner, RunnerLimits, StepResult } from '../runner/runner.js';
+import { WordFinder } from '../text/word-finder.js';
 import { Bell } from './bell.js';
 import type {
   EngineCore,
@@ -10,16 +11,20 @@ import type {
   EngineStats,
   GenerateEvent,
   GenerateRequest,
+  KvPages,
+  KvQuery,
   LogitsOptions,
   PromptImage,
 } from './core.js';
 import { type ImageReader, imagesOf, type PreparedImage, prepareImages } from './images.js';
+import { type KvPlace, keysOf, readKv, writeKv } from './kv-pages.js';
 import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
 import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
 import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
 import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
+import { canSpeculate, Speculation, type SpeculationConfig } from './speculation.js';
 
 /** Submissions that the GPU may have before it: one it works on, the rest so that it never waits for this thread. */
 const MAX_IN_FLIGHT = 3;
@@ -40,6 +45,10 @@ export interface LocalEngineParts {
   readonly maxQueueLen?: number;
   /** Share KV blocks among requests that begin alike; default true. */
   readonly enablePrefixCaching?: boolean;
+  /** Missing: tokens come one by one. */
+  readonly speculation?: SpeculationConfig;
+  /** Names all that keys and values depend on; asked for when the first ones leave or come. */
+  readonly kvOrigin: () => Promise<string>;
   /** Milliseconds; default `performance.now`. */
   readonly clock?: () => number;
   /** Seeds of requests that name none, 32-bit unsigned; default random. */
@@ -64,9 +73,13 @@ export class LocalEngine implements EngineCore {
   readonly #runner: ModelRunner;
   readonly #defaults: GenerationDefaults;
   readonly #text: TextTools | undefined;
+  readonly #words: WordFinder | undefined;
   readonly #images: ImageReader | undefined;
+  readonly #nameOrigin: () => Promise<string>;
+  #origin: Promise<string> | undefined;
   readonly #clock: () => number;
   readonly #randomSeed: () => number;
+  readonly #speculation: SpeculationConfig | undefined;
   readonly #scheduler: Scheduler;
   readonly #pacer: StepPacer;
   readonly #jobs = new Map<Sequence, Job>();
@@ -74,18 +87,22 @@ export class LocalEngine implements EngineCore {
   readonly #inFlight: Submission[] = [];
   /** Rung when a request or a result arrives. */
   readonly #bell = new Bell();
+  #isGrowing = false;
   /** Why no request is taken any more. */
   #ending: PagemindError | undefined;
   #isDisposed = false;
 
   constructor(parts: LocalEngineParts) {
-    const { runner, info, defaults, text, images, clock, randomSeed } = parts;
+    const { runner, info, defaults, text, images, kvOrigin, clock, randomSeed } = parts;
     const { maxQueueLen = DEFAULT_MAX_QUEUE_LEN, enablePrefixCaching = true } = parts;
     this.info = info;
     this.#runner = runner;
     this.#defaults = defaults;
     this.#text = text;
+    this.#words = text && new WordFinder(text.tokenizer);
     this.#images = images;
+    this.#nameOrigin = kvOrigin;
+    this.#speculation = parts.speculation;
     this.#clock = clock ?? (() => performance.now());
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
     this.#scheduler = new Scheduler(runner.limits, { maxQueueLen, enablePrefixCaching });
@@ -94,24 +111,36 @@ export class LocalEngine implements EngineCore {
   }
 
   generate(given: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent> {
-    let sequence: Sequence | undefined;
+    let sequences: readonly Sequence[] = [];
     const leaving = new AbortController();
     const events = new AsyncQueue<GenerateEvent>(() => {
       leaving.abort();
-      if (sequence) this.#cancel(sequence);
+      for (const sequence of sequences) this.#cancel(sequence);
     });
     const arrivedAt = this.#clock();
     const start = (images: readonly PreparedImage[]): void => {
       if (leaving.signal.aborted) return;
       this.#throwIfEnded();
       throwIfAborted(signal);
-      const { limits } = this.#runner;
+      const limits = this.#limits;
       const prompt = encodePrompt(given.prompt, this.#promptTools, images);
       const randomSeed = this.#randomSeed();
-      const request = resolveGeneration(given, prompt, { limits, defaults: this.#defaults, randomSeed });
-      const text = createTextOutput(given, prompt.ids, this.#text);
-      sequence = this.#start(request, new GenerationOutput(request, events, text, arrivedAt), signal);
-      if (given.returnPromptIds) events.push({ type: 'delta', text: '', tokenIds: [], promptIds: prompt.ids });
+      const context = { limits, defaults: this.#defaults, randomSeed, words: this.#words };
+      const requests = resolveGeneration(given, prompt, context);
+      let numUnfinished = requests.length;
+      const onEnd = (): void => {
+        numUnfinished -= 1;
+        if (numUnfinished === 0) events.end();
+      };
+      const outputs = requests.map((request, index): [Sequence, SequenceOutput] => {
+        const text = createTextOutput(given, prompt.ids, this.#text);
+        const sequence = new Sequence(request, this.#speculationFor(request));
+        return [sequence, new GenerationOutput(request, { index, events, onEnd }, text, arrivedAt)];
+      });
+      this.#start(outputs, signal);
+      sequences = outputs.map(([sequence]) => sequence);
+      if (given.returnPromptIds)
+        events.push({ type: 'delta', index: 0, text: '', tokenIds: [], promptIds: prompt.ids });
     };
     try {
       const images = imagesOf(given.prompt);
@@ -136,10 +165,24 @@ export class LocalEngine implements EngineCore {
     const prepared = images.length === 0 ? [] : await this.#prepare(images, signal);
     this.#throwIfEnded();
     const prompt = encodePrompt({ kind: 'tokens', ids }, { ...this.#promptTools, bosTokenId: undefined }, prepared);
-    const request = resolveLogits(prompt, decodeFrom, this.#runner.limits);
+    const request = resolveLogits(prompt, decodeFrom, this.#limits);
     const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
-    this.#start(request, output, signal);
+    this.#start([[new Sequence(request), output]], signal);
     return output.logits;
+  }
+
+  async readKv(query: KvQuery): Promise<KvPages | undefined> {
+    const place = await this.#kvPlace();
+    if ('keys' in query) return readKv(place, query);
+    const images = imagesOf(query.prompt);
+    const prepared = images.length === 0 ? [] : await this.#prepare(images, undefined);
+    const keys = keysOf(encodePrompt(query.prompt, this.#promptTools, prepared), this.#runner.limits.blockSize);
+    this.#throwIfEnded();
+    return readKv(place, { keys, firstBlock: 0 });
+  }
+
+  async writeKv(pages: KvPages): Promise<boolean> {
+    return writeKv(await this.#kvPlace(), pages);
   }
 
   async encode(text: string, options: { readonly addSpecialTokens?: boolean } = {}): Promise<number[]> {
@@ -151,18 +194,9 @@ export class LocalEngine implements EngineCore {
   }
 
   async stats(): Promise<EngineStats> {
-    const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = this.#scheduler;
-    const { numTokensLookedUp, numTokensFound, numPreemptions } = this.#scheduler;
-    return {
-      numRunning,
-      numWaiting,
-      numFreeBlocks,
-      numCachedBlocks,
-      numTokensLookedUp,
-      numTokensFound,
-      numPreemptions,
-      counters: this.#runner.counters,
-    };
+    const { numRunning, numWaiting, poolSize, numFreeBlocks, numCachedBlocks, counters } = this.#scheduler;
+    const now = { numRunning, numWaiting, numBlocks: poolSize, numFreeBlocks, numCachedBlocks };
+    return { ...now, ...counters, counters: this.#runner.counters };
   }
 
   async dispose(): Promise<void> {
@@ -172,13 +206,22 @@ export class LocalEngine implements EngineCore {
     this.#runner.dispose();
   }
 
+  async #kvPlace(): Promise<KvPlace> {
+    this.#throwIfEnded();
+    this.#origin ??= this.#nameOrigin();
+    const origin = await this.#origin;
+    this.#throwIfEnded();
+    return { runner: this.#runner, scheduler: this.#scheduler, origin };
+  }
+
   /** The step loop. It never waits for a result while there is room for another submission. */
   async #run(): Promise<void> {
     try {
       while (!this.#ending) {
         this.#update();
         this.#submit();
-        if (this.#inFlight.length === 0) this.#checkRest();
+        this.#growPool();
+        if (this.#inFlight.length === 0 && !this.#isGrowing) this.#checkRest();
         await this.#bell.wait();
       }
     } catch (error) {
@@ -223,10 +266,45 @@ export class LocalEngine implements EngineCore {
     }
   }
 
+  /** Lets the KV pool grow where it runs short; steps go on meanwhile. */
+  #growPool(): void {
+    const { poolSize, wantedPoolSize } = this.#scheduler;
+    if (this.#isGrowing || wantedPoolSize === poolSize) return;
+    this.#isGrowing = true;
+    this.#runner
+      .growPool(wantedPoolSize)
+      .then(
+        () => this.#scheduler.growPool(wantedPoolSize),
+        (error) => this.#capPool(error),
+      )
+      .finally(() => {
+        this.#isGrowing = false;
+        this.#bell.ring();
+      });
+  }
+
+  /** The device has less memory than was planned with: whoever fits in goes on. */
+  #capPool(cause: unknown): void {
+    if (!(cause instanceof PagemindError && cause.code === 'out_of_memory')) {
+      this.#end(cause);
+      return;
+    }
+    for (const sequence of this.#scheduler.capPool()) {
+      const hint = 'Ask for fewer tokens, or load the model with a smaller memoryBudget or sessionLen.';
+      const message = 'The device has no memory for the keys and values of so long a sequence.';
+      this.#cancel(sequence, new PagemindError('out_of_kv', message, { hint, cause }));
+    }
+  }
+
   /** Nothing is in flight: then everybody has been served and nothing is lost. */
   #checkRest(): void {
     invariant(this.#jobs.size === 0, 'a request was forgotten');
     this.#scheduler.checkIntegrity();
+  }
+
+  /** The runner's, with the blocks that the device turned out to have room for. */
+  get #limits(): RunnerLimits {
+    return { ...this.#runner.limits, numBlocks: this.#scheduler.maxPoolSize };
   }
 
   #prepare(images: readonly PromptImage[], signal: AbortSignal | undefined): Promise<readonly PreparedImage[]> {
@@ -241,17 +319,22 @@ export class LocalEngine implements EngineCore {
     };
   }
 
-  #start(request: Request, output: SequenceOutput, signal: AbortSignal | undefined): Sequence {
-    const sequence = new Sequence(request);
-    this.#scheduler.add(sequence);
-    const abort = (): void => {
-      const cause = signal?.reason;
-      this.#cancel(sequence, new PagemindError('aborted', 'The request was aborted.', { cause }));
-    };
-    signal?.addEventListener('abort', abort);
-    this.#jobs.set(sequence, { output, stopListening: () => signal?.removeEventListener('abort', abort) });
+  #speculationFor({ sampling }: Request): Speculation | undefined {
+    return this.#speculation && canSpeculate(sampling) ? new Speculation(this.#speculation) : undefined;
+  }
+
+  /** Queues sequences, all or none. */
+  #start(outputs: readonly (readonly [Sequence, SequenceOutput])[], signal: AbortSignal | undefined): void {
+    this.#scheduler.add(...outputs.map(([sequence]) => sequence));
+    for (const [sequence, output] of outputs) {
+      const abort = (): void => {
+        const cause = signal?.reason;
+        this.#cancel(sequence, new PagemindError('aborted', 'The request was aborted.', { cause }));
+      };
+      signal?.addEventListener('abort', abort);
+      this.#jobs.set(sequence, { output, stopListening: () => signal?.removeEventListener('abort', abort) });
+    }
     this.#bell.ring();
-    return sequence;
   }
 
   /** Ends a request before its time, without an error when nobody listens any more. */

@@ -15,6 +15,8 @@ export interface PreparedImage extends RunnerImage {
 export interface ImageReader {
   /** Stands for one row of an image among the ids. */
   readonly imageTokenId: number;
+  /** Its settings: readers that say the same make the same of an image. */
+  readonly processor: string;
   /**
    * @param numImages of the same prompt: some families look at one more closely than at each of several
    * @throws PagemindError `invalid_image`, `image_too_large`, `source_unreachable`, `unsupported_format`, …

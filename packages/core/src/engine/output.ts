@@ -1,12 +1,24 @@
 // What becomes of a sequence's results. Sampled ids turn into text and events, and end where a stop id, a stop string or
 // the length says so; the logits of forced tokens are collected. No scheduling here.
+import type { DrawnLogprobs, Logprob } from '@pagemind/kernels-wgsl';
 import type { AsyncQueue } from '../async-queue.js';
 import { invariant, PagemindError } from '../errors.js';
 import { createDetokenizer, type Detokenizer } from '../text/detokenizer.js';
-import type { FinishReason, GenerateEvent, GenerateRequest, RequestStats, Usage } from './core.js';
+import { tokenText } from '../text/token-text.js';
+import type { Tokenizer } from '../text/tokenizer.js';
+import type {
+  FinishReason,
+  GeneratedLogprob,
+  GenerateEvent,
+  GenerateRequest,
+  RequestStats,
+  TokenLogprob,
+  Usage,
+} from './core.js';
 import { requireText, type TextTools } from './prompt.js';
 import type { Request } from './request.js';
 import type { Arrival } from './scheduler.js';
+import type { Sequence } from './sequence.js';
 import { StopMatcher } from './stop.js';
 
 /** Takes what the steps of one sequence bring. */
@@ -19,10 +31,19 @@ export interface SequenceOutput {
   fail(error: PagemindError): void;
 }
 
-/** Turns a generation into events. */
+/** One answer among those of a generation. */
+export interface AnswerEvents {
+  /** From 0. */
+  readonly index: number;
+  readonly events: AsyncQueue<GenerateEvent>;
+  /** Called when the answer has ended. */
+  readonly onEnd: () => void;
+}
+
+/** Turns an answer into events. */
 export class GenerationOutput implements SequenceOutput {
   readonly #request: Request;
-  readonly #events: AsyncQueue<GenerateEvent>;
+  readonly #answer: AnswerEvents;
   readonly #text: TextOutput;
   readonly #arrivedAt: number;
   #startedAt: number | undefined;
@@ -30,9 +51,9 @@ export class GenerationOutput implements SequenceOutput {
   #numGenerated = 0;
   #finishReason: FinishReason | undefined;
 
-  constructor(request: Request, events: AsyncQueue<GenerateEvent>, text: TextOutput, arrivedAt: number) {
+  constructor(request: Request, answer: AnswerEvents, text: TextOutput, arrivedAt: number) {
     this.#request = request;
-    this.#events = events;
+    this.#answer = answer;
     this.#text = text;
     this.#arrivedAt = arrivedAt;
   }
@@ -42,54 +63,62 @@ export class GenerationOutput implements SequenceOutput {
   }
 
   receive({ sequence, result }: Arrival, now: number): boolean {
+    const { index, events, onEnd } = this.#answer;
     const tokenIds: number[] = [];
+    const logprobs: GeneratedLogprob[] = [];
     let text = '';
-    for (const id of result.tokens) {
+    for (const [i, id] of result.tokens.entries()) {
+      const accepted = this.#accept(id);
       tokenIds.push(id);
-      text += this.#accept(id);
+      text += accepted.text;
+      const drawn = result.logprobs?.[i];
+      if (drawn) logprobs.push(this.#text.describe(drawn, accepted.offset));
       // The GPU may have run past a stop string: what it sampled there is dropped.
       if (this.#finishReason) break;
     }
     invariant(this.#finishReason || !result.isDone, 'the runner ended a sequence that goes on');
     this.#firstTokenAt ??= now;
-    this.#events.push({ type: 'delta', text, tokenIds });
+    events.push({ type: 'delta', index, text, tokenIds, ...(result.logprobs && { logprobs }) });
     if (!this.#finishReason) return false;
     const usage = {
       promptTokens: this.#request.promptIds.length,
       completionTokens: this.#numGenerated,
       cachedTokens: sequence.numCached,
     };
-    this.#events.push({
+    events.push({
       type: 'end',
+      index,
       finishReason: this.#finishReason,
       ...(this.#finishReason === 'stop' && { stoppedBy: this.#text.isStopped ? 'string' : 'token' }),
       usage,
-      stats: this.#stats(usage, now),
+      stats: this.#stats(sequence, usage, now),
     });
-    this.#events.end();
+    onEnd();
     return true;
   }
 
   fail(error: PagemindError): void {
-    this.#events.fail(error);
+    this.#answer.events.fail(error);
   }
 
-  /** Takes one id; gives the text that it makes certain, and decides whether it is the last. */
-  #accept(id: number): string {
+  /** Takes one id; gives the text that it makes certain, and where its own begins; decides whether it is the last. */
+  #accept(id: number): { readonly text: string; readonly offset: number } {
     const { promptIds, stopIds, minLength, maxLength } = this.#request;
     const length = promptIds.length + this.#numGenerated++;
     if (stopIds.has(id) && length >= minLength) {
       this.#finishReason = 'stop';
-      return this.#text.end();
+      // What was held back comes before it.
+      return { text: this.#text.end(), offset: this.#text.numChars };
     }
+    const offset = this.#text.numChars;
     const isLast = length + 1 === maxLength;
     const text = this.#text.push(id) + (isLast ? this.#text.end() : '');
     if (this.#text.isStopped) this.#finishReason = 'stop';
     else if (isLast) this.#finishReason = 'length';
-    return text;
+    return { text, offset };
   }
 
-  #stats({ promptTokens, cachedTokens }: Usage, now: number): RequestStats {
+  #stats({ speculation }: Sequence, { promptTokens, cachedTokens }: Usage, now: number): RequestStats {
     const startedAt = this.#startedAt ?? now;
     const firstTokenAt = this.#firstTokenAt ?? now;
     return {
@@ -98,6 +127,8 @@ export class GenerationOutput implements SequenceOutput {
       totalMs: now - this.#arrivedAt,
       prefillTokensPerSecond: perSecond(promptTokens - cachedTokens, firstTokenAt - startedAt),
       decodeTokensPerSecond: perSecond(this.#numGenerated - 1, now - firstTokenAt),
+      numProposed: speculation?.numProposed ?? 0,
+      numAccepted: speculation?.numAccepted ?? 0,
     };
   }
 }
@@ -106,11 +137,14 @@ export class GenerationOutput implements SequenceOutput {
 export class TextOutput {
   readonly #detokenizer: Detokenizer | undefined;
   readonly #matcher: StopMatcher;
+  readonly #tokenizer: Tokenizer | undefined;
   #isStopped = false;
+  #numChars = 0;
 
-  constructor(detokenizer: Detokenizer | undefined, stopStrings: readonly string[]) {
+  constructor(detokenizer?: Detokenizer, stopStrings: readonly string[] = [], tokenizer?: Tokenizer) {
     this.#detokenizer = detokenizer;
     this.#matcher = new StopMatcher(stopStrings);
+    this.#tokenizer = tokenizer;
   }
 
   /** A stop string was met; no text follows. */
@@ -118,8 +152,25 @@ export class TextOutput {
     return this.#isStopped;
   }
 
+  /** Characters that have become certain so far; a stop string may cut some off. */
+  get numChars(): number {
+    return this.#numChars;
+  }
+
   push(id: number): string {
     return this.#match(this.#detokenizer?.push(id) ?? '');
+  }
+
+  /** A token as its caller sees it. */
+  describe(drawn: DrawnLogprobs, offset: number): GeneratedLogprob {
+    const top = drawn.top.map((token) => this.#describe(token));
+    return { ...this.#describe(drawn), top, offset };
+  }
+
+  #describe({ id, logprob }: Logprob): TokenLogprob {
+    if (!this.#tokenizer) return { id, token: '', bytes: [], logprob };
+    const { text, bytes } = tokenText(this.#tokenizer, id);
+    return { id, token: text, bytes: [...bytes], logprob };
   }
 
   /** The text that was held back. */
@@ -130,6 +181,7 @@ export class TextOutput {
   }
 
   #match(piece: string): string {
+    this.#numChars += piece.length;
     const { text, isStopped } = this.#matcher.push(piece);
     this.#isStopped = isStopped;
     return text;
@@ -148,10 +200,11 @@ export function createTextOutput(
   if (stopStrings.some((stop) => typeof stop !== 'string' || stop === '')) {
     throw new PagemindError('invalid_request', 'A stop string is empty.', { hint: 'Leave empty stop strings out.' });
   }
-  if (!text && stopStrings.length === 0) return new TextOutput(undefined, []);
+  if (!text && stopStrings.length === 0) return new TextOutput();
   // A completion goes on from its prompt, leading space and all; an answer begins anew.
   const context = prompt.kind === 'messages' ? [] : promptIds;
-  return new TextOutput(createDetokenizer(requireText(text).tokenizer, { skipSpecialTokens, context }), stopStrings);
+  const { tokenizer } = requireText(text);
+  return new TextOutput(createDetokenizer(tokenizer, { skipSpecialTokens, context }), stopStrings, tokenizer);
 }
 
 /** Collects the logits of forced tokens, `[numTokens, vocabSize]`. */

@@ -118,6 +118,6 @@ function expandMarkers(text: string, marker: string | undefined, images: readonl
 export function requireText(text: TextTools | undefined): TextTools {
   if (text) return text;
   throw new PagemindError('invalid_request', 'This model was loaded without a tokenizer.', {
-    hint: 'Give token ids and no stop strings, or add the tokenizer.json of the model.',
+    hint: 'Give token ids and no stop strings, or add the tokenizer files of the model.',
   });
 }

@@ -2,21 +2,31 @@
 // ids is prompt.ts's work; nothing is allocated here.
 import { PagemindError } from '../errors.js';
 import type { ImageSpan, RunnerLimits } from '../runner/runner.js';
-import { GREEDY, resolveSamplingParams, type SamplingParams } from '../sampling/params.js';
+import { GREEDY, resolveSamplingParams, type SamplingParams, type SequenceSampling } from '../sampling/params.js';
+import type { WordFinder } from '../text/word-finder.js';
+import { checkCount, checkIds, invalid } from './checks.js';
 import type { GenerateRequest } from './core.js';
 import type { EncodedPrompt } from './prompt.js';
+import { resolveTokenRules } from './token-rules.js';
+
+/** Most answers of a generation; OpenAI's limit. */
+const MAX_CHOICES = 128;
 
 /** The work of one sequence. */
 export interface Request {
   readonly promptIds: readonly number[];
   /** Which of the prompt's tokens are rows of images. */
   readonly images: readonly ImageSpan[];
-  readonly sampling: SamplingParams;
+  readonly sampling: SequenceSampling;
   /** Prompt and answer together end at this many tokens. */
   readonly maxLength: number;
   /** Stop ids count only once the sequence holds this many tokens. */
   readonly minLength: number;
   readonly stopIds: ReadonlySet<number>;
+  /** The higher, the sooner. */
+  readonly priority: number;
+  /** See {@link RunnerLimits.maxKeptLen}. */
+  readonly maxKeptLen: number;
   /**
    * Set when all tokens are given and their logits wanted, so that nothing is sampled: positions from here on are
    * computed one at a time, as sampled ones are.
@@ -33,19 +43,33 @@ export interface GenerationDefaults {
   readonly bosTokenId?: number;
 }
 
+/** What a request is resolved against. */
+export interface GenerationContext {
+  readonly limits: RunnerLimits;
+  readonly defaults: GenerationDefaults;
+  /** The seed of a request that names none. */
+  readonly randomSeed: number;
+  /** Missing: the model has no tokenizer. */
+  readonly words: WordFinder | undefined;
+}
+
 /**
- * Resolves a generation that continues a prompt.
- * @param randomSeed the seed of a request that names none
+ * Resolves a generation that continues a prompt: a request for every answer that is wanted.
  * @throws PagemindError `invalid_request`; `context_too_long` or `out_of_kv` for a prompt that can never run.
  */
 export function resolveGeneration(
   given: GenerateRequest,
   { ids: promptIds, images }: EncodedPrompt,
-  { limits, defaults, randomSeed }: { limits: RunnerLimits; defaults: GenerationDefaults; randomSeed: number },
-): Request {
-  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false } = given;
+  { limits, defaults, randomSeed, words }: GenerationContext,
+): readonly Request[] {
+  const { maxNewTokens, minNewTokens = 0, stopTokenIds = [], ignoreEos = false, priority = 0, numChoices = 1 } = given;
   if (maxNewTokens !== undefined) checkCount('maxNewTokens', maxNewTokens, 1);
   checkCount('minNewTokens', minNewTokens, 0);
+  checkCount('numChoices', numChoices, 1);
+  if (numChoices > MAX_CHOICES) throw invalid(`numChoices is ${numChoices}.`, `Give at most ${MAX_CHOICES}.`);
+  if (!Number.isSafeInteger(priority)) {
+    throw invalid(`priority is ${String(priority)}.`, 'Give a whole number; the higher, the sooner.');
+  }
   if (maxNewTokens !== undefined && minNewTokens > maxNewTokens) {
     throw invalid(`minNewTokens is ${minNewTokens}, above maxNewTokens, which is ${maxNewTokens}.`);
   }
@@ -53,14 +77,25 @@ export function resolveGeneration(
   checkIds('the prompt', promptIds, limits);
   checkFits(promptIds.length, 1, limits);
   const longest = Math.min(limits.sessionLen, poolTokens(limits));
-  return {
+  const seed = given.sampling.seed ?? randomSeed;
+  const sampling: SequenceSampling = {
+    ...resolveSamplingParams({ ...given.sampling, seed }, defaults.sampling),
+    ...resolveTokenRules(given, limits, words),
+  };
+  const first: Request = {
     promptIds,
     images,
-    sampling: resolveSamplingParams({ ...given.sampling, seed: given.sampling.seed ?? randomSeed }, defaults.sampling),
+    sampling,
     maxLength: Math.min(promptIds.length + (maxNewTokens ?? longest), longest),
     minLength: promptIds.length + minNewTokens,
     stopIds: new Set([...(ignoreEos ? [] : defaults.eosTokenIds), ...stopTokenIds]),
+    priority,
+    maxKeptLen: limits.maxKeptLen,
   };
+  return Array.from({ length: numChoices }, (_, i) => ({
+    ...first,
+    sampling: { ...sampling, seed: (sampling.seed + i) >>> 0 },
+  }));
 }
 
 /**
@@ -79,6 +114,9 @@ export function resolveLogits({ ids, images }: EncodedPrompt, decodeFrom: number
     maxLength: ids.length + 1,
     minLength: 0,
     stopIds: new Set(),
+    priority: 0,
+    // All ids are there at the start, so none grows it.
+    maxKeptLen: Number.POSITIVE_INFINITY,
     decodeFrom,
   };
 }
@@ -106,21 +144,4 @@ function checkFits(numTokens: number, numNewTokens: number, limits: RunnerLimits
       { hint: 'Shorten the prompt, or load the model with a larger memoryBudget or cacheMaxEntryCount.' },
     );
   }
-}
-
-function checkCount(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw invalid(`${name} is ${String(value)}.`, `Give a whole number from ${least}.`);
-  }
-}
-
-function checkIds(name: string, ids: readonly number[], { vocabSize }: RunnerLimits): void {
-  const wrong = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
-  if (wrong !== undefined) {
-    throw invalid(`${name} holds the token id ${String(wrong)}.`, `Ids of this model go from 0 to ${vocabSize - 1}.`);
-  }
-}
-
-function invalid(message: string, hint?: string): PagemindError {
-  return new PagemindError('invalid_request', message, hint === undefined ? {} : { hint });
 }

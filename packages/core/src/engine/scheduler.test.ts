@@ -1,45 +1,11 @@
 // The scheduler's rules as tables: given these sequences and blocks, expect these shares.
 import { describe, expect, it } from 'vitest';
-import type { RunnerLimits, StepResult } from '../runner/runner.js';
+import type { RunnerLimits } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
+import { next, resultOf, schedulerWith, sequence } from '../testing/scheduler-tables.js';
 import type { Request } from './request.js';
-import { Scheduler, type SchedulerOptions, type Step } from './scheduler.js';
-import { Sequence } from './sequence.js';
-
-const LIMITS: RunnerLimits = {
-  maxBatchSize: 2,
-  numBlocks: 8,
-  blockSize: 4,
-  sessionLen: 64,
-  maxPrefillTokenNum: 8,
-  maxStepsPerSubmit: 8,
-  vocabSize: 100,
-  maxImageRows: 0,
-  maxSharedLen: Number.POSITIVE_INFINITY,
-};
-
-function sequence(numPrompt: number, more: Partial<Request> = {}): Sequence {
-  return new Sequence({
-    promptIds: Array.from({ length: numPrompt }, (_, i) => i),
-    images: [],
-    sampling: GREEDY,
-    maxLength: 32,
-    minLength: 0,
-    stopIds: new Set(),
-    ...more,
-  });
-}
-
-/** Without shared blocks, unless they are what the test is about: all sequences here begin alike. */
-function schedulerWith(
-  sequences: Sequence[],
-  limits: Partial<RunnerLimits> = {},
-  options: Partial<SchedulerOptions> = {},
-): Scheduler {
-  const scheduler = new Scheduler({ ...LIMITS, ...limits }, { maxQueueLen: 8, enablePrefixCaching: false, ...options });
-  for (const each of sequences) scheduler.add(each);
-  return scheduler;
-}
+import type { Scheduler, Step } from './scheduler.js';
+import type { Sequence } from './sequence.js';
 
 /** What matters of a step: `slot start+tokens(or 'gpu') blocks sample` per share, and the steps in a row. */
 function summary(step: Step | undefined): unknown {
@@ -52,22 +18,6 @@ function summary(step: Step | undefined): unknown {
       ),
     }
   );
-}
-
-/** What a runner returns for a step: token 50 each time. */
-function resultOf({ plan }: Step, isDone = false): StepResult {
-  return {
-    sequences: plan.sequences
-      .filter(({ sample }) => sample)
-      .map(({ slot }) => ({ slot, tokens: Array(plan.numSteps).fill(50), isDone })),
-  };
-}
-
-/** Schedules one step that has to be there. */
-function next(scheduler: Scheduler, maxSteps = 1): Step {
-  const step = scheduler.schedule(maxSteps);
-  if (!step) throw new Error('nothing was scheduled');
-  return step;
 }
 
 describe('a step', () => {
@@ -283,7 +233,7 @@ describe('shared blocks', () => {
     });
     expect(plan.sequences[1]?.newBlocks.slice(0, 2)).toEqual(first.blocks.slice(0, 2));
     expect(scheduler.numFreeBlocks).toBe(8 - 3 - 2);
-    expect([scheduler.numTokensLookedUp, scheduler.numTokensFound]).toEqual([8 + 12, 8]);
+    expect(scheduler.counters).toMatchObject({ numTokensLookedUp: 8 + 12, numTokensFound: 8 });
     scheduler.checkIntegrity();
     for (const each of sequences) scheduler.finish(each);
     expect([scheduler.numFreeBlocks, scheduler.numCachedBlocks]).toEqual([5, 3]);

@@ -1,5 +1,6 @@
 // Decides what the next submission computes. There is no prefill or decode phase: every sequence has tokens and computed
-// tokens, and a step lets the computed ones catch up. First come, first served. No runner, no text, no time in here.
+// tokens, and a step lets the computed ones catch up. Who comes first is said in urgency.ts. No runner, no text, no time
+// in here.
 import { invariant, PagemindError } from '../errors.js';
 import type {
   BeginSequence,
@@ -10,7 +11,9 @@ import type {
   StepResult,
 } from '../runner/runner.js';
 import { BlockManager } from './block-manager.js';
+import type { EngineStats } from './core.js';
 import type { Sequence } from './sequence.js';
+import { byUrgency, insert, MAX_OVERTAKEN, remove } from './urgency.js';
 
 /** One submission: slots to prepare, then a plan to execute. */
 export interface Step {
@@ -27,24 +30,29 @@ export interface Arrival {
   readonly result: SequenceResult;
 }
 
-/** A step in the making: its sequences in order of arrival, with the number of tokens that each computes. */
+/** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
 class Draft {
   readonly counts = new Map<Sequence, number>();
-  #numTokensLeft: number;
+  readonly #maxTokens: number;
+  #numTokens = 0;
 
   constructor(maxTokens: number) {
-    this.#numTokensLeft = maxTokens;
+    this.#maxTokens = maxTokens;
+  }
+
+  get numTokens(): number {
+    return this.#numTokens;
   }
 
   /** Tokens of the sequence that the step could take. A step is for sampling or for logits, as its first sequence is. */
   roomFor(sequence: Sequence): number {
     const [first = sequence] = this.counts.keys();
-    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#numTokensLeft) : 0;
+    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#maxTokens - this.#numTokens) : 0;
   }
 
   add(sequence: Sequence, count: number): void {
     this.counts.set(sequence, count);
-    this.#numTokensLeft -= count;
+    this.#numTokens += count;
   }
 }
 
@@ -52,24 +60,35 @@ class Draft {
 export interface SchedulerOptions {
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
+  /** Default {@link MAX_OVERTAKEN}. */
+  readonly maxOvertaken?: number;
 }
+
+/** What {@link EngineStats} says under these names. */
+export type SchedulerCounters = Pick<
+  EngineStats,
+  'numTokensLookedUp' | 'numTokensFound' | 'numPreemptions' | 'numProposed' | 'numAccepted'
+>;
 
 export class Scheduler {
   readonly #limits: RunnerLimits;
-  readonly #options: SchedulerOptions;
+  readonly #options: Required<SchedulerOptions>;
   readonly #blocks: BlockManager;
   readonly #freeSlots: number[];
-  /** Both in order of arrival, which is the order of priority: whoever runs came before whoever waits. */
+  /** Both in order of urgency. */
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
-  #numTokensLookedUp = 0;
-  #numTokensFound = 0;
-  #numPreemptions = 0;
+  #numArrivals = 0;
+  readonly #counters = { numTokensLookedUp: 0, numTokensFound: 0, numPreemptions: 0, numProposed: 0, numAccepted: 0 };
+  #maxPoolSize: number;
+  /** Blocks that sequences lacked when the last step was made. */
+  #numLacking = 0;
 
   constructor(limits: RunnerLimits, options: SchedulerOptions) {
     this.#limits = limits;
-    this.#options = options;
-    this.#blocks = new BlockManager(limits.numBlocks, limits.blockSize);
+    this.#options = { maxOvertaken: MAX_OVERTAKEN, ...options };
+    this.#blocks = new BlockManager(limits.firstBlocks, limits.blockSize);
+    this.#maxPoolSize = limits.numBlocks;
     this.#freeSlots = Array.from({ length: limits.maxBatchSize }, (_, i) => limits.maxBatchSize - 1 - i);
   }
 
@@ -89,30 +108,56 @@ export class Scheduler {
     return this.#blocks.numCached;
   }
 
-  get numTokensLookedUp(): number {
-    return this.#numTokensLookedUp;
+  /** Since the start. */
+  get counters(): SchedulerCounters {
+    return { ...this.#counters };
   }
 
-  get numTokensFound(): number {
-    return this.#numTokensFound;
+  /** Blocks of the pool. */
+  get poolSize(): number {
+    return this.#blocks.numBlocks;
   }
 
-  get numPreemptions(): number {
-    return this.#numPreemptions;
+  /** Blocks that it may have. */
+  get maxPoolSize(): number {
+    return this.#maxPoolSize;
+  }
+
+  /** Blocks that it should have: more than now when free ones run short, in steps that double it. */
+  get wantedPoolSize(): number {
+    const { numBlocks, numFree } = this.#blocks;
+    if (this.#numLacking === 0 && numFree >= numBlocks / 4) return numBlocks;
+    return Math.min(Math.max(2 * numBlocks, numBlocks + this.#numLacking), this.#maxPoolSize);
+  }
+
+  growPool(numBlocks: number): void {
+    this.#blocks.grow(numBlocks);
+    // The next step will tell.
+    this.#numLacking = 0;
+  }
+
+  /** The pool stays as it is; gives the sequences that may not fit in any more. */
+  capPool(): readonly Sequence[] {
+    this.#maxPoolSize = this.#blocks.numBlocks;
+    const all = [...this.#running, ...this.#waiting];
+    return all.filter(({ request }) => this.#blocks.blocksFor(request.maxLength - 1) > this.#maxPoolSize);
   }
 
   /**
-   * Queues a sequence.
+   * Queues sequences, all or none.
    * @throws PagemindError `queue_full`.
    */
-  add(sequence: Sequence): void {
+  add(...sequences: readonly Sequence[]): void {
     // Requests of one moment queue up before the next step takes them into free slots.
-    if (this.#waiting.length >= this.#options.maxQueueLen + this.#freeSlots.length) {
+    if (this.#waiting.length + sequences.length > this.#options.maxQueueLen + this.#freeSlots.length) {
       throw new PagemindError('queue_full', `${this.#waiting.length} requests are waiting already.`, {
         hint: 'Try again when one has ended, or load the model with a larger maxQueueLen.',
       });
     }
-    this.#waiting.push(sequence);
+    for (const sequence of sequences) {
+      sequence.arrival = this.#numArrivals++;
+      insert(this.#waiting, sequence);
+    }
   }
 
   /**
@@ -120,13 +165,20 @@ export class Scheduler {
    * @param maxSteps most decode steps in a row
    */
   schedule(maxSteps: number): Step | undefined {
+    // Where several speculate, or some do, they go on together: a step alone would read the weights for one of them.
+    if (this.#hasRoomToVerify && this.#running.some(({ isSettling }) => isSettling)) return undefined;
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
+    this.#numLacking = 0;
+    for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
     const hasPreempted = this.#continueRunning(draft);
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
     const sequences = [...draft.counts.keys()];
     if (sequences.length === 0) return undefined;
-    const numSteps = this.#reserveSteps(sequences, maxSteps);
-    const shares = Array.from(draft.counts, ([sequence, count]) => sequence.advance(count, numSteps));
+    const verified = this.#reserveProposals(draft);
+    const numSteps = verified.size > 0 ? 1 : this.#reserveSteps(sequences, maxSteps);
+    const shares = Array.from(draft.counts, ([sequence, count]) =>
+      sequence.advance(count, numSteps, verified.get(sequence)),
+    );
     for (const sequence of sequences) this.#publish(sequence);
     return { begins, plan: { sequences: shares, numSteps }, sequences };
   }
@@ -142,8 +194,14 @@ export class Scheduler {
       invariant(sequence && result?.slot === share.slot, `the result for slot ${share.slot} is missing`);
       if (sequence.status === 'finished') continue;
       if (share.sample) {
-        invariant(result.isDone || result.tokens.length === plan.numSteps, `ids for slot ${share.slot} are missing`);
-        sequence.receive(result.tokens, plan.numSteps);
+        const numTokens = result.tokens.length;
+        const isWhole = result.isDone || (share.numProposed > 0 ? numTokens > 0 : numTokens === plan.numSteps);
+        invariant(isWhole, `ids for slot ${share.slot} are missing`);
+        sequence.receive(result.tokens, share, plan.numSteps);
+        if (share.numProposed > 0) {
+          this.#counters.numProposed += share.numProposed;
+          this.#counters.numAccepted += numTokens - 1;
+        }
         this.#publish(sequence);
       }
       arrivals.push({ sequence, share, result });
@@ -154,9 +212,18 @@ export class Scheduler {
   /** Ends a sequence at any moment. Its slot and blocks are free at once, for steps submitted from now on. */
   finish(sequence: Sequence): void {
     if (sequence.status === 'finished') return;
-    const queue = sequence.status === 'running' ? this.#running : this.#waiting;
-    queue.splice(queue.indexOf(sequence), 1);
+    remove(sequence.status === 'running' ? this.#running : this.#waiting, sequence);
     this.#release(sequence, 'finished');
+  }
+
+  /** Blocks that hold the longest known start of a sequence, given the keys of its full blocks. Good until the next step. */
+  find(keys: readonly string[]): readonly number[] {
+    return this.#blocks.find(keys);
+  }
+
+  /** Blocks for what {@link find} does not find of `keys`, to be filled before the next step; undefined without room. */
+  adopt(keys: readonly string[]): readonly number[] | undefined {
+    return this.#options.enablePrefixCaching ? this.#blocks.adopt(keys) : undefined;
   }
 
   /** @throws PagemindError `internal` when a slot or block is lost or held twice. */
@@ -167,7 +234,7 @@ export class Scheduler {
     invariant(slots.length === maxBatchSize && new Set(slots).size === maxBatchSize, 'a slot is lost or held twice');
   }
 
-  /** Gives running sequences their tokens; true if later arrivals had to make room for earlier ones. */
+  /** Gives running sequences their tokens; true if less urgent ones had to make room for others. */
   #continueRunning(draft: Draft): boolean {
     const numBefore = this.#running.length;
     // Preemption shortens the list from its end while it is walked, never before the sequence that is served.
@@ -185,19 +252,43 @@ export class Scheduler {
       const keys = this.#keysOf(head);
       const found = this.#blocks.find(keys);
       const slot = this.#freeSlots.at(-1);
-      if (slot === undefined || !this.#canAdmit(head, found)) break;
+      if (slot === undefined || !this.#canAdmit(head, found) || this.#isUnderWay(keys, found.length)) break;
       this.#freeSlots.pop();
       this.#waiting.shift();
-      this.#running.push(head);
+      this.#overtake(this.#waiting, head);
+      insert(this.#running, head);
       this.#blocks.share(found);
       const numFound = found.length * this.#limits.blockSize;
       begins.push(head.begin(slot, found, numFound));
       this.#reserve(head, head.numTokens);
       draft.add(head, draft.roomFor(head));
-      this.#numTokensLookedUp += keys.length * this.#limits.blockSize;
-      this.#numTokensFound += numFound;
+      this.#counters.numTokensLookedUp += keys.length * this.#limits.blockSize;
+      this.#counters.numTokensFound += numFound;
     }
     return begins;
+  }
+
+  /**
+   * Whether a running sequence is about to fill the block that continues what was found. Whoever needs it waits for it, a
+   * step or a few, so that requests of one moment that begin alike compute their start once.
+   */
+  #isUnderWay(keys: readonly string[], numFound: number): boolean {
+    const wanted = keys.slice(0, numFound + 1);
+    const end = wanted.length * this.#limits.blockSize;
+    return (
+      wanted.length > numFound &&
+      this.#running.some((other) => {
+        const others = this.#keysOf(other);
+        return other.numComputed < end && wanted.every((key, i) => others[i] === key);
+      })
+    );
+  }
+
+  /** A sequence takes what these waited for; those of them that came before it have been overtaken once more. */
+  #overtake(others: Sequence[], { arrival }: Sequence): void {
+    const overtaken = others.filter((other) => other.arrival < arrival);
+    for (const other of overtaken) other.beOvertaken(this.#options.maxOvertaken);
+    if (overtaken.length > 0) others.sort(byUrgency);
   }
 
   /** Everything the sequence holds must fit at once, and leave each running one a block to grow by. */
@@ -205,16 +296,17 @@ export class Scheduler {
     // A preempted sequence comes back when its last ids have arrived: they have to be sent to the slot.
     if (sequence.numInFlight > 0) return false;
     const numMissing = this.#blocks.blocksFor(sequence.numTokens) - found.length;
-    return numMissing + this.#running.length <= this.#blocks.numAvailableBeside(found);
+    const numLacking = numMissing + this.#running.length - this.#blocks.numAvailableBeside(found);
+    this.#numLacking = Math.max(this.#numLacking, numLacking);
+    return numLacking <= 0;
   }
 
   /**
    * Whether the sequence shares blocks with others. Forced ones want every position computed. Above `maxSharedLen` keys are
-   * rotated in a way of their own; the runner decides that by the prompt, so one that begins below stays like the others
-   * however long it grows.
+   * rotated in a way of their own.
    */
-  #isSharing({ isForced, request }: Sequence): boolean {
-    return this.#options.enablePrefixCaching && !isForced && request.promptIds.length <= this.#limits.maxSharedLen;
+  #isSharing({ isForced, rotaryLength }: Sequence): boolean {
+    return this.#options.enablePrefixCaching && !isForced && rotaryLength <= this.#limits.maxSharedLen;
   }
 
   #keysOf(sequence: Sequence): readonly string[] {
@@ -227,6 +319,26 @@ export class Scheduler {
     this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
   }
 
+  /** All running sequences fit in a step with proposals. None joins them while proposals are under way. */
+  get #hasRoomToVerify(): boolean {
+    return this.#running.length < this.#limits.maxVerifyRows;
+  }
+
+  /** Proposed tokens that the step verifies, by sequence: as many as nobody else wants the room of. Reserves their blocks. */
+  #reserveProposals(draft: Draft): ReadonlyMap<Sequence, number> {
+    const verified = new Map<Sequence, number>();
+    const { maxVerifyRows, maxPrefillTokenNum } = this.#limits;
+    let room = this.#hasRoomToVerify ? Math.min(maxVerifyRows, maxPrefillTokenNum) - draft.numTokens : 0;
+    for (const [sequence, count] of draft.counts) {
+      let wanted = count === sequence.numPending ? Math.min(sequence.maxVerified, room) : 0;
+      while (wanted > 0 && !this.#reserve(sequence, sequence.numComputed + count + wanted)) wanted--;
+      if (wanted <= 0) continue;
+      verified.set(sequence, wanted);
+      room -= wanted;
+    }
+    return verified;
+  }
+
   /** Decode steps of this submission: as many as its sequences and the available blocks allow. Reserves their blocks. */
   #reserveSteps(sequences: readonly Sequence[], maxSteps: number): number {
     let numSteps = Math.min(maxSteps, ...sequences.map(({ maxStepsInARow }) => maxStepsInARow));
@@ -237,17 +349,27 @@ export class Scheduler {
     return numSteps;
   }
 
-  /** Reserves room for `numTokens`, from later arrivals if need be; false if a step has to pass first. */
+  /** Reserves room for `numTokens`, from less urgent sequences if need be; false if a step has to pass first. */
   #reserveOrPreempt(sequence: Sequence, numTokens: number): boolean {
     while (!this.#reserve(sequence, numTokens)) {
-      const latest = this.#running.at(-1);
-      if (!latest || latest === sequence) return false;
-      this.#running.pop();
-      this.#waiting.unshift(latest);
-      this.#release(latest, 'waiting');
-      this.#numPreemptions++;
+      const numLacking = this.#numMissing(sequence, numTokens) - this.#blocks.numAvailable;
+      this.#numLacking = Math.max(this.#numLacking, numLacking);
+      // Nobody makes room while there is room to be had.
+      if (this.poolSize < this.#maxPoolSize) return false;
+      const last = this.#running.at(-1);
+      if (!last || last === sequence) return false;
+      this.#overtake([last], sequence);
+      this.#sendBack(last);
+      this.#counters.numPreemptions++;
     }
     return true;
+  }
+
+  /** A running sequence waits again, in its place. */
+  #sendBack(sequence: Sequence): void {
+    remove(this.#running, sequence);
+    insert(this.#waiting, sequence);
+    this.#release(sequence, 'waiting');
   }
 
   #reserve(sequence: Sequence, numTokens: number): boolean {

@@ -1,20 +1,25 @@
 // What a forward pass needs of one step: where the step's data lies and how to dispatch. Passed down explicitly; no
 // layer keeps state between steps.
-import type { DeviceProfile } from '@pagemind/kernels-wgsl';
+import type { DeviceProfile, KvType } from '@pagemind/kernels-wgsl';
 import type { Dispatch } from '../gpu/recorder.js';
 
 /** The part of a step that decides which dispatches it takes. */
 export interface StepShape {
   /** Tokens of the step. */
   readonly numRows: number;
-  /** `decode`: every sequence has one token; the attention kernel rotates and appends. */
-  readonly path: 'decode' | 'prefill';
+  /**
+   * `decode`: every sequence has one token; the attention kernel rotates and appends. `verify`: some bring proposed tokens
+   * beside; products are those of decode, attention that of prefill.
+   */
+  readonly path: 'decode' | 'verify' | 'prefill';
   /** Decode: parts that the longest sequence's keys are split into. */
   readonly numSplits: number;
-  /** Prefill: query tiles of the attention. */
+  /** Otherwise: query tiles of the attention. */
   readonly numTiles: number;
   /** Rows that get logits. */
   readonly numSampled: number;
+  /** Log probabilities of what is sampled are wanted, for one row at least. */
+  readonly wantsLogprobs: boolean;
 }
 
 /** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */
@@ -58,10 +63,10 @@ export interface ForwardContext extends KernelContext {
   /** Bits of a row must not depend on the rows beside it, nor on how many there are. */
   readonly isInvariant: boolean;
   readonly buffers: StepBuffers;
-  /** One buffer per layer: `[page][kv head][K|V][slot][headDim]`. */
+  /** One buffer of pages per layer. */
   readonly kv: readonly GPUBuffer[];
   /** How K and V are stored. */
-  readonly kvDtype: 'f16' | 'f32';
+  readonly kvDtype: KvType;
   /** Tokens per page. */
   readonly pageSize: number;
   /** Entries of a slot's row of the page table. */

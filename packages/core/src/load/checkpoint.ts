@@ -1,42 +1,33 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
-import { type GgmlType, ggmlBlocks } from '@pagemind/quant';
 import { PagemindError } from '../errors.js';
+import { findQuantized } from './find-quantized.js';
 import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import { readPytorchFile } from './pytorch.js';
-import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
+import type { QuantizedMatrix } from './quantized.js';
+import { readSafetensorsHeader, type SafetensorsDtype } from './safetensors.js';
+import { type SmallFiles, smallFiles } from './small-files.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
-
-/** A tensor and the file it lies in. */
-export interface TensorEntry extends Omit<TensorLocation, 'dtype'> {
-  readonly dtype: SafetensorsDtype | GgmlType;
-  /** Rows of a head, where those of its halves come in turns: see `headDim` of the pack kernel. */
-  readonly headDim?: number;
-  readonly source: ByteSource;
-  /** Path of the file, for messages. */
-  readonly file: string;
-}
+import type { TensorEntry } from './tensor-entry.js';
 
 /** An opened checkpoint. */
-export interface Checkpoint {
+export interface Checkpoint extends SmallFiles {
   readonly name: string;
   /** config.json as it is, or what a GGUF file says in its terms. */
   readonly config: Readonly<Record<string, unknown>>;
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Matrices that are stored quantised, each in several of the tensors, by the names they would have otherwise. */
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
-  /** Where the text files come from, if not from the source: a GGUF file holds them. */
+  /** Where the small files come from, if not from the source: a GGUF file holds them. */
   readonly texts?: ModelSource;
-  /** Text of a further file (tokenizer.json, a chat template, ...), or undefined when it does not exist. */
-  readText(path: string, signal?: AbortSignal): Promise<string | undefined>;
 }
 
-/** The largest tokenizers of the hub have some 35 MB. */
-const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 const MAX_SHARDS = 1024;
 
 /** How weights lie in a folder: in one file, or in shards that an index names. */
@@ -62,55 +53,33 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
   const gguf = await findGguf(source);
   if (gguf !== undefined && !(await hasSafetensors(source, signal))) {
     const contents = await openGguf(source, gguf, signal);
-    return {
-      ...contents,
-      name: source.name,
-      readText: (path, readSignal = signal) => readTextFile(contents.texts, path, readSignal),
-    };
+    return { ...contents, name: source.name, ...smallFiles(contents.texts) };
   }
-  const readText = (path: string, readSignal = signal): Promise<string | undefined> =>
-    readTextFile(source, path, readSignal);
-  const config = await readText('config.json');
+  const files = smallFiles(source);
+  const config = await files.readText('config.json', signal);
   if (config === undefined) {
     throw missing(source, 'no config.json');
   }
-  const generationConfig = await readText('generation_config.json');
+  const generationConfig = await files.readText('generation_config.json', signal);
+  const values = parseJsonObject(config, 'config.json', 'invalid_config');
+  const found = await findTensors(source, signal);
+  const quantized = found.packed ? undefined : await findQuantized(found.tensors, values, files.readText, signal);
   return {
     name: source.name,
-    config: parseJsonObject(config, 'config.json', 'invalid_config'),
+    config: values,
     generationConfig:
       generationConfig === undefined
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
-    ...(await findTensors(source, signal)),
-    readText,
+    ...found,
+    ...(quantized?.size && { quantized }),
+    ...files,
   };
 }
 
 async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefined): Promise<boolean> {
   const { single, index } = SAFETENSORS;
   return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
-}
-
-async function readTextFile(
-  source: ModelSource,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const file = await source.open(path, signal);
-  if (!file) return undefined;
-  const hint = `Download ${path} again.`;
-  if (file.size > MAX_TEXT_BYTES) {
-    throw new PagemindError('file_malformed', `${path} has ${file.size} bytes; the limit is ${MAX_TEXT_BYTES}.`, {
-      hint,
-    });
-  }
-  const bytes = await file.read(0, file.size, signal);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new PagemindError('file_malformed', `${path} is not text in UTF-8.`, { hint, cause });
-  }
 }
 
 async function findTensors(
@@ -138,7 +107,7 @@ async function readLayout(
     const { tensors, packed } = await readShard(whole, single, signal);
     return withPacked(tensors, [packed]);
   }
-  const index = await readTextFile(source, indexPath, signal);
+  const index = await smallFiles(source).readText(indexPath, signal);
   if (index === undefined) return undefined;
 
   const malformedIndex = (reason: string): PagemindError =>
@@ -203,13 +172,21 @@ function withPacked(
   return packed ? { tensors, packed } : { tensors };
 }
 
-/** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. None for blocks. */
+/** Whether a checkpoint has a tensor, or a quantised matrix in its place. */
+export function hasTensor({ tensors, quantized }: Checkpoint, name: string): boolean {
+  return tensors.has(name) || quantized?.has(name) === true;
+}
+
+/** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. */
 export function matrixDtype({ tensors, packed }: Checkpoint): SafetensorsDtype | undefined {
   if (packed) return packed.dtype;
-  for (const { dtype, shape } of tensors.values()) {
-    if (shape.length === 2) return Object.hasOwn(ggmlBlocks, dtype) ? undefined : (dtype as SafetensorsDtype);
-  }
+  // Of quantised matrices, the scales; blocks have none.
+  for (const { dtype, shape } of tensors.values()) if (shape.length === 2 && isFloat(dtype)) return dtype;
   return undefined;
+}
+
+function isFloat(dtype: TensorEntry['dtype']): dtype is SafetensorsDtype {
+  return /F\d\d$/.test(dtype);
 }
 
 /** Shard by tensor name. */

@@ -5,11 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { folderSource } from '../platform/node-source.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
 import { readTensors } from '../testing/tensors.js';
-import { createTokenizer } from '../text/tokenizer.js';
-import { openCheckpoint, type TensorEntry } from './checkpoint.js';
+import { createTokenizer } from '../text/create-tokenizer.js';
+import { openCheckpoint } from './checkpoint.js';
 import { readGgufHeader } from './gguf.js';
 import { readGgufTokenizer } from './gguf-tokenizer.js';
 import { bytesSource } from './memory-source.js';
+import type { TensorEntry } from './tensor-entry.js';
 
 const CASES = [
   ...['f16', 'q40', 'q41', 'q4km', 'q50', 'q6k', 'q80'].map((type) => `llama-gguf-${type}`),

@@ -4,7 +4,7 @@ import { PagemindError } from '../errors.js';
 import { type GgufItem, type GgufTensorData, item, writeGguf } from '../testing/gguf-writer.js';
 import { mutate, seeded } from '../testing/mutate.js';
 import { watchedSource } from '../testing/watched-source.js';
-import { createTokenizer } from '../text/tokenizer.js';
+import { createTokenizer } from '../text/create-tokenizer.js';
 import { openCheckpoint } from './checkpoint.js';
 import { fileInSource } from './file-in-source.js';
 import { readGgufHeader } from './gguf.js';

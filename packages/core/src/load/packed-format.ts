@@ -1,6 +1,6 @@
 // What makes a file a packed one: the metadata of its header, written and read back with checks (it is untrusted).
 // docs/formats.md describes the layout. Whether the weights fit a model is packed-plan.ts.
-import { declaredWeightOptions, GROUP, type WeightFormatOptions, weightFormats } from '@pagemind/quant';
+import { GROUP, type WeightFormatId, type WeightFormatOptions, weightFormats } from '@pagemind/quant';
 import { PagemindError } from '../errors.js';
 import { isRecord, parseJsonObject } from './json.js';
 import type { SafetensorsDtype, SafetensorsHeader } from './safetensors.js';
@@ -49,6 +49,9 @@ const VERSION = '1';
 
 /** Chunks are read and verified whole, so they bound the memory that loading takes. */
 export const MAX_CHUNK_BYTES: number = 16 * 1024 * 1024;
+
+/** Orders of columns of one matrix: three are joined at most. */
+const MAX_TABLES = 16;
 
 const MATRIX_DTYPES: readonly SafetensorsDtype[] = ['F32', 'F16', 'BF16'];
 
@@ -140,13 +143,28 @@ export function joinPacked(files: readonly (PackedFile | undefined)[]): PackedWe
 
 function parseWeight(entry: unknown, name: string, path: string): PackedWeight {
   if (!isRecord(entry)) fail(path, `weight ${short(name)} is not described by an object`);
-  const { kind, format, groupSize, hasZeros, numRows, numCols, length } = entry;
+  const { kind, numRows, numCols, length } = entry;
   if (kind === 'vector' && isCount(length)) return { kind, length };
-  const options = declaredWeightOptions.find(
-    (known) => known.format === format && known.groupSize === groupSize && known.hasZeros === hasZeros,
-  );
+  const options = parseOptions(entry);
   if (kind === 'matrix' && options && isCount(numRows) && isCount(numCols)) return { kind, options, numRows, numCols };
   fail(path, `weight ${short(name)} is described as ${short(JSON.stringify(entry))}`);
+}
+
+/** The format of a matrix; undefined when it is none. */
+function parseOptions(entry: Readonly<Record<string, unknown>>): WeightFormatOptions | undefined {
+  const { format, groupSize, hasZeros, hasBiases = false, numTables = 0 } = entry;
+  if (typeof format !== 'string' || !Object.hasOwn(weightFormats, format)) return undefined;
+  if (typeof groupSize !== 'number' || typeof hasZeros !== 'boolean' || typeof hasBiases !== 'boolean')
+    return undefined;
+  const isGrouped = format === 'int4' || format === 'int8';
+  const isSize = isGrouped ? isCount(groupSize) && groupSize % GROUP === 0 : groupSize === 0 && !hasZeros && !hasBiases;
+  const isTables = numTables === 0 || (isGrouped && hasZeros && isCount(numTables) && numTables <= MAX_TABLES);
+  if (!isSize || !isTables || (hasZeros && hasBiases)) return undefined;
+  return {
+    ...{ format: format as WeightFormatId, groupSize, hasZeros },
+    ...(hasBiases && { hasBiases }),
+    ...(numTables !== 0 && { numTables: numTables as number }),
+  };
 }
 
 function isCount(value: unknown): value is number {

@@ -1,31 +1,45 @@
-// Uploads raw rows of a checkpoint and packs them on the device with the pack kernel. Where rows come from is
+// Uploads raw rows of a checkpoint and packs them on the device, quantised ones as they are. Where rows come from is
 // weight-loader.ts; no number is converted in JavaScript.
-import { pack, packParams } from '@pagemind/kernels-wgsl';
+import { type KernelPlan, pack, packParams, REPACK_PARAMS_BYTES, repack, repackParams } from '@pagemind/kernels-wgsl';
+import { writeTables } from '@pagemind/quant';
 import { invariant } from '../errors.js';
+import type { BoundBuffers, GpuContext } from '../gpu/context.js';
 import type { WeightBuffers } from './weight-buffers.js';
-import type { WeightPlan, WeightWindow } from './weight-plan.js';
+import type { PlannedWeight, WeightPlan, WeightWindow } from './weight-plan.js';
 import type { WindowRead } from './weight-windows.js';
-
-const PARAMS_BYTES = 32;
 
 export class WeightPacker {
   readonly #buffers: WeightBuffers;
-  readonly #reads: WeightPlan['reads'];
+  readonly #plan: WeightPlan;
   #staging: { readonly source: GPUBuffer; readonly params: GPUBuffer } | undefined;
 
-  constructor(buffers: WeightBuffers, { reads }: WeightPlan) {
+  constructor(buffers: WeightBuffers, plan: WeightPlan) {
     this.#buffers = buffers;
-    this.#reads = reads;
+    this.#plan = plan;
   }
 
   /** Makes what packing needs beside the weights, and compiles it. */
   async prepare(): Promise<void> {
     const { gpu } = this.#buffers;
+    const { weights, reads } = this.#plan;
     this.#staging = {
-      source: await this.#buffers.allocate('load.source', Math.max(0, ...this.#reads.map(({ length }) => length))),
-      params: await this.#buffers.allocate('load.params', PARAMS_BYTES),
+      source: await this.#buffers.allocate('load.source', Math.max(0, ...reads.map(({ length }) => length))),
+      params: await this.#buffers.allocate('load.params', REPACK_PARAMS_BYTES),
     };
-    await gpu.compile(this.#reads.flatMap(({ windows }) => windows.map(({ shape }) => pack.plan(shape, gpu.profile))));
+    await gpu.compile(reads.flatMap(({ windows }) => windows.map(({ shape }) => planOf(shape, gpu))));
+    for (const weight of weights) await this.#writeTables(weight);
+  }
+
+  /** Writes the part of a plane that no window brings: which group columns belong to. */
+  async #writeTables(weight: PlannedWeight): Promise<void> {
+    const { tables, buffers } = weight;
+    const { zeros } = this.#buffers.of(weight);
+    if (!tables || !zeros) return;
+    const { numRows, numCols } = weight.spec;
+    const words = new Uint32Array((buffers['zeros'] ?? 0) / 4).fill(tables.zeroPoint * 0x01010101);
+    const tableOf = (block: number): number => tables.tableOf[block] ?? 0;
+    writeTables(words, numRows, numCols, weight.options, tables.tables, tableOf);
+    await this.#buffers.submit(() => this.#buffers.gpu.queue.writeBuffer(zeros, 0, words));
   }
 
   /** Submits the packing of a read; `bytes` may be dropped when it returns. */
@@ -35,9 +49,11 @@ export class WeightPacker {
     invariant(staging, 'prepare comes before upload');
     await this.#buffers.submit(() => {
       writeBytes(gpu.queue, staging.source, bytes);
-      for (const { weight, shape } of windows) {
-        gpu.queue.writeBuffer(staging.params, 0, packParams(shape));
-        gpu.submit([gpu.launch(pack.plan(shape, gpu.profile), { ...this.#buffers.of(weight), ...staging })]);
+      for (const { weight, shape, plane } of windows) {
+        const buffers = this.#buffers.of(weight);
+        const planes: BoundBuffers = plane ? { plane: buffers[plane] as GPUBuffer } : buffers;
+        gpu.queue.writeBuffer(staging.params, 0, 'layout' in shape ? repackParams(shape) : packParams(shape));
+        gpu.submit([gpu.launch(planOf(shape, gpu), { ...planes, ...staging })]);
       }
     });
   }
@@ -47,6 +63,10 @@ export class WeightPacker {
     if (this.#staging) this.#buffers.gpu.release(...Object.values(this.#staging));
     this.#staging = undefined;
   }
+}
+
+function planOf(shape: WeightWindow['shape'], { profile }: GpuContext): KernelPlan {
+  return 'layout' in shape ? repack.plan(shape, profile) : pack.plan(shape, profile);
 }
 
 /** Writes bytes of any length; the queue takes whole words only. */

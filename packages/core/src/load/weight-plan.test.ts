@@ -3,9 +3,10 @@
 import { packUnits } from '@pagemind/kernels-wgsl';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { SafetensorsDtype } from './safetensors.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { weightBytes } from './weight-loader.js';
 import { planWeights, type WeightPlan } from './weight-plan.js';
 import { type MatrixSpec, type VectorSpec, type WeightPiece, wholeTensor } from './weights.js';
@@ -22,7 +23,14 @@ function checkpointOf(tensors: Readonly<Record<string, readonly [SafetensorsDtyp
     entries.set(name, { dtype, shape, offset, length, source, file: 'model.safetensors' });
     offset += length;
   }
-  return { name: 'm', config: {}, generationConfig: undefined, tensors: entries, readText: async () => undefined };
+  return {
+    name: 'm',
+    config: {},
+    generationConfig: undefined,
+    tensors: entries,
+    readBytes: async () => undefined,
+    readText: async () => undefined,
+  };
 }
 
 function matrix(name: string, numRows: number, numCols: number, ...pieces: WeightPiece[]): MatrixSpec {
@@ -113,6 +121,7 @@ function plannedBytes(plan: WeightPlan): Map<number, number> {
   const from = new Map<number, number>();
   for (const { offset, windows } of plan.reads) {
     for (const { shape } of windows) {
+      if ('layout' in shape) throw new Error('nothing is quantised here');
       const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
       for (let i = 0; i < numRows; i++) {
         const row = dst + Math.floor(i / block) * stride + (i % block);

@@ -1,13 +1,28 @@
 // Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
 // wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
 import { type PackSource, packUnits } from '@pagemind/kernels-wgsl';
-import { type GgmlType, ggmlBlocks, ggmlWeightOptions, type WeightFormatOptions } from '@pagemind/quant';
+import {
+  type GgmlType,
+  ggmlBlocks,
+  ggmlWeightOptions,
+  type PlaneName,
+  type WeightFormatOptions,
+} from '@pagemind/quant';
 import { invariant, PagemindError } from '../errors.js';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import { planeBytesOf } from './packed-format.js';
+import { cutQuantized, type GroupTables, quantizedStorage } from './quantized-plan.js';
 import type { RangeRead } from './read-ahead.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
-import type { MatrixSpec, VectorSpec, WeightPiece, WeightPolicy, WeightSpec } from './weights.js';
+import {
+  formatName,
+  type MatrixSpec,
+  type VectorSpec,
+  type WeightPiece,
+  type WeightPolicy,
+  type WeightSpec,
+} from './weights.js';
 
 /** Dtypes of tensors that weights are made of. */
 const SOURCES: Readonly<Record<string, PackSource>> = {
@@ -23,12 +38,15 @@ export interface PlannedMatrix {
   readonly spec: MatrixSpec;
   readonly options: WeightFormatOptions;
   readonly buffers: Readonly<Record<string, number>>;
+  /** What the plane `zeros` holds beside zero points, where groups are not columns in a row. */
+  readonly tables?: GroupTables;
 }
 
 /** A vector and the buffer it will need. */
 export interface PlannedVector {
   readonly spec: VectorSpec;
   readonly options?: never;
+  readonly tables?: never;
   readonly buffers: Readonly<Record<string, number>>;
 }
 
@@ -37,6 +55,8 @@ export type PlannedWeight = PlannedMatrix | PlannedVector;
 /** Rows of one weight. */
 export interface WeightWindow extends RowWindow {
   readonly weight: PlannedWeight;
+  /** The plane that the rows go to, if they are of one only. */
+  readonly plane?: PlaneName;
 }
 
 export interface WeightPlan<Read extends RangeRead = WindowRead<WeightWindow>> {
@@ -75,10 +95,17 @@ export function planWeights(
     const weight = planWeight(checkpoint, spec, policy);
     checkBuffers(weight, maxBufferBytes);
     for (const piece of spec.pieces) {
-      const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
       const ranges = taken.get(piece.tensor) ?? [];
-      ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
       taken.set(piece.tensor, ranges);
+      const matrix = checkpoint.quantized?.get(piece.tensor);
+      if (matrix && weight.options) {
+        ranges.push({ start: piece.firstRow, end: piece.firstRow + piece.numRows });
+        const cut = cutQuantized(piece, matrix, weight.options, windowBytes);
+        windows.push(...cut.map((window) => ({ ...window, weight })));
+        continue;
+      }
+      const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
+      ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
       const target = weight.options ?? 'vector';
       const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes });
       windows.push(...cut.map((window) => ({ ...window, weight })));
@@ -110,25 +137,48 @@ export function bytesOf({ buffers }: PlannedWeight): number {
 /** What becomes of a weight, checked against the tensors it is made of. */
 export function planWeight(checkpoint: Checkpoint, spec: WeightSpec, policy: WeightPolicy): PlannedWeight {
   if (spec.kind === 'vector') return { spec, buffers: planeBytesOf(spec) };
-  const options = formatOf(checkpoint, spec, policy);
+  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
+  const quantized = quantizedStorage(spec, (tensor) => checkpoint.quantized?.get(tensor));
+  if (quantized) {
+    checkQuantized(checkpoint, spec);
+    checkWanted(spec, wanted, quantized.options);
+    return { spec, ...quantized, buffers: planeBytesOf({ ...spec, ...quantized }) };
+  }
+  const sources = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
+  const stored = storedFormat(sources);
+  if ([...sources].some(isBlocks)) checkWanted(spec, wanted, stored);
+  const options = wanted ?? stored;
   return { spec, options, buffers: planeBytesOf({ ...spec, options }) };
 }
 
-/** What the policy says; else the stored dtype, or f32 when the pieces differ. */
-function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, policy: WeightPolicy): WeightFormatOptions {
-  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
-  if (wanted) return wanted;
-  const stored = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
-  const [only = 'f32'] = stored;
-  return storedFormat(stored.size > 1 ? 'f32' : only);
+/** Checks quantised pieces against what the model wants. */
+function checkQuantized({ quantized }: Checkpoint, spec: MatrixSpec): void {
+  for (const { tensor, firstRow, numRows } of spec.pieces) {
+    const matrix = quantized?.get(tensor);
+    if (!matrix || (matrix.numCols === spec.numCols && firstRow + numRows <= matrix.numRows)) continue;
+    const [is, expected] = [`[${matrix.numRows}, ${matrix.numCols}]`, `[${firstRow + numRows}, ${spec.numCols}]`];
+    throw mismatch(tensor, `has shape ${is} (${matrix.layout}), ${spec.name} expects ${expected}`);
+  }
 }
 
-/** The format that keeps a source as it is. Q8_0 has none: its numbers are rounded to f16. */
-function storedFormat(source: PackSource): WeightFormatOptions {
-  if (source === 'f32' || source === 'f16' || source === 'bf16') {
-    return { format: source, groupSize: 0, hasZeros: false };
-  }
-  return ggmlWeightOptions[source] ?? storedFormat('f16');
+/** What is quantised stays as it is: a policy may at most ask for that. */
+function checkWanted({ name }: MatrixSpec, wanted: WeightFormatOptions | undefined, stored: WeightFormatOptions): void {
+  if (!wanted || formatName(wanted) === formatName(stored)) return;
+  const [is, asked] = [formatName(stored), formatName(wanted)];
+  throw new PagemindError('invalid_option', `${name} is stored as ${is}; quantising to ${asked} is impossible.`, {
+    hint: 'Load the quantised checkpoint as it is, or quantise the original one.',
+  });
+}
+
+function isBlocks(source: PackSource): source is GgmlType {
+  return Object.hasOwn(ggmlBlocks, source);
+}
+
+/** The format that keeps what pieces are made of as it is; f32, which holds them all, when they differ. */
+function storedFormat(sources: ReadonlySet<PackSource>): WeightFormatOptions {
+  const [first = 'f32'] = sources;
+  const only = sources.size > 1 ? 'f32' : first;
+  return isBlocks(only) ? ggmlWeightOptions[only] : { format: only, groupSize: 0, hasZeros: false };
 }
 
 interface PieceTensor {
@@ -204,18 +254,26 @@ function checkTaken(
   ignored: (tensor: string) => boolean,
 ): void {
   const unexpected: string[] = [];
-  for (const [tensor, { shape }] of checkpoint.tensors) {
+  const check = (tensor: string, shape: readonly number[], total: number, unit: string): void => {
     const ranges = taken.get(tensor);
     if (!ranges) {
       if (!ROPE_TABLE.test(tensor) && !ignored(tensor)) unexpected.push(tensor);
-      continue;
+      return;
     }
     let end = 0;
     for (const range of ranges.toSorted((a, b) => a.start - b.start)) {
       if (range.start <= end) end = Math.max(end, range.end);
     }
-    if (end === product(shape)) continue;
-    throw mismatch(tensor, `has shape [${shape.join(', ')}]; the model takes ${end} of its ${product(shape)} elements`);
+    if (end === total) return;
+    throw mismatch(tensor, `has shape [${shape.join(', ')}]; the model takes ${end} of its ${total} ${unit}`);
+  };
+  const parts = new Set<TensorEntry>();
+  for (const [name, { numRows, numCols, parts: own, index, spare }] of checkpoint.quantized ?? []) {
+    for (const entry of [...own.map((part) => part.entry), ...(index ? [index] : []), ...spare]) parts.add(entry);
+    check(name, [numRows, numCols], numRows, 'rows');
+  }
+  for (const [tensor, entry] of checkpoint.tensors) {
+    if (!parts.has(entry)) check(tensor, entry.shape, product(entry.shape), 'elements');
   }
   if (unexpected.length > 0) throw unexpectedTensors(checkpoint, unexpected);
 }

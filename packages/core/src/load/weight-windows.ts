@@ -1,15 +1,27 @@
 // Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
 // the tensors are and whether they fit the model was settled before.
-import { type PackShape, type PackSource, type PackTarget, packUnits } from '@pagemind/kernels-wgsl';
+import {
+  type PackShape,
+  type PackSource,
+  type PackTarget,
+  type PackUnit,
+  packUnits,
+  type RepackShape,
+  type RepackSource,
+  repackUnits,
+} from '@pagemind/kernels-wgsl';
 import { invariant, PagemindError } from '../errors.js';
-import type { TensorEntry } from './checkpoint.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import type { WeightPiece } from './weights.js';
+
+/** What tensors are made of: plain elements, blocks, or numbers that share words. */
+export const tensorUnits: Readonly<Record<PackSource | RepackSource, PackUnit>> = { ...packUnits, ...repackUnits };
 
 /** Rows that are packed by one dispatch, and where they lie in their file. */
 export interface RowWindow {
   /** Its `sourceStart` counts from `offset`, until windows are joined. */
-  readonly shape: PackShape;
+  readonly shape: PackShape | RepackShape;
   readonly source: ByteSource;
   readonly offset: number;
   readonly length: number;
@@ -51,38 +63,53 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
       { hint: 'Load with a larger windowBytes.' },
     );
   }
-  const { block, stride } = piece;
-  const isWholeHeads = [piece.firstRow, piece.numRows, block].every((rows) => rows % headDim === 0);
+  const { block, firstRow, numRows: total } = piece;
+  const isWholeHeads = [firstRow, total, block].every((rows) => rows % headDim === 0);
   invariant(isWholeHeads, `${piece.tensor} is taken in whole heads`);
-  const windows: RowWindow[] = [];
-  let row = 0;
-  while (row < piece.numRows) {
-    const isWhole = maxRows >= block;
-    const most = isWhole ? Math.floor(maxRows / block) * block : Math.min(maxRows, block - (row % block));
-    const numRows = Math.min(most, piece.numRows - row);
-    const dst = piece.dst + Math.floor(row / block) * stride + (row % block);
-    const isInOneBlock = !isWhole || numRows <= block;
-    const place = isInOneBlock ? { dst, block: numRows, stride: numRows } : { dst, block, stride };
+  return cutRows(piece, maxRows).map(({ row, numRows, ...place }) => {
     // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
-    const isRow = target === 'vector' && isInOneBlock && headDim === 1;
-    windows.push({
+    const isRow = target === 'vector' && place.block === numRows && headDim === 1;
+    return {
       shape: {
         source: from,
         target,
         numRows: isRow ? 1 : numRows,
         numCols: isRow ? numRows : rowLength,
         sourceStart: 0,
-        ...(isRow ? { dst, block: 1, stride: 1 } : place),
+        ...(isRow ? { dst: place.dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
         ...(headDim > 1 ? { headDim } : {}),
       },
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
       length: numRows * rowBytes,
+    };
+  });
+}
+
+/** Rows of a piece from `row` on, and where they go. */
+export interface RowCut extends Pick<WeightPiece, 'numRows' | 'dst' | 'block' | 'stride'> {
+  readonly row: number;
+}
+
+/** Cuts the rows of a piece so that each cut holds whole blocks, or lies inside one. */
+export function cutRows({ numRows: total, dst, block, stride }: WeightPiece, maxRows: number): RowCut[] {
+  const cuts: RowCut[] = [];
+  for (let row = 0; row < total; ) {
+    const isWhole = maxRows >= block;
+    const most = isWhole ? Math.floor(maxRows / block) * block : Math.min(maxRows, block - (row % block));
+    const numRows = Math.min(most, total - row);
+    const isInOneBlock = !isWhole || numRows <= block;
+    cuts.push({
+      row,
+      numRows,
+      dst: dst + Math.floor(row / block) * stride + (row % block),
+      block: isInOneBlock ? numRows : block,
+      stride: isInOneBlock ? numRows : stride,
     });
     row += numRows;
   }
-  return windows;
+  return cuts;
 }
 
 /** Joins neighbours into reads of at most `windowBytes`, in file order: else every norm and bias costs a round trip. */
@@ -97,7 +124,7 @@ export function joinWindows<Window extends RowWindow>(
   const reads: { source: ByteSource; offset: number; length: number; windows: Window[] }[] = [];
   for (const window of windows.toSorted((a, b) => fileOf(a) - fileOf(b) || a.offset - b.offset)) {
     const { source, offset, length, shape } = window;
-    const unit = packUnits[shape.source];
+    const unit = tensorUnits[shape.source];
     const last = reads.at(-1);
     const at = last?.source === source ? offset - last.offset : Number.POSITIVE_INFINITY;
     const joined = Math.max(last?.length ?? 0, at + length);

@@ -43,9 +43,14 @@ export type WeightSpec = MatrixSpec | VectorSpec;
 /** What matrices become while loading: the format of each group; a group that is not mentioned stays as it is stored. */
 export type WeightPolicy = Readonly<Partial<Record<WeightGroup, WeightFormatOptions>>>;
 
-/** A format in short, as options spell it: `bf16`, `int4-g64`, or `int4-g64-symmetric` without zero points. */
-export function formatName({ format, groupSize, hasZeros }: WeightFormatOptions): string {
-  return groupSize === 0 ? format : `${format}-g${groupSize}${hasZeros ? '' : '-symmetric'}`;
+/**
+ * A format in short, as options spell it: `bf16`, `int4-g64`; `-symmetric` without zero points, `-biases` with biases instead,
+ * `-act-order` where tables name the groups of columns.
+ */
+export function formatName({ format, groupSize, hasZeros, hasBiases, numTables }: WeightFormatOptions): string {
+  if (groupSize === 0) return format;
+  const offset = hasBiases ? '-biases' : hasZeros ? '' : '-symmetric';
+  return `${format}-g${groupSize}${offset}${numTables ? '-act-order' : ''}`;
 }
 
 /** A whole tensor as one piece. */

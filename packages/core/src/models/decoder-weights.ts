@@ -1,8 +1,8 @@
 // From a family's names and a config to the list of weights to load: what is concatenated, interleaved or regrouped is
 // said here once, so that the forward pass sees one matrix per dispatch.
-import { ggmlBlocks } from '@pagemind/quant';
-import type { Checkpoint } from '../load/checkpoint.js';
+import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
 import {
+  formatName,
   type MatrixSpec,
   type VectorSpec,
   type WeightGroup,
@@ -66,14 +66,10 @@ export function splitQkv({ numHeads, numKvHeads, headDim }: DecoderConfig): read
 }
 
 /** Weights of a decoder, as they can be had from the tensors of a checkpoint. */
-export function decoderWeights(
-  { names }: Family,
-  config: DecoderConfig,
-  stored: Pick<Checkpoint, 'tensors' | 'packed'>,
-): readonly WeightSpec[] {
+export function decoderWeights({ names }: Family, config: DecoderConfig, stored: Checkpoint): readonly WeightSpec[] {
   const { hiddenSize, vocabSize } = config;
   // A tied model may store its one table under either name.
-  const table = config.isTied && !stored.tensors.has(`${names.embedding}.weight`) ? names.head : names.embedding;
+  const table = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
   const specs: WeightSpec[] = [
     matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
     vector(weightName.finalNorm, hiddenSize, [wholeTensor(`${names.finalNorm}.weight`, hiddenSize)]),
@@ -88,16 +84,18 @@ export function decoderWeights(
   return specs;
 }
 
-/** Whether q, k and v of a layer are blocks of several types: one matrix would have to give up what they are. */
-function isQkvSplit(
-  { layer: { qkv } }: DecoderNames,
-  layer: number,
-  { tensors, packed }: Pick<Checkpoint, 'tensors' | 'packed'>,
-): boolean {
+/** Whether q, k and v of a layer are quantised in several ways: one matrix would have to give up what they are. */
+function isQkvSplit({ layer: { qkv } }: DecoderNames, layer: number, checkpoint: Checkpoint): boolean {
+  const { tensors, packed, quantized } = checkpoint;
   if (packed) return packed.weights.has(weightName.layer(layer, 'q'));
   const stems = 'q' in qkv ? [qkv.q, qkv.k, qkv.v] : [];
-  const dtypes = new Set(stems.map((stem) => tensors.get(`${stem.replace('{i}', String(layer))}.weight`)?.dtype));
-  return dtypes.size > 1 && [...dtypes].some((dtype) => dtype !== undefined && Object.hasOwn(ggmlBlocks, dtype));
+  const stored = stems.map((stem) => {
+    const name = `${stem.replace('{i}', String(layer))}.weight`;
+    const options = quantized?.get(name)?.options;
+    return options ? formatName(options) : tensors.get(name)?.dtype;
+  });
+  const isQuantized = (kind: string | undefined): boolean => kind !== undefined && !/^B?F\d\d$/.test(kind);
+  return new Set(stored).size > 1 && stored.some(isQuantized);
 }
 
 /** Tensors that a tied model may hold twice. */

@@ -1,6 +1,6 @@
 // From a checkpoint to everything that is to be loaded and run: the decoder, and for vision-language models the tower in
 // front of it, whose tensors get the names that both sides expect. Which families there are is in the two registries.
-import type { Checkpoint } from '../load/checkpoint.js';
+import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
 import type { WeightSpec } from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderWeights, isTiedCopy, weightName } from './decoder-weights.js';
@@ -75,11 +75,12 @@ function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | u
  * The decoder's own config. What it leaves out has the value of Hugging Face's config class; its `architectures` are not
  * to be trusted (SmolVLM names one that exists nowhere), and whether it is tied shows in the tensors.
  */
-function textConfigOf({ config, tensors, packed }: Checkpoint): Readonly<Record<string, unknown>> {
+function textConfigOf(checkpoint: Checkpoint): Readonly<Record<string, unknown>> {
+  const { config, packed } = checkpoint;
   const text = new RawConfig(config).object('text_config');
   const modelType = text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
-  const hasHead = packed?.weights.has(weightName.head) ?? tensors.has(`${family?.names.head}.weight`);
+  const hasHead = packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, `${family?.names.head}.weight`);
   return {
     ...family?.defaults,
     ...(config['text_config'] as Readonly<Record<string, unknown>> | undefined),
@@ -95,6 +96,8 @@ function rename(checkpoint: Checkpoint, rules: VlmFamily['renames']): Checkpoint
     const rule = rules.find(([pattern]) => pattern.test(name));
     return rule ? name.replace(...rule) : name;
   };
-  const tensors = new Map(Array.from(checkpoint.tensors, ([name, entry]) => [newName(name), entry]));
-  return { ...checkpoint, tensors };
+  const renamed = <T>(map: ReadonlyMap<string, T>): Map<string, T> =>
+    new Map(Array.from(map, ([name, value]) => [newName(name), value]));
+  const { tensors, quantized } = checkpoint;
+  return { ...checkpoint, tensors: renamed(tensors), ...(quantized && { quantized: renamed(quantized) }) };
 }

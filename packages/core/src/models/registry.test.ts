@@ -1,6 +1,7 @@
 // Families: which config.json they answer to, what they refuse, and that they use every row of every tensor.
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, TensorEntry } from '../load/checkpoint.js';
+import type { Checkpoint } from '../load/checkpoint.js';
+import type { TensorEntry } from '../load/tensor-entry.js';
 import { decoderWeights } from './decoder-weights.js';
 import { FAMILIES, resolveFamily } from './registry.js';
 
@@ -43,8 +44,10 @@ describe('resolveFamily', () => {
 });
 
 /** A checkpoint with F16 matrices of the given names. */
-function storing(...names: readonly string[]): Pick<Checkpoint, 'tensors'> {
-  return { tensors: new Map(names.map((name) => [name, { dtype: 'F16' } as TensorEntry])) };
+function storing(...names: readonly string[]): Checkpoint {
+  const tensors = new Map(names.map((name) => [name, { dtype: 'F16' } as TensorEntry]));
+  const noFile = async (): Promise<undefined> => undefined;
+  return { name: 'test', config: {}, generationConfig: undefined, tensors, readText: noFile, readBytes: noFile };
 }
 
 describe('decoderWeights', () => {

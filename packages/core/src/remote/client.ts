@@ -8,6 +8,8 @@ import type {
   EngineStats,
   GenerateEvent,
   GenerateRequest,
+  KvPages,
+  KvQuery,
   LoadProgress,
   LogitsOptions,
   PromptImage,
@@ -71,6 +73,15 @@ export class RemoteEngineCore implements EngineCore {
 
   logits(ids: readonly number[], { signal, ...options }: LogitsOptions = {}): Promise<Float32Array> {
     return this.#connection.call('logits', [ids, options], { signal, transfer: bitmapsAmong(options.images ?? []) });
+  }
+
+  readKv(query: KvQuery): Promise<KvPages | undefined> {
+    const transfer = 'prompt' in query ? bitmapsAmong(imagesOf(query.prompt)) : [];
+    return this.#connection.call('readKv', [query], { transfer });
+  }
+
+  writeKv(pages: KvPages): Promise<boolean> {
+    return this.#connection.call('writeKv', [pages]);
   }
 
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): Promise<number[]> {

@@ -1,6 +1,6 @@
 // The engine's side of a channel: makes the engine when asked and carries calls to it, errors and all.
 // Which engine that is, the factory decides.
-import type { EngineCore, LoadProgress } from '../engine/core.js';
+import type { EngineCore, KvPages, LoadProgress } from '../engine/core.js';
 import { PagemindError, throwIfAborted } from '../errors.js';
 import { type Endpoint, type MessageTarget, toEndpoint } from './endpoints.js';
 import {
@@ -103,6 +103,8 @@ function createHandlers(createEngine: EngineFactory): Handlers {
       for await (const event of (await engine()).generate(request, signal)) emit(event);
     },
     logits: async ({ signal }, ids, options) => (await engine()).logits(ids, { ...options, signal }),
+    readKv: async (_, query) => (await engine()).readKv(query),
+    writeKv: async (_, pages) => (await engine()).writeKv(pages),
     encode: async (_, text, options) => (await engine()).encode(text, options),
     decode: async (_, ids, options) => (await engine()).decode(ids, options),
     stats: async () => (await engine()).stats(),
@@ -114,8 +116,10 @@ function createHandlers(createEngine: EngineFactory): Handlers {
   };
 }
 
-/** Logits are large: they move. */
+/** Logits and pages are large: they move. */
 function transferables(message: ToClient): Transferable[] {
-  const isArray = message.kind === 'result' && message.result instanceof Float32Array;
-  return isArray ? [(message.result as Float32Array<ArrayBuffer>).buffer] : [];
+  if (message.kind !== 'result') return [];
+  const { bytes = message.result } = (message.result ?? {}) as Partial<KvPages>;
+  const isLarge = bytes instanceof Float32Array || bytes instanceof Uint8Array;
+  return isLarge ? [bytes.buffer as ArrayBuffer] : [];
 }

@@ -6,6 +6,8 @@ import type {
   ErrorData,
   GenerateEvent,
   GenerateRequest,
+  KvPages,
+  KvQuery,
   LoadProgress,
   LogitsOptions,
 } from '../engine/core.js';
@@ -21,6 +23,8 @@ export interface Methods {
     event: never;
     result: Float32Array;
   };
+  readonly readKv: { args: readonly [query: KvQuery]; event: never; result: KvPages | undefined };
+  readonly writeKv: { args: readonly [pages: KvPages]; event: never; result: boolean };
   readonly encode: {
     args: readonly [text: string, options: { readonly addSpecialTokens?: boolean } | undefined];
     event: never;

@@ -1,7 +1,7 @@
 // An engine over a real channel: the same events, errors and cancellations as without one.
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../api/engine-api.js';
-import type { EngineCore, LoadProgress } from '../engine/core.js';
+import type { EngineCore, KvPages, LoadProgress } from '../engine/core.js';
 import { PagemindError } from '../errors.js';
 import { collect, create, drain, expectAtRest, request, settle, tokenizer } from '../testing/engine-harness.js';
 import { answerOf, type FakeRunner } from '../testing/fake-runner.js';
@@ -44,12 +44,14 @@ describe('a connection', () => {
   it('gives the events that the engine gives', async () => {
     const here = create();
     const there = await connected();
-    const outcomes = [here.engine, there.engine].map((engine) => collect(engine.generate(request([5, 6]))));
+    const asked = request([5, 6], { logprobs: 2, logitBias: { 5: -1 }, badTokenIds: [7], badWords: ['ax'] });
+    const outcomes = [here.engine, there.engine].map((engine) => collect(engine.generate(asked)));
     await arrive();
     await drain(here.runner);
     await drainRemote(there.runner);
     expect((await outcomes[1])?.events).toEqual((await outcomes[0])?.events);
     expect((await outcomes[1])?.ids).toEqual(answerOf([5, 6], 10));
+    expect(there.runner.begins[0]).toEqual(here.runner.begins[0]);
   });
 
   it('carries every other call', async () => {
@@ -73,6 +75,36 @@ describe('a connection', () => {
     const engine = await connectEngine(port1, {});
     expect(await engine.logits([1])).toEqual(new Float32Array(8));
     expect(made.byteLength).toBe(0);
+  });
+
+  it('carries keys and values from one engine to another', async () => {
+    const [from, to] = [await connected(), await connected()];
+    const ids = [5, 6, 7, 8, 9, 10, 11, 12, 13];
+    const said = collect(from.engine.generate(request(ids)));
+    await drainRemote(from.runner);
+    await said;
+    const reading = from.engine.readKv({ prompt: { kind: 'tokens', ids } });
+    await drainRemote(from.runner);
+    const pages = await reading;
+    expect(pages).toMatchObject({ origin: 'toy', firstBlock: 0, numBlocks: 2 });
+    expect(await from.engine.readKv({ keys: pages?.keys ?? [], firstBlock: 2 })).toBeUndefined();
+    expect(await to.engine.writeKv(pages as KvPages)).toBe(true);
+    expect(await to.engine.writeKv({ ...(pages as KvPages), origin: 'another' })).toBe(false);
+    const again = collect(to.engine.generate(request(ids)));
+    await drainRemote(to.runner);
+    expect((await again).ids).toEqual(answerOf(ids, 10));
+    expect((await again).end).toMatchObject({ usage: { cachedTokens: 8 } });
+  });
+
+  it('moves keys and values rather than copying them', async () => {
+    const { port1, port2 } = channel();
+    const { engine: local } = create();
+    const pages = { origin: 'toy', keys: ['a'], firstBlock: 0, numBlocks: 1, bytes: new Uint8Array(8) };
+    local.readKv = async () => pages;
+    serveEngine(port2, async () => local);
+    const engine = await connectEngine(port1, {});
+    expect((await engine.readKv({ keys: [], firstBlock: 0 }))?.bytes).toEqual(new Uint8Array(8));
+    expect(pages.bytes.byteLength).toBe(0);
   });
 
   it('carries errors with code and hint', async () => {

@@ -9,11 +9,14 @@ import { type Dispatch, Recorder, type Recording } from '../gpu/recorder.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { type KvContext, queryTileTokens, SPLIT_LENGTH } from '../layers/attention.js';
 import { type ForwardContext, rowStride, type StepShape } from '../layers/context.js';
-import { countTokens, RING_LENGTH, sample, startSlot } from '../layers/sampler.js';
+import { MAX_MATVEC_ROWS } from '../layers/linear.js';
+import { clearCounts, markTokens, sample, setVerifying, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, ropeTable } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
+import type { KvCache } from './kv-cache.js';
+import { readPages, writePages } from './kv-pages.js';
 import { Readback } from './readback.js';
 import type {
   BeginSequence,
@@ -22,21 +25,11 @@ import type {
   RunnerCounters,
   RunnerLimits,
   ScheduledSequence,
-  SequenceResult,
   StepPlan,
   StepResult,
 } from './runner.js';
-import {
-  MAX_READBACKS,
-  maxLogitRows,
-  maxPagesOf,
-  type RunnerBuffers,
-  readbackBytes,
-  type StepSizes,
-} from './step-buffers.js';
-
-/** Bit of a ring entry: the sequence is done with this token. */
-const DONE = 0x80000000;
+import { MAX_READBACKS, maxLogitRows, maxPagesOf, type RunnerBuffers, type StepSizes } from './step-buffers.js';
+import { maxResultBytes, StepResults } from './step-results.js';
 
 /** What a runner is made of; all of it is released by {@link GpuModelRunner.dispose} through the context. */
 export interface RunnerParts {
@@ -45,7 +38,7 @@ export interface RunnerParts {
   readonly config: EngineConfig;
   readonly sizes: StepSizes;
   readonly buffers: RunnerBuffers;
-  readonly kv: readonly GPUBuffer[];
+  readonly kv: KvCache;
   /** Missing: the model takes text alone. */
   readonly images: ImageRunner | undefined;
   /** See {@link Readback.create}. */
@@ -60,6 +53,10 @@ export class GpuModelRunner implements ModelRunner {
   readonly #readback: Readback;
   /** Row of the rotary table that a slot's position 0 uses. */
   readonly #ropeBase: Uint32Array;
+  /** Log probabilities that a slot's sequence asks for; see {@link StepResults}. */
+  readonly #numTopLogprobs: (number | undefined)[] = [];
+  /** Slots whose latest step brought proposals. */
+  readonly #verifying = new Set<number>();
   /** What the GPU's row buffer holds, as far as it is known here; decode steps that continue it write nothing. */
   readonly #rowsOnGpu: Uint32Array<ArrayBuffer>;
   readonly #tileTokens: number;
@@ -68,6 +65,7 @@ export class GpuModelRunner implements ModelRunner {
   private constructor(parts: RunnerParts, readback: Readback) {
     const { config, sizes, decoder, gpu, images } = parts;
     const { scaling } = decoder.config.rope;
+    const maxSharedLen = scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
@@ -79,19 +77,22 @@ export class GpuModelRunner implements ModelRunner {
       maxBatchSize: config.maxBatchSize,
       numBlocks: config.numBlocks,
       blockSize: config.blockSize,
+      firstBlocks: config.firstBlocks,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
+      maxVerifyRows: MAX_MATVEC_ROWS,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
-      maxSharedLen: scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY,
+      maxSharedLen,
+      maxKeptLen: config.dynamicRope === 'recompute' ? maxSharedLen : Number.POSITIVE_INFINITY,
     };
   }
 
   /** Uploads constants and compiles every pipeline that steps will use. */
   static async create(parts: RunnerParts): Promise<GpuModelRunner> {
     const { gpu, config, sizes, decoder, buffers, pokesQueue } = parts;
-    const readback = await Readback.create(gpu, MAX_READBACKS, readbackBytes(config), pokesQueue);
+    const readback = await Readback.create(gpu, MAX_READBACKS, maxResultBytes(config.maxBatchSize), pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
     gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(decoder.config.rope, sizes.sessionLen, 1));
     await runner.#recorder.compile(runner.#warmup());
@@ -108,21 +109,29 @@ export class GpuModelRunner implements ModelRunner {
       gpuObjects: objects,
       readbackBytes: this.#readback.bytes,
       imagesEncoded: this.#parts.images?.numEncoded ?? 0,
+      gpuBytes: this.#parts.gpu.allocated.bytes,
     };
   }
 
   beginSequence(begin: BeginSequence): void {
-    const { gpu, buffers, decoder, sizes } = this.#parts;
+    const { gpu, buffers, config, decoder, sizes } = this.#parts;
     const { rope } = decoder.config;
-    // Not of what was generated: a sequence that was preempted comes back to the table that it had.
-    const length = begin.promptIds.length;
+    // Frozen, what was generated does not count: a sequence that was preempted comes back to the table that it had.
+    const { promptIds, generatedIds } = begin;
+    const length = promptIds.length + (config.dynamicRope === 'recompute' ? generatedIds.length : 0);
     const isOwn = needsOwnTable(rope, length);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
     if (isOwn) {
       const offset = (1 + begin.slot) * sizes.sessionLen * rope.dims * 4;
       gpu.queue.writeBuffer(buffers.rope, offset, ropeTable(rope, sizes.sessionLen, length));
     }
+    this.#numTopLogprobs[begin.slot] = begin.params.numTopLogprobs;
+    this.#verifying.delete(begin.slot);
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
+  }
+
+  growPool(numBlocks: number): Promise<void> {
+    return this.#parts.kv.grow(numBlocks, () => this.#recorder.clear());
   }
 
   async execute(plan: StepPlan): Promise<StepResult> {
@@ -133,6 +142,19 @@ export class GpuModelRunner implements ModelRunner {
     }
   }
 
+  get blockBytes(): number {
+    const { layers, pageBytes } = this.#parts.kv;
+    return layers.length * pageBytes;
+  }
+
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
+    return readPages(this.#parts.gpu, this.#parts.kv, blocks);
+  }
+
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
+    writePages(this.#parts.gpu, this.#parts.kv, blocks, bytes);
+  }
+
   dispose(): void {
     this.#recorder.clear();
     this.#parts.gpu.dispose();
@@ -141,7 +163,10 @@ export class GpuModelRunner implements ModelRunner {
   #submit(plan: StepPlan): Promise<StepResult> {
     const { sequences, numSteps } = plan;
     const { gpu, buffers, sizes } = this.#parts;
-    for (const sequence of sequences) this.#writeBlocks(sequence);
+    for (const sequence of sequences) {
+      this.#writeBlocks(sequence);
+      this.#setVerifying(sequence);
+    }
     const batch = this.#batch;
     const ranges = batch.fill(sequences, this.#tileTokens, (slot) => this.#ropeBase[slot] ?? 0);
     invariant(batch.numRows <= sizes.maxRows, 'a step has more tokens than its buffers');
@@ -152,31 +177,22 @@ export class GpuModelRunner implements ModelRunner {
 
     const shape = this.#shapeOf(plan);
     const launches = this.#launches(shape);
-    const slots = sequences.filter(({ sample: samples }) => samples).map(({ slot }) => slot);
     this.#numSteps += numSteps;
-    if (slots.length === 0) {
+    if (shape.numSampled === 0) {
       gpu.submit(launches);
       return gpu.queue.onSubmittedWorkDone().then(() => ({ sequences: [] }));
     }
-    const [firstSlot, lastSlot] = [Math.min(...slots), Math.max(...slots)];
-    const slotBytes = RING_LENGTH * 4;
-    const numBytes = (lastSlot - firstSlot + 1) * slotBytes;
+    const results = new StepResults(plan, (slot) => this.#numTopLogprobs[slot]);
     const target = this.#readback.take();
     invariant(target, 'more steps are under way than results can be');
-    gpu.submit(repeat(launches, numSteps), (encoder) => {
-      encoder.copyBufferToBuffer(buffers.ring, firstSlot * slotBytes, target, 0, numBytes);
-    });
+    gpu.submit(repeat(launches, numSteps), (encoder) => results.copy(encoder, buffers, target));
     this.#advanceRows(batch.isDecode ? numSteps : 0);
-    return this.#readback.map(target, numBytes).then((ring) => ({
-      sequences: sequences.flatMap((sequence) =>
-        sequence.sample ? [this.#readRing(sequence, numSteps, ring, firstSlot)] : [],
-      ),
-    }));
+    return this.#readback.map(target, results.numBytes).then((words) => ({ sequences: results.read(words) }));
   }
 
-  /** Launches of a step: replayed for decode, recorded anew for prefill, whose grids hardly ever repeat. */
+  /** Launches of a step: recorded anew for prefill, whose grids hardly ever repeat, and replayed for others. */
   #launches(shape: StepShape): Iterable<Launch> {
-    if (shape.path === 'decode') {
+    if (shape.path !== 'prefill') {
       return this.#recorder.launches(JSON.stringify(shape), this.#recording(shape));
     }
     const launches: Launch[] = [];
@@ -198,7 +214,7 @@ export class GpuModelRunner implements ModelRunner {
   #context(shape: StepShape, dispatch: Dispatch): ForwardContext {
     const { gpu, buffers, kv, config } = this.#parts;
     const isInvariant = config.deterministic;
-    return { profile: gpu.profile, dispatch, shape, isInvariant, buffers, kv, ...this.#kvContext() };
+    return { profile: gpu.profile, dispatch, shape, isInvariant, buffers, kv: kv.layers, ...this.#kvContext() };
   }
 
   #kvContext(): KvContext {
@@ -208,9 +224,14 @@ export class GpuModelRunner implements ModelRunner {
 
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {
     const { numRows, numTiles, numSampled, isDecode } = this.#batch;
-    if (!isDecode) return { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled };
+    const wantsLogprobs = sequences.some(({ slot, sample }) => sample && this.#numTopLogprobs[slot] !== undefined);
+    if (!isDecode) {
+      const path = sequences.some(({ numProposed }) => numProposed > 0) ? 'verify' : 'prefill';
+      return { numRows, path, numSplits: 1, numTiles, numSampled, wantsLogprobs };
+    }
     const longest = Math.max(...sequences.map(({ startPosition }) => startPosition + numSteps));
-    return { numRows, path: 'decode', numSplits: this.#bucketSplits(longest), numTiles: 0, numSampled };
+    const numSplits = this.#bucketSplits(longest);
+    return { numRows, path: 'decode', numSplits, numTiles: 0, numSampled, wantsLogprobs };
   }
 
   /** Splits for `length` keys, rounded up to a power of two so that few lists are recorded. */
@@ -223,17 +244,24 @@ export class GpuModelRunner implements ModelRunner {
   *#warmup(): Iterable<Recording> {
     const { gpu, buffers } = this.#parts;
     if (this.#parts.images) yield* this.#parts.images.warmup();
-    yield (dispatch) => countTokens(dispatch, gpu, buffers, this.limits.vocabSize, 1);
-    const { maxBatchSize, sessionLen, maxPrefillTokenNum } = this.limits;
+    const { maxBatchSize, sessionLen, maxPrefillTokenNum, vocabSize } = this.limits;
+    yield (dispatch) => clearCounts(dispatch, gpu.profile, buffers, vocabSize);
+    yield (dispatch) => markTokens(dispatch, gpu.profile, buffers, vocabSize, 1);
     const splits = new Set([1, this.#bucketSplits(sessionLen)]);
     for (let numRows = 1; numRows <= (this.#parts.config.deterministic ? 0 : maxBatchSize); numRows++) {
       for (const numSplits of splits) {
-        yield this.#recording({ numRows, path: 'decode', numSplits, numTiles: 0, numSampled: numRows });
+        const shape = { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: numRows } as const;
+        yield this.#recording({ ...shape, wantsLogprobs: true });
       }
+    }
+    for (let numRows = 2; numRows <= (this.#parts.config.speculative ? MAX_MATVEC_ROWS : 0); numRows++) {
+      const shape = { numRows, path: 'verify', numSplits: 1, numTiles: 1, numSampled: numRows } as const;
+      yield this.#recording({ ...shape, wantsLogprobs: true });
     }
     for (let numRows = 2; numRows < 2 * maxPrefillTokenNum; numRows *= 2) {
       const size = Math.min(numRows, maxPrefillTokenNum);
-      yield this.#recording({ numRows: size, path: 'prefill', numSplits: 1, numTiles: 1, numSampled: 1 });
+      const shape = { numRows: size, path: 'prefill', numSplits: 1, numTiles: 1, numSampled: 1 } as const;
+      yield this.#recording({ ...shape, wantsLogprobs: true });
     }
   }
 
@@ -243,6 +271,14 @@ export class GpuModelRunner implements ModelRunner {
     const maxPages = maxPagesOf(sizes);
     invariant(firstBlock + newBlocks.length <= maxPages, 'a block table is longer than its row');
     gpu.queue.writeBuffer(buffers.pageTable, (slot * maxPages + firstBlock) * 4, new Uint32Array(newBlocks));
+  }
+
+  #setVerifying({ slot, numProposed }: ScheduledSequence): void {
+    const verifies = numProposed > 0;
+    if (this.#verifying.has(slot) === verifies) return;
+    if (verifies) this.#verifying.add(slot);
+    else this.#verifying.delete(slot);
+    setVerifying(this.#parts.gpu, this.#parts.buffers, slot, verifies);
   }
 
   #placeImages(spans: readonly ImageSpan[], { first }: RowRange): void {
@@ -273,25 +309,6 @@ export class GpuModelRunner implements ModelRunner {
     }
   }
 
-  /** Ids that a submission sampled for a sequence; entries behind a done flag are from earlier laps of the ring. */
-  #readRing(
-    { slot, startPosition, tokens }: ScheduledSequence,
-    numSteps: number,
-    ring: Uint32Array,
-    firstSlot: number,
-  ): SequenceResult {
-    const base = (slot - firstSlot) * RING_LENGTH;
-    const firstPosition = startPosition + Math.max(tokens.length, 1);
-    const sampled: number[] = [];
-    let isDone = false;
-    for (let step = 0; step < numSteps && !isDone; step++) {
-      const entry = ring[base + ((firstPosition + step) % RING_LENGTH)] ?? 0;
-      sampled.push((entry & ~DONE) >>> 0);
-      isDone = (entry & DONE) !== 0;
-    }
-    return { slot, tokens: sampled, isDone };
-  }
-
   /** A step whose sequences want the logits of all their tokens: the head runs in slices, nothing is sampled. */
   async #executeForLogits({ sequences }: StepPlan, ranges: readonly RowRange[]): Promise<StepResult> {
     const { gpu, buffers, decoder } = this.#parts;
@@ -300,8 +317,8 @@ export class GpuModelRunner implements ModelRunner {
     const strideBytes = rowStride(vocabSize) * 4;
     const numSplits = this.#bucketSplits(Math.max(...sequences.map(({ startPosition }) => startPosition + 1)));
     const shape: StepShape = isDecode
-      ? { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: 0 }
-      : { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled: 0 };
+      ? { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: 0, wantsLogprobs: false }
+      : { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled: 0, wantsLogprobs: false };
     gpu.submit(this.#launches(shape));
     this.#rowsOnGpu.fill(0, 0, numRows * 4);
     this.#numSteps++;

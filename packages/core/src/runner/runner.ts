@@ -1,4 +1,5 @@
 // What the engine asks of a model runner, as plain data. The real one is model-runner.ts; tests of the engine use a fake.
+import type { DrawnLogprobs } from '@pagemind/kernels-wgsl';
 import type { SlotStart } from '../layers/sampler.js';
 import type { Placement } from '../models/vlm/vlm-config.js';
 
@@ -6,14 +7,18 @@ import type { Placement } from '../models/vlm/vlm-config.js';
 export interface RunnerLimits {
   /** Slots: sequences that can be running at once. */
   readonly maxBatchSize: number;
-  /** KV blocks (pages) in the pool. */
+  /** KV blocks (pages) that the pool may have. */
   readonly numBlocks: number;
+  /** Blocks that it begins with. */
+  readonly firstBlocks: number;
   /** Tokens per block. */
   readonly blockSize: number;
   /** Longest sequence, prompt and answer together. */
   readonly sessionLen: number;
   /** Most tokens of one step. */
   readonly maxPrefillTokenNum: number;
+  /** Most tokens of a step that verifies proposals: for so many, the weights are read once. */
+  readonly maxVerifyRows: number;
   /** Most decode steps of one submission. */
   readonly maxStepsPerSubmit: number;
   readonly vocabSize: number;
@@ -24,6 +29,11 @@ export interface RunnerLimits {
    * unless rotation changes with the length.
    */
   readonly maxSharedLen: number;
+  /**
+   * Longest sequence that keeps its keys and values as it grows: above it every token wants all of them computed with the
+   * rotation of the length it has then, which is the length at the slot's start. Infinity unless that was chosen.
+   */
+  readonly maxKeptLen: number;
 }
 
 /** An image, ready for the tower. */
@@ -59,6 +69,12 @@ export interface ScheduledSequence {
   readonly startPosition: number;
   /** Ids to compute. Empty: one token, the one sampled last, which only the GPU may know yet. */
   readonly tokens: readonly number[];
+  /**
+   * How many of these, the last ones, are proposed and not certain. A token is sampled before each of them too, and counts as
+   * long as the proposed ones before it are what was sampled. Where they are not, what was computed for them is overwritten
+   * later. What was sampled last is then unknown to the slot: the next step of the sequence has to bring it.
+   */
+  readonly numProposed: number;
   /** Which of these tokens are rows of images. */
   readonly images: readonly ImageSpan[];
   /** Blocks added to the slot's table since the last step: table entries from `firstBlock` on. */
@@ -84,10 +100,15 @@ export interface StepPlan {
 /** What a submission gave one sequence that sampled or wanted logits, in the plan's order. */
 export interface SequenceResult {
   readonly slot: number;
-  /** Sampled ids in order: at most `numSteps`, fewer when the sequence was done before. */
+  /**
+   * Sampled ids in order: `numSteps`, fewer when the sequence was done before; with proposals one, and one more for each that
+   * was right.
+   */
   readonly tokens: readonly number[];
   /** The sequence met a stop id (its last token) or its maximal length. */
   readonly isDone: boolean;
+  /** Of every token of `tokens`, if its sequence asked for them. */
+  readonly logprobs?: readonly DrawnLogprobs[];
   /** `[numTokens, vocabSize]` when wanted. */
   readonly logits?: Float32Array;
 }
@@ -96,7 +117,7 @@ export interface StepResult {
   readonly sequences: readonly SequenceResult[];
 }
 
-/** Counters since the start; benches and tests read differences. */
+/** Counters since the start, of which benches and tests read differences, and what is held now. */
 export interface RunnerCounters {
   readonly steps: number;
   readonly submits: number;
@@ -107,15 +128,28 @@ export interface RunnerCounters {
   readonly readbackBytes: number;
   /** Images that went through the tower; those found in the cache do not count. */
   readonly imagesEncoded: number;
+  /** Bytes of GPU buffers that are held now. */
+  readonly gpuBytes: number;
 }
 
 /** Runs steps of a model. Calls are made in order from one thread; nothing here blocks on the GPU. */
 export interface ModelRunner {
   readonly limits: RunnerLimits;
+  /** Bytes of the keys and values of a block, over all layers. */
+  readonly blockBytes: number;
   readonly counters: RunnerCounters;
   /** Prepares a slot. Steps submitted before still see the slot's earlier sequence. */
   beginSequence(begin: BeginSequence): void;
+  /**
+   * Makes the KV pool larger, layer by layer. Blocks keep what they hold; steps may be submitted meanwhile.
+   * @throws PagemindError `out_of_memory`: the pool stays as it is.
+   */
+  growPool(numBlocks: number): Promise<void>;
   /** Submits a step at once; resolves when its results arrive, usually after later steps were submitted. */
   execute(plan: StepPlan): Promise<StepResult>;
+  /** Keys and values of blocks, `[blocks.length, blockBytes]`, as the steps submitted before leave them. */
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>>;
+  /** Fills blocks with what {@link readBlocks} gave, for the steps submitted from now on. */
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void;
   dispose(): void;
 }

@@ -3,6 +3,8 @@ import {
   SLOT_PARAMS_BYTES,
   SLOT_STATE_BYTES,
   sampleCountsBytes,
+  sampleKeysBytes,
+  sampleLogprobsBytes,
   samplePartialsBytes,
   sampleRingBytes,
   tokenMarksBytes,
@@ -10,8 +12,10 @@ import {
 import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { partialBytes } from '../layers/attention.js';
 import { rowStride, type StepBuffers } from '../layers/context.js';
+import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
+import { maxResultBytes } from './step-results.js';
 
 /** What the sizes depend on. */
 export interface StepSizes {
@@ -41,6 +45,7 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
   const { numHeads, numKvHeads, headDim, hiddenSize, intermediateSize, vocabSize, rope } = config;
   const rows = padRows(maxRows);
   const activation = (width: number): number => rows * rowStride(width) * 4;
+  const maxSampled = Math.max(maxBatchSize, MAX_MATVEC_ROWS);
   const ownTables = rope.scaling.type === 'dynamic' ? maxBatchSize : 0;
   return {
     rows: rows * 16,
@@ -58,8 +63,10 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
     logits: maxLogitRows(vocabSize, maxBatchSize) * rowStride(vocabSize) * 4,
     slotParams: maxBatchSize * SLOT_PARAMS_BYTES,
     counts: sampleCountsBytes(maxBatchSize, rowStride(vocabSize)),
+    keys: sampleKeysBytes(maxSampled, rowStride(vocabSize)),
     ring: sampleRingBytes(maxBatchSize, RING_LENGTH),
-    samplePartials: samplePartialsBytes(maxBatchSize, vocabSize),
+    logprobs: sampleLogprobsBytes(maxBatchSize, RING_LENGTH),
+    samplePartials: samplePartialsBytes(maxSampled, vocabSize),
     startedSlots: 4,
     tokenMarks: tokenMarksBytes(sessionLen),
   };
@@ -68,15 +75,10 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
 /** Results that may be under way at once. */
 export const MAX_READBACKS = 8;
 
-/** Bytes of a step's results. */
-export function readbackBytes({ maxBatchSize }: Pick<StepSizes, 'maxBatchSize'>): number {
-  return maxBatchSize * RING_LENGTH * 4;
-}
-
 /** Bytes that steps take on the device, results under way included. */
 export function activationBytes(config: DecoderConfig, sizes: StepSizes): number {
   const buffers = Object.values(bufferBytes(config, sizes)).reduce((sum, bytes) => sum + bufferSize(bytes), 0);
-  return buffers + MAX_READBACKS * bufferSize(readbackBytes(sizes));
+  return buffers + MAX_READBACKS * bufferSize(maxResultBytes(sizes.maxBatchSize));
 }
 
 /** Allocates all of them; on failure nothing stays. */

@@ -21,6 +21,16 @@ export interface SamplingParams {
   readonly seed: number;
 }
 
+/** How the tokens of one sequence are chosen, and what is told of them. What is missing is not wanted. */
+export interface SequenceSampling extends SamplingParams {
+  /** Added to the logits of single tokens before all else, by id. */
+  readonly logitBias?: ReadonlyMap<number, number>;
+  /** Tokens that are never chosen. */
+  readonly bannedIds?: readonly number[];
+  /** Tell the log probabilities of the chosen token and of this many of the most probable ones. */
+  readonly numTopLogprobs?: number;
+}
+
 /** Greedy, nothing filtered, nothing penalised. */
 export const GREEDY: SamplingParams = {
   temperature: 0,

@@ -3,16 +3,15 @@ import { expect } from 'vitest';
 import type { EngineInfo, GenerateEvent, GenerateRequest } from '../engine/core.js';
 import { LocalEngine, type LocalEngineParts } from '../engine/engine.js';
 import { PagemindError } from '../errors.js';
-import type { RunnerLimits } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
 import type { Tokenizer } from '../text/tokenizer.js';
-import { FakeRunner } from './fake-runner.js';
+import { type FakeLimits, FakeRunner } from './fake-runner.js';
 import { createFakeTokenizer, FAKE_EOS } from './fake-tokenizer.js';
 
 export const tokenizer: Tokenizer = createFakeTokenizer();
 
 export function create(
-  limits: Partial<RunnerLimits> = {},
+  limits: FakeLimits = {},
   parts: Partial<LocalEngineParts> = {},
 ): { engine: LocalEngine; runner: FakeRunner; time: { now: number } } {
   const runner = new FakeRunner(limits);
@@ -22,6 +21,7 @@ export function create(
     info: { model: 'toy' } as EngineInfo,
     defaults: { sampling: GREEDY, eosTokenIds: [FAKE_EOS], bosTokenId: 0 },
     text: { tokenizer },
+    kvOrigin: async () => 'toy',
     clock: () => time.now,
     randomSeed: () => 5,
     ...parts,
@@ -75,6 +75,7 @@ export async function collect(stream: AsyncIterable<GenerateEvent>): Promise<Out
 }
 
 export async function expectAtRest(engine: LocalEngine, runner: FakeRunner): Promise<void> {
-  const { numRunning, numWaiting, numFreeBlocks, numCachedBlocks } = await engine.stats();
-  expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, runner.limits.numBlocks]);
+  const { numRunning, numWaiting, numBlocks, numFreeBlocks, numCachedBlocks } = await engine.stats();
+  expect([numRunning, numWaiting, numFreeBlocks + numCachedBlocks]).toEqual([0, 0, numBlocks]);
+  expect(numBlocks).toBeLessThanOrEqual(runner.limits.numBlocks);
 }

@@ -11,6 +11,7 @@ export const IMAGE: number = tokenizer.encode('a', { addSpecialTokens: false })[
 /** Reads strings like `cat:5` as images with five rows; `bad` cannot be read. */
 export const reader: ImageReader = {
   imageTokenId: IMAGE,
+  processor: 'fake',
   async read(image) {
     const [hash = '', numRows = ''] = String(image).split(':');
     if (hash === 'bad') throw new PagemindError('invalid_image', 'This is no image.');

@@ -1,5 +1,6 @@
 // A model runner without a GPU, for tests: a queue that runs when told to, and a toy model whose next token depends on
 // every token before it, read back through the block table. A block lost, shared or reused too early changes the answer.
+import type { DrawnLogprobs } from '@pagemind/kernels-wgsl';
 import { invariant } from '../errors.js';
 import type {
   BeginSequence,
@@ -15,25 +16,46 @@ import type {
 const LIMITS: RunnerLimits = {
   maxBatchSize: 4,
   numBlocks: 64,
+  firstBlocks: 64,
   blockSize: 4,
   sessionLen: 64,
   maxPrefillTokenNum: 16,
+  maxVerifyRows: 8,
   maxStepsPerSubmit: 4,
   vocabSize: 97,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  maxKeptLen: Number.POSITIVE_INFINITY,
 };
+
+/** What the toy model makes of tokens, one after the other. */
+const START = 0x811c9dc5;
+const hashWith = (hash: number, id: number): number => (Math.imul(hash ^ id, 0x01000193) + 0x9e3779b9) >>> 0;
 
 /** The token that the toy model puts after `ids`. */
 export function nextToken(ids: readonly number[], vocabSize: number = LIMITS.vocabSize): number {
-  return ids.reduce((hash, id) => (Math.imul(hash ^ id, 0x01000193) + 0x9e3779b9) >>> 0, 0x811c9dc5) % vocabSize;
+  return ids.reduce(hashWith, START) % vocabSize;
 }
 
 /** What the toy model answers to `promptIds`, without any cache. */
-export function answerOf(promptIds: readonly number[], numTokens: number, vocabSize?: number): number[] {
-  const ids = [...promptIds];
-  while (ids.length < promptIds.length + numTokens) ids.push(nextToken(ids, vocabSize));
-  return ids.slice(promptIds.length);
+export function answerOf(
+  promptIds: readonly number[],
+  numTokens: number,
+  vocabSize: number = LIMITS.vocabSize,
+): number[] {
+  const ids: number[] = [];
+  for (let hash = promptIds.reduce(hashWith, START); ids.length < numTokens; ) {
+    const id = hash % vocabSize;
+    ids.push(id);
+    hash = hashWith(hash, id);
+  }
+  return ids;
+}
+
+/** The log probabilities that the toy model gives to a token and to those after it. */
+export function logprobsOf(id: number, numTop: number, vocabSize: number = LIMITS.vocabSize): DrawnLogprobs {
+  const top = Array.from({ length: numTop }, (_, i) => ({ id: (id + i) % vocabSize, logprob: -1 - i }));
+  return { id, logprob: -1, top };
 }
 
 /** What the toy model sees in place of a token for a row of an image. */
@@ -73,21 +95,34 @@ interface QueuedStep {
   readonly reject: (error: unknown) => void;
 }
 
+/** Of blocks, to or fro. */
+interface QueuedCopy {
+  readonly copy: () => void;
+}
+
+/** What differs from {@link LIMITS}; blocks may be larger than their tokens, as real ones are. */
+export type FakeLimits = Partial<RunnerLimits & Pick<ModelRunner, 'blockBytes'>>;
+
 export class FakeRunner implements ModelRunner {
   readonly limits: RunnerLimits;
+  readonly blockBytes: number;
   /** Every plan, in order of submission. */
   readonly plans: StepPlan[] = [];
   readonly begins: BeginSequence[] = [];
   isDisposed = false;
   /** Set: the next submission fails with it. */
   failure: unknown;
-  readonly #queue: (BeginSequence | QueuedStep)[] = [];
+  /** Set: the pool does not grow. */
+  growFailure: unknown;
+  readonly #queue: (BeginSequence | QueuedStep | QueuedCopy)[] = [];
   readonly #slots = new Map<number, Slot>();
   /** Token ids where a model has keys and values, `[numBlocks * blockSize]`. */
   readonly #kv: Int32Array;
 
-  constructor(limits: Partial<RunnerLimits> = {}) {
-    this.limits = { ...LIMITS, ...limits };
+  constructor({ blockBytes, ...limits }: FakeLimits = {}) {
+    const { numBlocks = LIMITS.numBlocks } = limits;
+    this.limits = { ...LIMITS, firstBlocks: numBlocks, ...limits };
+    this.blockBytes = blockBytes ?? this.limits.blockSize * 4;
     this.#kv = new Int32Array(this.limits.numBlocks * this.limits.blockSize).fill(-1);
   }
 
@@ -101,17 +136,22 @@ export class FakeRunner implements ModelRunner {
       gpuObjects: 0,
       readbackBytes: 0,
       imagesEncoded: 0,
+      gpuBytes: 0,
     };
   }
 
-  /** Submissions whose results have not been delivered. */
+  /** Submissions and copies that have not been delivered. */
   get numPending(): number {
-    return this.#queue.filter((entry) => 'plan' in entry).length;
+    return this.#queue.filter((entry) => !('slot' in entry)).length;
   }
 
   beginSequence(begin: BeginSequence): void {
     this.begins.push(begin);
     this.#queue.push(begin);
+  }
+
+  async growPool(): Promise<void> {
+    if (this.growFailure !== undefined) throw this.growFailure;
   }
 
   execute(plan: StepPlan): Promise<StepResult> {
@@ -121,14 +161,46 @@ export class FakeRunner implements ModelRunner {
     return new Promise((resolve, reject) => this.#queue.push({ plan, resolve, reject }));
   }
 
+  readBlocks(blocks: readonly number[]): Promise<Uint8Array<ArrayBuffer>> {
+    const { blockBytes } = this;
+    const { blockSize } = this.limits;
+    return new Promise((resolve) => {
+      const copy = (): void => {
+        const bytes = new Uint8Array(blocks.length * blockBytes);
+        for (const [i, block] of blocks.entries()) {
+          const ids = this.#kv.slice(block * blockSize, (block + 1) * blockSize);
+          bytes.set(new Uint8Array(ids.buffer), i * blockBytes);
+        }
+        resolve(bytes);
+      };
+      this.#queue.push({ copy });
+    });
+  }
+
+  writeBlocks(blocks: readonly number[], bytes: Uint8Array<ArrayBuffer>): void {
+    const { blockBytes } = this;
+    const { blockSize } = this.limits;
+    const copy = (): void => {
+      for (const [i, block] of blocks.entries()) {
+        const ids = new Int32Array(bytes.slice(i * blockBytes, i * blockBytes + blockSize * 4).buffer);
+        this.#kv.set(ids, block * blockSize);
+      }
+    };
+    this.#queue.push({ copy });
+  }
+
   /** The GPU runs the `count` oldest submissions; their results arrive in order, or the last one first. */
   deliver(count = 1, order: 'in order' | 'reversed' = 'in order'): void {
     const deliveries: (() => void)[] = [];
     while (deliveries.length < count && this.#queue.length > 0) {
       const entry = this.#queue.shift();
       if (!entry) break;
+      if ('copy' in entry) {
+        entry.copy();
+        continue;
+      }
       if (!('plan' in entry)) {
-        this.#slots.set(entry.slot, { begin: entry, table: [], position: 0, lastSampled: undefined, isDone: false });
+        this.begin(entry);
         continue;
       }
       deliveries.push(this.#run(entry));
@@ -141,20 +213,36 @@ export class FakeRunner implements ModelRunner {
     for (const entry of this.#queue.splice(0)) if ('plan' in entry) entry.reject(new Error('the device is gone'));
   }
 
+  /** {@link beginSequence} without the queue. */
+  begin(begin: BeginSequence): void {
+    this.#slots.set(begin.slot, { begin, table: [], position: 0, lastSampled: undefined, isDone: false });
+  }
+
+  /** {@link execute} without the queue. */
+  run(plan: StepPlan): StepResult {
+    this.#check(plan);
+    const sequences = plan.sequences
+      .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
+      .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
+    return { sequences };
+  }
+
+  /** The tokens that a slot has computed, as it reads them back through its blocks. */
+  contents(slot: number): readonly number[] {
+    return this.#read(this.#slot(slot));
+  }
+
   #run({ plan, resolve, reject }: QueuedStep): () => void {
     try {
-      this.#check(plan);
-      const sequences = plan.sequences
-        .map((share) => (share.wantsLogits ? this.#force(share) : this.#continue(share, plan.numSteps)))
-        .filter((_, i) => plan.sequences[i]?.sample || plan.sequences[i]?.wantsLogits);
-      return () => resolve({ sequences });
+      const result = this.run(plan);
+      return () => resolve(result);
     } catch (error) {
       return () => reject(error);
     }
   }
 
   #check({ sequences, numSteps }: StepPlan): void {
-    const { maxBatchSize, maxPrefillTokenNum, maxStepsPerSubmit, blockSize } = this.limits;
+    const { maxBatchSize, maxPrefillTokenNum, maxVerifyRows, maxStepsPerSubmit, blockSize } = this.limits;
     const numTokens = sequences.reduce((sum, { tokens }) => sum + Math.max(tokens.length, 1), 0);
     invariant(
       sequences.length > 0 && sequences.length <= maxBatchSize,
@@ -164,6 +252,12 @@ export class FakeRunner implements ModelRunner {
     invariant(numTokens <= maxPrefillTokenNum, 'a step keeps to its token budget');
     invariant(numSteps >= 1 && numSteps <= maxStepsPerSubmit, 'a submission keeps to its steps');
     invariant(numSteps === 1 || sequences.every(({ tokens }) => tokens.length === 0), 'only decode steps repeat');
+    const verifying = sequences.filter(({ numProposed }) => numProposed > 0);
+    invariant(verifying.length === 0 || numTokens <= maxVerifyRows, 'a step with proposals is small');
+    invariant(
+      verifying.every(({ tokens, numProposed, sample }) => sample && tokens.length > numProposed),
+      'proposals follow a token that is certain',
+    );
     invariant(new Set(sequences.map(({ wantsLogits }) => wantsLogits)).size === 1, 'logits and sampling do not mix');
     for (const share of sequences) this.#growTable(share);
     const read = new Map(sequences.map(({ slot }) => [slot, this.#slot(slot).table]));
@@ -189,23 +283,56 @@ export class FakeRunner implements ModelRunner {
   }
 
   #continue(share: ScheduledSequence, numSteps: number): SequenceResult {
-    const { slot: index, startPosition, tokens, sample } = share;
+    const { slot: index, startPosition, tokens, numProposed, sample } = share;
     const slot = this.#slot(index);
     const sampled: number[] = [];
     if (slot.isDone) return { slot: index, tokens: sampled, isDone: true };
     invariant(slot.position === startPosition, 'positions are contiguous');
     invariant(tokens.length > 0 || slot.lastSampled !== undefined, 'only a sampled token need not be sent');
+    if (numProposed > 0) return this.#verify(share);
     for (const id of seenBy(share)) this.#compute(slot, id);
     for (let step = 0; step < numSteps && !slot.isDone; step++) {
       if (tokens.length === 0 && slot.lastSampled !== undefined) this.#compute(slot, slot.lastSampled);
       if (sample) sampled.push(this.#sample(slot));
     }
-    return { slot: index, tokens: sampled, isDone: slot.isDone };
+    const { numTopLogprobs } = slot.begin.params;
+    return {
+      slot: index,
+      tokens: sampled,
+      isDone: slot.isDone,
+      ...(numTopLogprobs !== undefined && {
+        logprobs: sampled.map((id) => logprobsOf(id, numTopLogprobs, this.limits.vocabSize)),
+      }),
+    };
+  }
+
+  /** Computes all tokens, wrong ones too, and samples before each proposed one; the slot stays behind the last right one. */
+  #verify(share: ScheduledSequence): SequenceResult {
+    const slot = this.#slot(share.slot);
+    const seen = seenBy(share);
+    const numCertain = seen.length - share.numProposed;
+    const sampled: number[] = [];
+    let isDone = false;
+    let isRight = true;
+    for (const [i, id] of [...seen, undefined].entries()) {
+      if (i >= numCertain && isRight && !isDone) {
+        sampled.push(this.#sample(slot));
+        isDone = slot.isDone;
+        isRight = sampled.at(-1) === id;
+      }
+      if (id !== undefined) this.#compute(slot, id);
+    }
+    slot.position = share.startPosition + numCertain + sampled.length - 1;
+    slot.lastSampled = undefined;
+    slot.isDone = false;
+    return { slot: share.slot, tokens: sampled, isDone };
   }
 
   #sample(slot: Slot): number {
     const { maxLength, minLength, stopIds } = slot.begin;
     const { vocabSize } = this.limits;
+    const isFresh = slot.position <= this.limits.maxKeptLen || slot.position === this.#lengthAtBegin(slot);
+    invariant(isFresh, 'what was computed for another length is not read');
     let id = nextToken(this.#read(slot), vocabSize);
     while (slot.position < minLength && stopIds.includes(id)) id = (id + 1) % vocabSize;
     slot.lastSampled = id;
@@ -242,8 +369,15 @@ export class FakeRunner implements ModelRunner {
   }
 
   /** Long prompts write their keys in a way of their own, which others cannot read. */
-  #rotation({ begin: { promptIds } }: Slot): number {
-    return promptIds.length > this.limits.maxSharedLen ? promptIds.length * 1e7 : 0;
+  #rotation(slot: Slot): number {
+    const length = this.#lengthAtBegin(slot);
+    return length > this.limits.maxSharedLen ? length * 1e7 : 0;
+  }
+
+  /** The length that rotation goes by. */
+  #lengthAtBegin({ begin: { promptIds, generatedIds } }: Slot): number {
+    const isFrozen = this.limits.maxKeptLen === Number.POSITIVE_INFINITY;
+    return promptIds.length + (isFrozen ? 0 : generatedIds.length);
   }
 
   #address({ table }: Slot, position: number): number {

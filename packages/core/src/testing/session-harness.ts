@@ -2,10 +2,9 @@
 import { Engine } from '../api/engine-api.js';
 import type { EngineInfo } from '../engine/core.js';
 import type { LocalEngineParts } from '../engine/engine.js';
-import type { RunnerLimits } from '../runner/runner.js';
 import type { ChatTemplate } from '../text/chat-template.js';
 import { create, drain, tokenizer } from './engine-harness.js';
-import type { FakeRunner } from './fake-runner.js';
+import type { FakeLimits, FakeRunner } from './fake-runner.js';
 
 /** `f` + text + `g` for the system, `b` + text + `c` for the user, `d` + text + `e` for an answer. An image is an `a`. */
 export const chatTemplate: ChatTemplate = {
@@ -29,7 +28,7 @@ export const textOf = (ids: readonly number[]): string => tokenizer.decode(ids, 
 
 /** Roomy unless told otherwise: what is computed once is found again. */
 export function createChat(
-  limits: Partial<RunnerLimits> = {},
+  limits: FakeLimits = {},
   parts: Partial<LocalEngineParts> = {},
 ): { engine: Engine; core: ReturnType<typeof create>['engine']; runner: FakeRunner } {
   const { engine: core, runner } = create(
@@ -39,8 +38,9 @@ export function createChat(
   return { engine: new Engine(core), core, runner };
 }
 
-/** Waits for `work`, which the runner does meanwhile. */
+/** Waits for `work`, which the runner does meanwhile, whenever it is asked to. */
 export async function finish<T>(runner: FakeRunner, work: Promise<T>): Promise<T> {
+  let isOver = false;
   // A failure is the caller's to see, after the runner came to rest.
   const settled = work.then(
     (value) => () => value,
@@ -48,6 +48,11 @@ export async function finish<T>(runner: FakeRunner, work: Promise<T>): Promise<T
       throw error;
     },
   );
+  void settled.then(() => {
+    isOver = true;
+  });
+  do await drain(runner);
+  while (!isOver);
   await drain(runner);
   return (await settled)();
 }

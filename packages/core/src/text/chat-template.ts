@@ -23,6 +23,8 @@ export interface ChatTemplateSource {
   readonly default: string;
   /** Used in place of the default when there are tools. */
   readonly toolUse?: string;
+  /** The prompt lacks what the tokenizer puts around a text; default false: templates of models bring it. */
+  readonly needsSpecialTokens?: boolean;
 }
 
 /** What a template is told besides the messages. */
@@ -98,7 +100,7 @@ function jinjaTemplate(source: ChatTemplateSource): ChatTemplate {
   const main = parseJinja(source.default);
   const toolUse = source.toolUse === undefined ? main : parseJinja(source.toolUse);
   return {
-    needsSpecialTokens: false,
+    needsSpecialTokens: source.needsSpecialTokens ?? false,
     render: (messages, options = {}) => {
       const { addGenerationPrompt = true, tools, bosToken = '', eosToken = '', extra, now = new Date() } = options;
       const render = (shown: readonly unknown[]): string =>

@@ -1,8 +1,9 @@
 // Streaming against whole decoding on tokenizers made in the test: broken UTF-8, leading spaces, special tokens, bounded work.
 import { expect, it, vi } from 'vitest';
 import { tinyByteLevel, tinyLlama } from '../testing/tiny-tokenizers.js';
+import { createTokenizer } from './create-tokenizer.js';
 import { createDetokenizer, type DetokenizerOptions } from './detokenizer.js';
-import { createTokenizer, type Tokenizer } from './tokenizer.js';
+import type { Tokenizer } from './tokenizer.js';
 
 const TOKENIZERS: [string, Tokenizer][] = [
   ['byte-level', createTokenizer({ tokenizerJson: tinyByteLevel().text })],

@@ -1,8 +1,9 @@
 // Which files say which tokens end an answer, and what malformed ones get.
 import { expect, it } from 'vitest';
 import { tinyLlama } from '../testing/tiny-tokenizers.js';
-import { readSpecialTokens } from './special-tokens.js';
-import { createTokenizer } from './tokenizer.js';
+import { createTokenizer } from './create-tokenizer.js';
+import { readSpecialTokens, turnEndsOf } from './special-tokens.js';
+import type { Tokenizer } from './tokenizer.js';
 
 const tokenizer = createTokenizer({ tokenizerJson: tinyLlama().text });
 
@@ -38,4 +39,11 @@ it.each(['[]', '{', '{"eos_token_id":"2"}', '{"eos_token_id":[-1]}', '{"bos_toke
   expect(() => readSpecialTokens({ generationConfigJson: json }, tokenizer)).toThrow(
     expect.objectContaining({ code: 'invalid_tokenizer', hint: expect.any(String) }),
   );
+});
+
+it('adds what ends a turn in the template, where the tokenizer has it', () => {
+  const withEnd = { tokenToId: (token: string) => (token === '<|im_end|>' ? 9 : undefined) } as Tokenizer;
+  const ends = turnEndsOf("{{ '<|im_start|>' + m.content + '<|im_end|>' }}{# or <|eot_id|> #}");
+  expect(ends).toEqual(['<|im_end|>', '<|eot_id|>']);
+  expect(readSpecialTokens({ configJson: '{"eos_token_id":5}' }, withEnd, ends).stopIds).toEqual([5, 9]);
 });

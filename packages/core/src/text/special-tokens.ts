@@ -18,7 +18,10 @@ export interface SpecialTokens {
   readonly bosToken: string | undefined;
   readonly eosToken: string | undefined;
   readonly bosId: number | undefined;
-  /** Every id that ends an answer: the tokenizer's EOS and those of generation_config.json, else of config.json. Ascending. */
+  /**
+   * Every id that ends an answer, ascending: the tokenizer's EOS, those of generation_config.json, else of config.json, and
+   * those with which the chat template ends a turn.
+   */
   readonly stopIds: readonly number[];
 }
 
@@ -32,11 +35,26 @@ function idsOf(json: JsonObject, key: string, file: string): number[] {
   });
 }
 
+/** Tokens that end a turn and nothing else, in whichever template they stand. */
+const TURN_ENDS: readonly string[] = [
+  ...['<|im_end|>', '<|eot_id|>', '<|eom_id|>', '<end_of_turn>', '<|END_OF_TURN_TOKEN|>', '<|action_end|>', '<eoa>'],
+];
+
+/** The tokens with which a Jinja template ends the assistant's turn. */
+export function turnEndsOf(template: string): string[] {
+  return TURN_ENDS.filter((token) => template.includes(token));
+}
+
 /**
  * Reads the special tokens.
+ * @param turnEnds tokens that end an answer as the chat template has it; those that the tokenizer lacks do not count
  * @throws PagemindError `invalid_tokenizer` when a file is no JSON object or an id is no id.
  */
-export function readSpecialTokens(files: SpecialTokenFiles, tokenizer: Tokenizer): SpecialTokens {
+export function readSpecialTokens(
+  files: SpecialTokenFiles,
+  tokenizer: Tokenizer,
+  turnEnds: readonly string[] = [],
+): SpecialTokens {
   const parse = (text: string | undefined, file: string): JsonObject =>
     text === undefined ? {} : parseJsonObject(text, file, 'invalid_tokenizer');
   const tokenizerConfig = parse(files.tokenizerConfigJson, 'tokenizer_config.json');
@@ -55,12 +73,15 @@ export function readSpecialTokens(files: SpecialTokenFiles, tokenizer: Tokenizer
   const token = (key: string): string | undefined =>
     specialTokenText(own(tokenizerConfig, key)) ?? specialTokenText(own(specialTokensMap, key));
 
-  const bosToken = token('bos_token');
-  const eosToken = token('eos_token');
+  const spell = (id: number | undefined): string | undefined => (id === undefined ? undefined : tokenizer.decode([id]));
+  const bosToken = token('bos_token') ?? spell(tokenizer.bosId);
+  const eosToken = token('eos_token') ?? spell(tokenizer.eosId);
   const bosId = bosToken === undefined ? undefined : tokenizer.tokenToId(bosToken);
-  const eosId = eosToken === undefined ? undefined : tokenizer.tokenToId(eosToken);
   const stopIds = new Set(firstIds('eos_token_id'));
-  if (eosId !== undefined) stopIds.add(eosId);
+  for (const end of [eosToken, ...turnEnds]) {
+    const id = end === undefined ? undefined : tokenizer.tokenToId(end);
+    if (id !== undefined) stopIds.add(id);
+  }
   return {
     bosToken,
     eosToken,

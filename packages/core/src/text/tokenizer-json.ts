@@ -28,7 +28,8 @@ function fail(message: string): never {
   });
 }
 
-function isTokenId(value: unknown): value is number {
+/** Whether a value of untrusted JSON can be a token id. */
+export function isTokenId(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TOKEN_ID;
 }
 
@@ -69,11 +70,10 @@ function checkAddedToken(entry: unknown): JsonObject & AddedToken {
 }
 
 /**
- * Parses tokenizer.json and checks what the library takes on trust.
+ * Checks what the library takes on trust.
  * @throws PagemindError `invalid_tokenizer`.
  */
-export function readTokenizerJson(text: string): TokenizerJson {
-  const json = parseJsonObject(text, 'tokenizer.json', 'invalid_tokenizer');
+export function checkTokenizerJson(json: JsonObject): TokenizerJson {
   const model = own(json, 'model');
   if (!isJsonObject(model)) fail('model is missing');
   checkVocab(own(model, 'vocab'));

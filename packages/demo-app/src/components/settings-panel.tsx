@@ -44,6 +44,7 @@ export function SettingsPanel(): VNode {
       <SystemPrompt />
       <Writing />
       <Loading />
+      <Keeping />
     </dialog>
   );
 }
@@ -133,6 +134,17 @@ function Loading(): VNode {
       <button type="button" class="plain" onClick={() => preferences.resetToDefaults()}>
         {words.reset}
       </button>
+    </fieldset>
+  );
+}
+
+function Keeping(): VNode {
+  const { keeper } = useApp();
+  const { settings: words } = useText();
+  return (
+    <fieldset>
+      <legend>{words.conversation}</legend>
+      <p class="help">{keeper.isKeeping.value ? words.kept : words.notKept}</p>
     </fieldset>
   );
 }

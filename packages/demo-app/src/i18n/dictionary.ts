@@ -130,6 +130,9 @@ export interface Dictionary {
     readonly off: string;
     readonly seed: Labelled;
     readonly random: string;
+    readonly conversation: string;
+    readonly kept: string;
+    readonly notKept: string;
     readonly loading: string;
     readonly quantize: Labelled;
     readonly quantizeChoices: Readonly<Record<QuantizeChoice, string>>;

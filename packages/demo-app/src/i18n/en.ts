@@ -166,6 +166,9 @@ export const en: Dictionary = {
     off: 'off',
     seed: { label: 'Seed', help: 'The same seed and settings give the same text again.' },
     random: 'random',
+    conversation: 'Conversation',
+    kept: 'It stays in this browser, with its pictures, and is there again after a reload; “Clear” deletes it. Of what you do here only this and the settings are kept.',
+    notKept: 'This browser does not keep it, as in some private windows: it ends when the page is reloaded.',
     loading: 'Loading',
     quantize: { label: 'Weights', help: 'Fewer bits take less memory and run faster, at some loss of quality.' },
     quantizeChoices: {
@@ -232,6 +235,8 @@ export const en: Dictionary = {
     context_too_long: 'The conversation is longer than the model can hold',
     out_of_kv: 'The conversation does not fit into the cache',
     queue_full: 'The engine is busy',
+    storage_full: 'There is no room left to store this',
+    storage_unavailable: 'The browser stores nothing for this page',
     aborted: 'Stopped',
     disposed: 'The model was unloaded',
     internal: 'Something went wrong',

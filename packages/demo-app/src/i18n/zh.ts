@@ -165,6 +165,9 @@ export const zh: Dictionary = {
     off: '关闭',
     seed: { label: '随机种子', help: '相同的种子和设置会得到相同的文本。' },
     random: '随机',
+    conversation: '对话',
+    kept: '对话和其中的图片保存在此浏览器中，刷新页面后仍在；按“清空”即删除。您在这里所做的一切，只保存对话和这些设置。',
+    notKept: '此浏览器不保存对话（例如在无痕窗口中）：刷新页面后对话即消失。',
     loading: '加载',
     quantize: { label: '权重', help: '位数越少，占用内存越少、运行越快，但质量略有下降。' },
     quantizeChoices: {
@@ -226,6 +229,8 @@ export const zh: Dictionary = {
     context_too_long: '对话超出了模型的长度上限',
     out_of_kv: '对话超出了缓存容量',
     queue_full: '引擎正忙',
+    storage_full: '没有空间可供保存',
+    storage_unavailable: '此浏览器不为本页面保存任何内容',
     aborted: '已停止',
     disposed: '模型已卸载',
     internal: '出了点问题',

@@ -2,6 +2,7 @@
 import { PagemindError } from '@pagemind/core/client';
 import { describe, expect, it } from 'vitest';
 import { FakeEngine } from '../testing/fake-engine.js';
+import { FakeShelf } from '../testing/fake-shelf.js';
 import { App, type AppEnvironment } from './app.js';
 import type { ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
@@ -14,6 +15,7 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
     hasWebGpu: true,
     languages: ['en-GB'],
     storage: undefined,
+    shelf: new FakeShelf(),
     connect: async () => new FakeEngine(),
     fetchJson: async () => MODELS,
     fetchBlob: async () => new Blob(),

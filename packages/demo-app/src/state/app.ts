@@ -9,6 +9,7 @@ import type { Connect } from './chat-engine.js';
 import { Conversation } from './conversation.js';
 import { type Dropped, isForPicture } from './dropped.js';
 import { type Failure, needsReload } from './failure.js';
+import { Keeper, type Shelf } from './keeper.js';
 import { type GivenPicture, type MakeThumbnail, PictureTray } from './pictures.js';
 import { Preferences, type SettingsStorage } from './preferences.js';
 import type { Mode } from './prompt.js';
@@ -22,6 +23,8 @@ export interface AppEnvironment {
   readonly hasWebGpu: boolean;
   readonly languages: readonly string[];
   readonly storage: SettingsStorage | undefined;
+  /** Keeps the conversation. */
+  readonly shelf: Shelf;
   readonly connect: Connect;
   readonly fetchJson: (url: URL) => Promise<unknown>;
   readonly fetchBlob: (address: string) => Promise<Blob>;
@@ -33,6 +36,7 @@ export class App {
   readonly preferences: Preferences;
   readonly session: ModelSession;
   readonly conversation: Conversation;
+  readonly keeper: Keeper;
   readonly language: ReadonlySignal<'en' | 'zh'>;
   readonly text: ReadonlySignal<Dictionary>;
   readonly isSettingsOpen: Signal<boolean> = signal(false);
@@ -46,6 +50,8 @@ export class App {
   /** Set when this browser cannot run any model. */
   readonly unsupported: ReadonlySignal<Failure | 'no-webgpu' | undefined>;
   readonly #environment: AppEnvironment;
+  /** Of the conversation. */
+  #lastMode: Mode | undefined;
 
   constructor(environment: AppEnvironment) {
     this.#environment = environment;
@@ -65,6 +71,7 @@ export class App {
       settings: () => settings.peek(),
       now: environment.now,
     });
+    this.keeper = new Keeper(environment.shelf, this.conversation, () => this.#lastMode ?? 'chat');
     this.unsupported = computed(() => {
       if (!environment.hasWebGpu) return 'no-webgpu';
       const current = state.value;
@@ -77,6 +84,8 @@ export class App {
   /** Finds the models and loads the one used last, or the first, so that one can write at once. */
   async start(): Promise<void> {
     if (!this.#environment.hasWebGpu) return;
+    const keptMode = await this.keeper.start();
+    this.#lastMode ??= keptMode;
     const models = await fetchCatalog(this.#environment.base, this.#environment.fetchJson);
     this.session.catalog.value = models;
     const { lastModel } = this.preferences.settings.peek();
@@ -160,12 +169,11 @@ export class App {
 
   /** A story is no conversation and the other way round. */
   #clearWhenModeChanges(): void {
-    let last: Mode | undefined;
     effect(() => {
       if (!this.session.info.value) return;
       const mode = this.session.mode.value;
-      if (last !== undefined && last !== mode) this.conversation.clear();
-      last = mode;
+      if (this.#lastMode !== undefined && this.#lastMode !== mode) this.conversation.clear();
+      this.#lastMode = mode;
     });
   }
 }

@@ -20,6 +20,13 @@ export interface ConversationContext {
   readonly now: () => number;
 }
 
+/** What there is to a conversation, beside what is under way. */
+export interface ConversationState {
+  readonly turns: readonly Turn[];
+  readonly numForgotten: number;
+  readonly numContextTokens: number;
+}
+
 /** Text reaches the page at most this often: readable, and cheap to draw. */
 const FLUSH_EVERY_MS = 40;
 
@@ -41,6 +48,19 @@ export class Conversation {
   constructor(context: ConversationContext) {
     this.#context = context;
     this.isAnswering = computed(() => this.turns.value.at(-1)?.status === 'streaming');
+  }
+
+  get state(): ConversationState {
+    const [turns, numForgotten, numContextTokens] = [this.turns, this.numForgotten, this.numContextTokens];
+    return { turns: turns.peek(), numForgotten: numForgotten.peek(), numContextTokens: numContextTokens.peek() };
+  }
+
+  /** Goes on from an earlier state. */
+  restore({ turns, numForgotten, numContextTokens }: ConversationState): void {
+    this.clear();
+    this.turns.value = turns;
+    this.numForgotten.value = numForgotten;
+    this.numContextTokens.value = numContextTokens;
   }
 
   /**

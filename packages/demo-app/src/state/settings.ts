@@ -134,10 +134,12 @@ function parseJson(text: string | null): unknown {
   }
 }
 
-function record(value: unknown): Readonly<Record<string, unknown>> {
+/** The fields of an object, none of anything else. */
+export function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-function oneOf<T extends string>(choices: readonly T[], value: unknown): T | undefined {
+/** The value, if it is one of the choices. */
+export function oneOf<T extends string>(choices: readonly T[], value: unknown): T | undefined {
   return choices.find((choice) => choice === value);
 }

@@ -41,11 +41,12 @@ export class FakeEngine implements ChatEngine {
     for (const [index, text] of this.words.entries()) {
       if (index === this.words.length - 1) await Promise.race([this.gate, aborted(signal)]);
       if (signal?.aborted) throw new PagemindError('aborted', 'stopped');
-      yield { type: 'delta', text, tokenIds: [index] };
+      yield { type: 'delta', index: 0, text, tokenIds: [index] };
     }
     if (this.error) throw this.error;
     yield {
       type: 'end',
+      index: 0,
       finishReason: 'stop',
       usage: { promptTokens: 5, completionTokens: this.words.length, cachedTokens: 0 },
       stats: {
@@ -54,6 +55,8 @@ export class FakeEngine implements ChatEngine {
         totalMs: 9,
         prefillTokensPerSecond: 100,
         decodeTokensPerSecond: 20,
+        numProposed: 0,
+        numAccepted: 0,
       },
     };
   }

@@ -2,6 +2,7 @@
 import type { ParityCase, Random } from '../../testing/parity.js';
 import {
   attendReference,
+  expectedKv,
   makePaged,
   makeQkv,
   type PagedShape,
@@ -46,7 +47,7 @@ export function makeDecodeCase(shape: DecodeCaseShape, random: Random): ParityCa
   const data = makePaged(shape, numRows, random);
   const qkv = makeQkv(shape, numRows, random);
   const tokens: readonly Token[] = shape.lengths.map((length, slot) => ({ slot, position: length - 1 }));
-  const kv = packKv(shape.kvType, data.kv);
+  const kv = packKv(shape, data);
   const partials = new Float64Array(numSplits * numRows * numQueryHeads * (headDim + 4)).fill(Number.NaN);
   const out = new Float64Array(numRows * outStride).fill(7); // the padding must stay
   for (const [row, token] of tokens.entries()) {
@@ -73,6 +74,6 @@ export function makeDecodeCase(shape: DecodeCaseShape, random: Random): ParityCa
       partials: new Float32Array(partials.length).fill(7),
       out: new Float32Array(out.length).fill(7),
     },
-    expected: { kv: Float64Array.from(packKv(shape.kvType, data.kv)), partials, out },
+    expected: { kv: expectedKv(shape, data), partials, out },
   };
 }

@@ -22,7 +22,7 @@ const cases = (tiers: readonly string[], each: readonly Parameters<typeof decode
   each.map((one) => ({ ...decodeShape(one), tiers }));
 
 const shapes: readonly Case[] = [
-  ...(['f16', 'f32'] as const).flatMap((kvType) =>
+  ...(['f16', 'f32', 'int8', 'int4'] as const).flatMap((kvType) =>
     cases(all, [
       { ...sizes, kvType, lengths: [1, 7, 8, 9, 15, 16] },
       { ...sizes, kvType, lengths: [17, 1, 31, 32, 33, 16, 48], numSplits: 4 },
@@ -39,6 +39,12 @@ const shapes: readonly Case[] = [
       { headDim: 96, numQueryHeads: 3, numKvHeads: 1, lengths: [16], rotaryDim: 48 },
       { headDim: 128, numQueryHeads: 8, numKvHeads: 1, lengths: [5, 256], ...usual },
       { headDim: 256, numQueryHeads: 2, numKvHeads: 1, lengths: [1, 12] },
+      { headDim: 8, numQueryHeads: 5, numKvHeads: 1, lengths: [17, 3], kvType: 'int8', splitSize: 32 },
+      { headDim: 80, numQueryHeads: 2, numKvHeads: 2, lengths: [13, 1], kvType: 'int8', rotaryDim: 20 },
+      { headDim: 256, numQueryHeads: 2, numKvHeads: 1, lengths: [1, 12], kvType: 'int8' },
+      { headDim: 20, numQueryHeads: 3, numKvHeads: 1, lengths: [4, 12], kvType: 'int4', rotaryDim: 0 },
+      { headDim: 64, numQueryHeads: 7, numKvHeads: 1, lengths: [255, 257, 513], kvType: 'int4', ...usual },
+      { headDim: 128, numQueryHeads: 8, numKvHeads: 1, lengths: [5, 256], kvType: 'int4', ...usual },
     ],
   ),
 ];

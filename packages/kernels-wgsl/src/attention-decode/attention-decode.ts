@@ -59,10 +59,11 @@ interface Tier {
 
 // shader-f16 here means reading halves without unpacking; products and sums stay f32, since a product in f16 costs its
 // conversion anyway and would put the overflow of large keys into the scores.
+const all: readonly KvType[] = ['f16', 'f32', 'int8', 'int4'];
 const tiers: readonly Tier[] = [
   {
     name: 'portable',
-    kvTypes: ['f16', 'f32'],
+    kvTypes: all,
     lanes: 128,
     spread: 4,
     heads: 8,
@@ -72,7 +73,7 @@ const tiers: readonly Tier[] = [
   },
   {
     name: 'subgroup',
-    kvTypes: ['f16', 'f32'],
+    kvTypes: all,
     lanes: 128,
     spread: 4,
     heads: 8,
@@ -100,7 +101,7 @@ const tiers: readonly Tier[] = [
     sum: spreadSubgroup,
     requires: ['shader-f16', 'subgroups'],
   },
-  { name: 'narrow', kvTypes: ['f16', 'f32'], lanes: 64, spread: 1, heads: 2, unroll: 1, sum: spreadNone, requires: [] },
+  { name: 'narrow', kvTypes: all, lanes: 64, spread: 1, heads: 2, unroll: 1, sum: spreadNone, requires: [] },
 ];
 
 function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
@@ -108,7 +109,7 @@ function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
   return {
     ...kv,
     id: `${kvType}-${tier.name}-${isDirect ? 'direct' : 'split'}`,
-    knobs: { LANES: tier.lanes, SPREAD: tier.spread, MAX_HEADS: tier.heads, UNROLL: tier.unroll },
+    knobs: { ...kv.knobs, LANES: tier.lanes, SPREAD: tier.spread, MAX_HEADS: tier.heads, UNROLL: tier.unroll },
     flags: { ...kv.flags, direct: isDirect, split: !isDirect },
     slots: { ...kv.slots, spread: tier.sum },
     requires: tier.requires,
@@ -124,7 +125,7 @@ function headsOf(shape: AttentionDecodeShape, variant: Variant): number {
   const lanes = Number(variant.knobs['LANES']);
   const pages = Math.ceil((4 * shape.splitSize) / shape.pageSize / 16) * 16;
   const maxHeads = Number(variant.knobs['MAX_HEADS']);
-  const fixed = 8 * shape.headDim + (8 + 32 + 4) * maxHeads + 16 * lanes + pages + 16;
+  const fixed = 16 + 8 * shape.headDim + (8 + 32 + 4) * maxHeads + 16 * lanes + pages + 16;
   const perHead = 4 * (shape.headDim + shape.splitSize);
   const numFitting = Math.floor((WORKGROUP_BYTES - fixed) / perHead);
   if (numFitting < 1) throw new Error(`attention-decode: a split of ${shape.splitSize} keys exceeds workgroup memory`);

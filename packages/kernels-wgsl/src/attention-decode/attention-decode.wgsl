@@ -3,8 +3,9 @@
 // Several new tokens of one sequence are attention-prefill's; splits are merged in attention-reduce.
 import package::lib::row::{Row};
 import package::lib::rope::{rope_four};
-import package::lib::pages::{kv_key, kv_value_offset};
-import slot::kv::{kv_load, kv_store, kv_round};
+import package::lib::pages::{kv_key};
+import package::lib::lines::{four_grids, four_units, add_lines};
+import slot::kv::{kv_round};
 import slot::spread::{spread_sum};
 
 override D4: u32;             // head size / 4
@@ -34,7 +35,8 @@ const LOWEST: f32 = -3.0e38;
 @if(split) @group(0) @binding(5) var<storage, read_write> partials: array<vec4<f32>>;  // [numSplits, numRows, query heads, 1 + D4]: (max, sum, 0, 0), output
 
 var<workgroup> query: array<vec4<f32>, HEADS * D4>;             // turned and scaled
-var<workgroup> newest: array<vec4<f32>, 2u * D4>;               // the new token's k, v as the cache will give them
+var<workgroup> fresh: array<vec4<f32>, 2u * D4>;                // the new token's k, turned, and v
+var<workgroup> grids: array<vec2<f32>, 2>;                      // on which the cache has them
 var<workgroup> scores: array<vec4<f32>, HEADS * (SPLIT / 4u)>;  // of the cached keys, four to a block; then weights
 var<workgroup> heads: array<vec2<f32>, MAX_HEADS>;              // largest score, weight of the newest key
 var<workgroup> sums: array<f32, TEAM * MAX_HEADS>;              // of weights, by lane
@@ -42,15 +44,11 @@ var<workgroup> denominators: array<f32, MAX_HEADS>;             // of weights, b
 var<workgroup> scratch: array<vec4<f32>, LANES>;
 var<workgroup> pages: array<u32, SPLIT / PAGE>;
 
-// Where the four keys of a block start; keys from `num_keys` on repeat the last one, and get no weight.
+// Lines of the four keys of a block; keys from `num_keys` on repeat the last one, and get no weight.
 fn block_keys(block: u32, num_keys: u32, kv_head: u32) -> vec4<u32> {
   let key = block * 4u;
   let first = kv_key(pages[key / PAGE], kv_head, key % PAGE);
-  return first + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(num_keys - 1u - key)) * D4;
-}
-
-fn load_four(at: vec4<u32>) -> mat4x4<f32> {
-  return mat4x4<f32>(kv_load(at.x), kv_load(at.y), kv_load(at.z), kv_load(at.w));
+  return first + min(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(num_keys - 1u - key));
 }
 
 @compute @workgroup_size(LANES)
@@ -81,28 +79,27 @@ fn main(
       query[i] = turned * SCALE;
     } else if (has_newest) {
       let v = at + KV_HEADS * D4 * 4u + c * 4u;
-      let value = vec4<f32>(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]);
-      newest[c] = kv_round(turned);
-      newest[D4 + c] = kv_round(value);
-      if (first_head == 0u) {
-        let unit = kv_key(page_table[row.slot * MAX_PAGES + row.position / PAGE], kv_head, row.position % PAGE) + c;
-        kv_store(unit, turned);
-        kv_store(unit + kv_value_offset(), value);
-      }
+      fresh[c] = turned;
+      fresh[D4 + c] = vec4<f32>(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]);
     }
   }
   workgroupBarrier();
+  if (has_newest) {
+    let key = kv_key(pages[(row.position - begin) / PAGE], kv_head, row.position % PAGE);
+    add_lines(key, first_head == 0u, lane);
+  }
 
   // Scores: SPREAD lanes share a block of four keys, each takes a part of D for all heads.
   let part = lane % SPREAD;
   let num_blocks = (num_keys + 3u) / 4u;
   for (var first = 0u; first < num_blocks; first += LANES / SPREAD) {
     let block = first + lane / SPREAD;
-    let keys_at = block_keys(min(block, num_blocks - 1u), num_keys, kv_head);
+    let lines = block_keys(min(block, num_blocks - 1u), num_keys, kv_head);
+    let line_grids = four_grids(lines);
     var dots = array<vec4<f32>, MAX_HEADS>();
     for (var c = 0u; c < D4; c += SPREAD) {
       if (D4 % SPREAD == 0u || c + part < D4) {
-        let keys = load_four(keys_at + c + part);
+        let keys = four_units(lines, c + part, line_grids);
         for (var h = 0u; h < HEADS; h++) {
           dots[h] += query[h * D4 + c + part] * keys;
         }
@@ -128,7 +125,7 @@ fn main(
       top = max(top, max(max(score.x, score.y), max(score.z, score.w)));
     }
     for (var c = lane % TEAM; c < D4; c += TEAM) {
-      newest_score += dot(query[team * D4 + c], newest[c]);
+      newest_score += dot(query[team * D4 + c], kv_round(fresh[c], grids[0]));
     }
   }
   scratch[lane] = vec4<f32>(top, newest_score, 0.0, 0.0);
@@ -164,13 +161,15 @@ fn main(
   let num_parties = min(LANES / D4, 8u);
   let party = lane / D4;
   var totals = array<vec4<f32>, MAX_HEADS>();
+  let newest_value = kv_round(fresh[D4 + lane % D4], grids[1]);
   for (var h = 0u; h < HEADS; h++) {
-    totals[h] = newest[D4 + lane % D4] * select(0.0, heads[h].y, party == 0u);
+    totals[h] = newest_value * select(0.0, heads[h].y, party == 0u);
   }
   for (var first = party; party < num_parties && first < num_blocks; first += num_parties * UNROLL) {
     for (var i = 0u; i < UNROLL; i++) {
       let block = min(first + i * num_parties, num_blocks - 1u);
-      let values = load_four(block_keys(block, num_keys, kv_head) + kv_value_offset() + lane % D4);
+      let lines = block_keys(block, num_keys, kv_head) + PAGE;
+      let values = four_units(lines, lane % D4, four_grids(lines));
       let share = select(0.0, 1.0, first + i * num_parties < num_blocks);
       for (var h = 0u; h < HEADS; h++) {
         totals[h] += values * (scores[h * (SPLIT / 4u) + block] * share);

@@ -40,16 +40,16 @@ fn out_unit(work: Work, query: u32) -> u32 {
   return (work.tile.first_row + query) * (OUT_STRIDE / 4u) + work.head * D4;
 }
 
-fn key_unit(work: Work, key: u32) -> u32 {
+fn key_line(work: Work, key: u32) -> u32 {
   return (work.tile.first_key + key) * (QKV_STRIDE / 4u) + (HEADS + work.head) * D4;
 }
 
-fn key_load(unit: u32) -> vec4<f32> {
-  return qkv[unit];
+fn key_load(line: u32, c: u32) -> vec4<f32> {
+  return qkv[line + c];
 }
 
-fn value_load(unit: u32) -> vec4<f32> {
-  return qkv[unit + HEADS * D4];
+fn value_load(line: u32, c: u32) -> vec4<f32> {
+  return qkv[line + HEADS * D4 + c];
 }
 
 @compute @workgroup_size(LANES)

@@ -65,7 +65,7 @@ export function makePrefillCase(
   return {
     shape,
     buffers: {
-      kv: packKv(shape.kvType, data.kv),
+      kv: packKv(shape, data),
       qkv,
       tiles: packTiles(shape, tileTokens),
       page_table: data.pageTable,

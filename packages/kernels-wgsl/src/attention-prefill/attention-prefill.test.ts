@@ -28,11 +28,18 @@ const narrowOnly: readonly PrefillCaseShape[] = [
   prefillShape({ headDim: 80, numQueryHeads: 1, numKvHeads: 1, runs: short }),
   prefillShape({ headDim: 128, numQueryHeads: 8, numKvHeads: 1, runs: short }),
   prefillShape({ headDim: 256, numQueryHeads: 2, numKvHeads: 1, runs: short }),
+  prefillShape({ headDim: 80, numQueryHeads: 2, numKvHeads: 2, runs: short, kvType: 'int8' }),
+  prefillShape({ headDim: 256, numQueryHeads: 2, numKvHeads: 1, runs: short, kvType: 'int8' }),
+  prefillShape({ headDim: 8, numQueryHeads: 5, numKvHeads: 1, runs: short, kvType: 'int4' }),
+  prefillShape({ headDim: 128, numQueryHeads: 8, numKvHeads: 1, runs, kvType: 'int4', pageSize: 32 }),
 ];
 
 describeParity<PrefillCaseShape>({
   kernel: attentionPrefill,
-  shapes: [prefillShape({ ...sizes, runs }), prefillShape({ ...sizes, runs, kvType: 'f32' }), ...narrowOnly],
+  shapes: [
+    ...(['f16', 'f32', 'int8', 'int4'] as const).map((kvType) => prefillShape({ ...sizes, runs, kvType })),
+    ...narrowOnly,
+  ],
   makeCase: (shape, variant, random) => makePrefillCase(shape, tileTokensOf(shape, variant), random),
   // shader-f16 rounds queries and weights.
   tolerance: ({ requires }) => (requires.includes('shader-f16') ? 5e-3 : 2e-5),
@@ -55,44 +62,47 @@ describe('attention-prefill', () => {
     }
   });
 
-  it('after kv-write agrees with attention-decode on the last token', async () => {
-    const test = await testDevice();
-    const shape = {
-      ...prefillShape({ ...sizes, runs: [{ past: 0, count: 13 }] }),
-      numRows: 13,
-    };
-    const random = makeRandom(7);
-    const data = makePaged(shape, 1, random);
-    const qkv = makeQkv(shape, shape.numRows, random);
-    const tokens = Array.from({ length: shape.numRows }, (_, position) => ({ slot: 0, position }));
-    const shared = { kv: packKv(shape.kvType, data.kv), rope: data.rope, page_table: data.pageTable };
-    const prefilled = await runKernels(
-      test,
-      [kvWrite.plan(shape, test.profile), attentionPrefill.plan(shape, test.profile)],
-      {
+  it.each(['f16', 'int8', 'int4'] as const)(
+    'after kv-write agrees with attention-decode on the last token: %s',
+    async (kvType) => {
+      const test = await testDevice();
+      const shape = {
+        ...prefillShape({ ...sizes, runs: [{ past: 0, count: 13 }], kvType }),
+        numRows: 13,
+      };
+      const random = makeRandom(7);
+      const data = makePaged(shape, 1, random);
+      const qkv = makeQkv(shape, shape.numRows, random);
+      const tokens = Array.from({ length: shape.numRows }, (_, position) => ({ slot: 0, position }));
+      const shared = { kv: packKv(shape, data), rope: data.rope, page_table: data.pageTable };
+      const prefilled = await runKernels(
+        test,
+        [kvWrite.plan(shape, test.profile), attentionPrefill.plan(shape, test.profile)],
+        {
+          ...shared,
+          qkv,
+          rows: packRows(data, tokens),
+          tiles: packTiles(shape, tileTokens(shape, test.profile)),
+          out: new Float32Array(shape.numRows * shape.outStride),
+        },
+      );
+      // Decode gets the cache without its token.
+      const step = { ...shape, numRows: 1, numSplits: 1, splitSize: 16 };
+      const before = await runKernels(test, [kvWrite.plan({ ...shape, numRows: 12 }, test.profile)], {
         ...shared,
         qkv,
-        rows: packRows(data, tokens),
-        tiles: packTiles(shape, tileTokens(shape, test.profile)),
-        out: new Float32Array(shape.numRows * shape.outStride),
-      },
-    );
-    // Decode gets the cache without its token.
-    const step = { ...shape, numRows: 1, numSplits: 1, splitSize: 16 };
-    const before = await runKernels(test, [kvWrite.plan({ ...shape, numRows: 12 }, test.profile)], {
-      ...shared,
-      qkv,
-      rows: packRows(data, tokens.slice(0, 12)),
-    });
-    const decoded = await runKernels(test, [attentionDecode.plan(step, test.profile)], {
-      ...shared,
-      kv: before.kv,
-      qkv: qkv.slice(12 * shape.qkvStride),
-      rows: packRows(data, tokens.slice(12)),
-      out: new Float32Array(shape.outStride),
-    });
-    const last = Float64Array.from(prefilled.out.slice(12 * shape.outStride));
-    expect(relativeError(decoded.kv, Float64Array.from(prefilled.kv))).toBeLessThan(1e-5);
-    expect(relativeError(decoded.out, last)).toBeLessThan(2e-5);
-  });
+        rows: packRows(data, tokens.slice(0, 12)),
+      });
+      const decoded = await runKernels(test, [attentionDecode.plan(step, test.profile)], {
+        ...shared,
+        kv: before.kv,
+        qkv: qkv.slice(12 * shape.qkvStride),
+        rows: packRows(data, tokens.slice(12)),
+        out: new Float32Array(shape.outStride),
+      });
+      const last = Float64Array.from(prefilled.out.slice(12 * shape.outStride));
+      expect(relativeError(decoded.kv, Float64Array.from(prefilled.kv))).toBeLessThan(1e-5);
+      expect(relativeError(decoded.out, last)).toBeLessThan(2e-5);
+    },
+  );
 });

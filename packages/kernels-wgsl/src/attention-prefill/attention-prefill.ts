@@ -28,7 +28,7 @@ function variantOf(tier: AttendTier, kvType: KvType): Variant {
   return {
     ...kv,
     id: `${kvType}-${tier}`,
-    knobs,
+    knobs: { ...kv.knobs, ...knobs },
     flags: { ...kv.flags, ...flags },
     slots: { ...kv.slots, ...slots },
     requires,
@@ -36,7 +36,9 @@ function variantOf(tier: AttendTier, kvType: KvType): Variant {
 }
 
 const variants: readonly Variant[] = [
-  ...(['portable', 'half', 'narrow'] as const).map((tier) => variantOf(tier, 'f16')),
+  ...(['f16', 'int8', 'int4'] as const).flatMap((kvType) =>
+    (['portable', 'half', 'narrow'] as const).map((tier) => variantOf(tier, kvType)),
+  ),
   ...(['portable', 'narrow'] as const).map((tier) => variantOf(tier, 'f32')),
 ];
 

@@ -1,8 +1,8 @@
 // Causal attention of runs of tokens over the paged KV cache that kv-write has filled, one workgroup per (run, kv head).
 // The queries of a workgroup are the run's tokens times the query heads of the kv head, so that they share every key.
 // How attention is computed is in the slot's module; here is where queries, keys and outputs lie.
-import package::lib::pages::{kv_key, kv_value_offset};
-import slot::kv::{kv_load};
+import package::lib::pages::{kv_key};
+import slot::kv::{kv_grid, kv_load};
 import slot::attend::{LANES, NOWHERE, attend};
 
 // Consecutive rows of one sequence.
@@ -56,16 +56,16 @@ fn out_unit(work: Work, query: u32) -> u32 {
   return select(NOWHERE, unit + (work.kv_head * GROUP + head_of(work, query)) * D4, head_of(work, query) < GROUP);
 }
 
-fn key_unit(work: Work, key: u32) -> u32 {
+fn key_line(work: Work, key: u32) -> u32 {
   return kv_key(page_table[work.tile.slot * MAX_PAGES + key / PAGE], work.kv_head, key % PAGE);
 }
 
-fn key_load(unit: u32) -> vec4<f32> {
-  return kv_load(unit);
+fn key_load(line: u32, c: u32) -> vec4<f32> {
+  return kv_load(line, c, kv_grid(line));
 }
 
-fn value_load(unit: u32) -> vec4<f32> {
-  return kv_load(unit + kv_value_offset());
+fn value_load(line: u32, c: u32) -> vec4<f32> {
+  return key_load(line + PAGE, c);
 }
 
 @compute @workgroup_size(LANES)

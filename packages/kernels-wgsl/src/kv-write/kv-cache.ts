@@ -5,11 +5,15 @@ import type { Binding, Variant } from '../kernel.js';
 import kvF16 from '../lib/kv-f16.wgsl';
 import kvF16Native from '../lib/kv-f16-native.wgsl';
 import kvF32 from '../lib/kv-f32.wgsl';
+import kvInt from '../lib/kv-int.wgsl';
 
-/** How keys and values are stored. */
-export type KvType = 'f16' | 'f32';
+/**
+ * How keys and values are stored. `int8` and `int4` are codes on a grid of their own for each token and head:
+ * `x = code * scale + zero` with `zero = min`, `scale = (max - min) / (2^bits - 1)`, both rounded to f16.
+ */
+export type KvType = 'f16' | 'f32' | 'int8' | 'int4';
 
-/** One layer's attention over its cache `[page][kv head][K|V][slot in page][headDim]`. */
+/** One layer's attention over its cache `[page][kv head][K|V][slot in page]`, where the codes of a page precede its grids. */
 export interface KvShape {
   readonly kvType: KvType;
   /** Elements of a head: a multiple of 4, at most 256. */
@@ -26,9 +30,12 @@ export interface KvShape {
 }
 
 /** The part of a variant that depends on how the cache is stored and used. */
-export type KvPart = Pick<Variant, 'slots' | 'slotBindings'> & { readonly flags: { readonly kvWrite: boolean } };
+export type KvPart = Pick<Variant, 'knobs' | 'slots' | 'slotBindings'> & {
+  readonly flags: { readonly kvWrite: boolean };
+};
 
-const modules: Readonly<Record<KvType, WgslModule>> = { f16: kvF16, f32: kvF32 };
+const modules: Readonly<Record<KvType, WgslModule>> = { f16: kvF16, f32: kvF32, int8: kvInt, int4: kvInt };
+const knobs: Readonly<Record<KvType, Variant['knobs']>> = { f16: {}, f32: {}, int8: { BITS: 8 }, int4: { BITS: 4 } };
 
 /**
  * Fills the slot `kv`.
@@ -36,10 +43,28 @@ const modules: Readonly<Record<KvType, WgslModule>> = { f16: kvF16, f32: kvF32 }
  */
 export function kvPart(kvType: KvType, access: Binding['access'], isNative = false): KvPart {
   return {
+    knobs: knobs[kvType],
     slots: { kv: isNative && kvType === 'f16' ? kvF16Native : modules[kvType] },
     flags: { kvWrite: access === 'read_write' },
     slotBindings: [{ name: 'kv', index: 0, access }],
   };
+}
+
+/** Bytes of a page of one layer. */
+export function kvPageBytes({
+  kvType,
+  headDim,
+  numKvHeads,
+  pageSize,
+}: Pick<KvShape, 'kvType' | 'headDim' | 'numKvHeads' | 'pageSize'>): number {
+  const grid = 4;
+  const lineBytes = {
+    f32: 4 * headDim,
+    f16: 2 * headDim,
+    int8: headDim + grid,
+    int4: 4 * Math.ceil(headDim / 8) + grid,
+  };
+  return numKvHeads * 2 * pageSize * lineBytes[kvType];
 }
 
 /** Names of the override constants of {@link kvConstants}. */

@@ -1,7 +1,15 @@
 // kv-write: every variant against its f64 reference.
 import { describeParity } from '../../testing/parity.js';
 import { type KvWriteShape, kvWrite } from './kv-write.js';
-import { makePaged, makeQkv, type PagedShape, packKv, packRows, writeReference } from './paged.reference.js';
+import {
+  expectedKv,
+  makePaged,
+  makeQkv,
+  type PagedShape,
+  packKv,
+  packRows,
+  writeReference,
+} from './paged.reference.js';
 
 type Shape = KvWriteShape & PagedShape;
 
@@ -11,7 +19,8 @@ const dims: readonly (readonly [headDim: number, rotaryDim: number, numQueryHead
   [16, 0, 4, 2],
   [32, 32, 2, 2],
   [64, 64, 4, 1],
-  [80, 20, 2, 1],
+  [60, 20, 2, 1], // an odd number of units to a line
+  [80, 20, 8, 1],
   [96, 96, 2, 1],
   [128, 64, 2, 2],
   [256, 256, 2, 1],
@@ -23,7 +32,7 @@ const tokens = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i < 5 ? { slot: 1, positi
 describeParity<Shape>({
   kernel: kvWrite,
   shapes: dims.flatMap(([headDim, rotaryDim, numQueryHeads, numKvHeads]) =>
-    (headDim < 64 ? (['f16', 'f32'] as const) : (['f16'] as const)).map((kvType) => ({
+    (headDim < 64 ? (['f16', 'f32', 'int8', 'int4'] as const) : (['f16', 'int8', 'int4'] as const)).map((kvType) => ({
       kvType,
       headDim,
       rotaryDim,
@@ -39,7 +48,7 @@ describeParity<Shape>({
   makeCase(shape, _variant, random) {
     const data = makePaged(shape, 2, random);
     const qkv = makeQkv(shape, shape.numRows, random);
-    const kv = packKv(shape.kvType, data.kv);
+    const kv = packKv(shape, data);
     const expected = Float64Array.from(qkv);
     for (const [row, token] of tokens.entries()) {
       expected.set(writeReference(shape, data, qkv, row, token), row * shape.qkvStride);
@@ -47,7 +56,7 @@ describeParity<Shape>({
     return {
       shape,
       buffers: { kv, qkv, rope: data.rope, rows: packRows(data, tokens), page_table: data.pageTable },
-      expected: { kv: Float64Array.from(packKv(shape.kvType, data.kv)), qkv: expected },
+      expected: { kv: expectedKv(shape, data), qkv: expected },
     };
   },
   tolerance: () => 1e-5,

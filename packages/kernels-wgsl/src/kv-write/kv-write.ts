@@ -12,14 +12,17 @@ export interface KvWriteShape extends KvShape {
 
 const LANES = 64;
 
-const variantOf = (kvType: KvType): Variant => ({
-  id: kvType,
-  knobs: { LANES },
-  requires: [],
-  ...kvPart(kvType, 'read_write'),
-});
+function variantOf(kvType: KvType): Variant {
+  const kv = kvPart(kvType, 'read_write');
+  return { ...kv, id: kvType, knobs: { ...kv.knobs, LANES }, requires: [] };
+}
 
-const variants: Readonly<Record<KvType, Variant>> = { f16: variantOf('f16'), f32: variantOf('f32') };
+const variants: Readonly<Record<KvType, Variant>> = {
+  f16: variantOf('f16'),
+  f32: variantOf('f32'),
+  int8: variantOf('int8'),
+  int4: variantOf('int4'),
+};
 
 /** qkv `[numRows, qkvStride]` f32 comes back with q turned; k and v stay as they were and are in the cache. */
 export const kvWrite: Kernel<KvWriteShape> = defineKernel({
@@ -36,7 +39,7 @@ export const kvWrite: Kernel<KvWriteShape> = defineKernel({
   pick: (shape: KvWriteShape, _profile: DeviceProfile) => variants[shape.kvType],
   constantsOf: (shape) => ({ ...kvConstants(shape), ROT: shape.rotaryDim }),
   workgroupsOf(shape) {
-    const numHeads = shape.numQueryHeads + shape.numKvHeads;
-    return [tiles((numHeads * shape.headDim) / 4, LANES), shape.numRows, 1];
+    const numHeads = shape.numQueryHeads + 2 * shape.numKvHeads;
+    return [tiles(numHeads, Math.floor(LANES / (shape.headDim / 4))), shape.numRows, 1];
   },
 });

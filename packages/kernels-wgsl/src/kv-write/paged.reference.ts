@@ -1,8 +1,10 @@
 // f64 model of the paged cache and of attention over it, and test data for the kernels around it.
-// f16 data lie on coarse grids, angles included, so that no device has to round a turned key and the cache is exact.
+// Data lie on coarse grids unless the cache is f32, angles included: no device has to round a turned key or a cached one.
 // Keys and cosines are odd multiples, sines even ones: no turned element is zero, whose sign would be open.
+import { f32ToF16 } from '@pagemind/quant';
 import type { Random } from '../../testing/parity.js';
-import type { KvShape, KvType } from './kv-cache.js';
+import { codeBits, codePlace, placeOf, quantise, writeLine } from './codes.reference.js';
+import { type KvShape, kvPageBytes } from './kv-cache.js';
 
 export interface PagedShape extends KvShape {
   readonly rotaryDim: number;
@@ -17,6 +19,10 @@ export interface Token {
 export interface PagedData {
   /** The cache's elements, as a kernel reads them. */
   readonly kv: Float64Array;
+  /** The same as codes and grids; empty for floats. */
+  readonly coded: Uint8Array;
+  /** Bytes of `coded` that a device may round either way. */
+  readonly open: Set<number>;
   /** `[numSlots, maxPages]`. */
   readonly pageTable: Uint32Array;
   /** `[numRopeRows, rotaryDim / 2, 2]`: (cos, sin); the rows lie in reverse, see {@link ropeRowOf}. */
@@ -45,21 +51,40 @@ export function makePaged(shape: PagedShape, numSlots: number, random: Random): 
   const numElements = numPages * shape.numKvHeads * 2 * shape.pageSize * shape.headDim;
   const numRopeRows = shape.maxPages * shape.pageSize;
   const angles = Float32Array.from({ length: numRopeRows * (shape.rotaryDim / 2) }, () => 7 * random.uniform());
-  const isHalf = shape.kvType === 'f16';
-  return {
-    kv: Float64Array.from({ length: numElements }, () => onGrid(random.normal(), isHalf ? 16 : 0, 1)),
+  const isExact = shape.kvType !== 'f32';
+  const data: PagedData = {
+    kv: Float64Array.from({ length: numElements }, () => onGrid(random.normal(), isExact ? 16 : 0, 1)),
+    coded: new Uint8Array(codeBits(shape.kvType) && numPages * kvPageBytes(shape)),
+    open: new Set(),
     pageTable,
     rope: Float32Array.from({ length: 2 * angles.length }, (_, i) => {
       const angle = angles[i >> 1] ?? 0;
-      return onGrid(i % 2 === 0 ? Math.cos(angle) : Math.sin(angle), isHalf ? 8 : 0, 1 - (i % 2));
+      return onGrid(i % 2 === 0 ? Math.cos(angle) : Math.sin(angle), isExact ? 8 : 0, 1 - (i % 2));
     }),
     numRopeRows,
   };
+  if (data.coded.length > 0) fillCodes(shape, data, random);
+  return data;
+}
+
+/** Random lines of codes, whose elements are f32 without rounding. */
+function fillCodes(shape: PagedShape, data: PagedData, random: Random): void {
+  const numCodes = shape.kvType === 'int8' ? 256 : 16;
+  for (let line = 0; line * shape.headDim < data.kv.length; line++) {
+    const scale = (8 + random.int(16)) / (4 * numCodes);
+    const zero = -(1 + random.int(48)) / 16;
+    const codes = Uint8Array.from({ length: shape.headDim }, () => random.int(numCodes));
+    writeLine(shape, data.coded, line, { codes, scale, zero });
+    data.kv.set(
+      Float64Array.from(codes, (code) => code * scale + zero),
+      line * shape.headDim,
+    );
+  }
 }
 
 /** qkv `[numRows, qkvStride]` of random tokens, zero in the padding. */
 export function makeQkv(shape: PagedShape, numRows: number, random: Random): Float32Array {
-  const grid = shape.kvType === 'f16' ? 16 : 0;
+  const grid = shape.kvType === 'f32' ? 0 : 16;
   const width = (shape.numQueryHeads + 2 * shape.numKvHeads) * shape.headDim;
   return Float32Array.from({ length: numRows * shape.qkvStride }, (_, i) => {
     const column = i % shape.qkvStride;
@@ -74,8 +99,14 @@ export function packRows(data: PagedData, tokens: readonly Token[]): Uint32Array
 }
 
 /** `kv` binding. */
-export function packKv(kvType: KvType, kv: Float64Array): Float32Array | Uint16Array {
-  return kvType === 'f32' ? Float32Array.from(kv) : Uint16Array.from(kv, halfBits);
+export function packKv({ kvType }: PagedShape, { kv, coded }: PagedData): Float32Array | Uint16Array | Uint8Array {
+  if (coded.length > 0) return coded.slice();
+  return kvType === 'f32' ? Float32Array.from(kv) : Uint16Array.from(kv, f32ToF16);
+}
+
+/** `kv` binding as it must be after a kernel; NaN where more than one answer is right. */
+export function expectedKv(shape: PagedShape, data: PagedData): Float64Array {
+  return Float64Array.from(packKv(shape, data), (value, index) => (data.open.has(index) ? Number.NaN : value));
 }
 
 /** Turns q of one row in `qkv` and writes its k and v into `data.kv`. Returns turned q `[numQueryHeads, headDim]`. */
@@ -93,12 +124,30 @@ export function writeReference(
   };
   for (let h = 0; h < numKvHeads; h++) {
     const at = keyIndex(shape, data, h, token);
-    data.kv.set(turn(shape, data, head(numQueryHeads + h), token.position), at);
-    data.kv.set(head(numQueryHeads + numKvHeads + h), at + shape.pageSize * headDim);
+    storeLine(shape, data, at, turn(shape, data, head(numQueryHeads + h), token.position));
+    storeLine(shape, data, at + shape.pageSize * headDim, head(numQueryHeads + numKvHeads + h));
   }
   const turned = new Float64Array(numQueryHeads * headDim);
   for (let h = 0; h < numQueryHeads; h++) turned.set(turn(shape, data, head(h), token.position), h * headDim);
   return turned;
+}
+
+function storeLine(shape: PagedShape, data: PagedData, at: number, values: Float64Array | Float32Array): void {
+  const bits = codeBits(shape.kvType);
+  if (bits === 0) {
+    data.kv.set(values, at);
+    return;
+  }
+  const line = at / shape.headDim;
+  const coded = quantise(values, bits);
+  writeLine(shape, data.coded, line, coded);
+  data.kv.set(
+    Float64Array.from(coded.codes, (code) => code * coded.scale + coded.zero),
+    at,
+  );
+  for (const [d, isOpen] of coded.isOpen.entries()) {
+    if (isOpen) data.open.add(placeOf(shape, line).codes + codePlace(bits, d).byte);
+  }
 }
 
 /** Attention of turned queries over positions `first` to `last` of a slot. */
@@ -168,12 +217,4 @@ function onGrid(value: number, steps: number, offset: number): number {
   if (steps === 0) return Math.fround(value);
   const multiple = 2 * Math.round((value * steps - offset) / 2) + offset;
   return Math.max(-31, Math.min(31, multiple)) / steps + 0;
-}
-
-/** Bits of a value that is a normal half or zero. */
-function halfBits(value: number): number {
-  if (value === 0) return 0;
-  const exponent = Math.floor(Math.log2(Math.abs(value)));
-  const mantissa = Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
-  return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | mantissa;
 }

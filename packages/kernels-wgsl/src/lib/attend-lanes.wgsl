@@ -6,12 +6,12 @@ const LANES: u32 = 16u; // knob: invocations of a workgroup
 const LOWEST: f32 = -3.0e38;
 const NOWHERE: u32 = 0xffffffffu;
 
-fn four_keys(units: vec4<u32>, c: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(key_load(units.x + c), key_load(units.y + c), key_load(units.z + c), key_load(units.w + c));
+fn four_keys(lines: vec4<u32>, c: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(key_load(lines.x, c), key_load(lines.y, c), key_load(lines.z, c), key_load(lines.w, c));
 }
 
-fn four_values(units: vec4<u32>, c: u32) -> mat4x4<f32> {
-  return mat4x4<f32>(value_load(units.x + c), value_load(units.y + c), value_load(units.z + c), value_load(units.w + c));
+fn four_values(lines: vec4<u32>, c: u32) -> mat4x4<f32> {
+  return mat4x4<f32>(value_load(lines.x, c), value_load(lines.y, c), value_load(lines.z, c), value_load(lines.w, c));
 }
 
 // `num_queries` is 1 to LANES. A lane looks at the keys that its query sees, however many the workgroup has.
@@ -29,15 +29,15 @@ fn attend(work: Work, num_queries: u32, _num_keys: u32, lane: u32) {
   for (var first_key = 0u; first_key < seen; first_key += 4u) {
     let keys = first_key + vec4<u32>(0u, 1u, 2u, 3u);
     let present = min(keys, vec4<u32>(seen - 1u));
-    let units = vec4<u32>(
-      key_unit(work, present.x),
-      key_unit(work, present.y),
-      key_unit(work, present.z),
-      key_unit(work, present.w),
+    let lines = vec4<u32>(
+      key_line(work, present.x),
+      key_line(work, present.y),
+      key_line(work, present.z),
+      key_line(work, present.w),
     );
     var scores = vec4<f32>();
     for (var c = 0u; c < num_units; c++) {
-      scores += qkv[query + c] * four_keys(units, c);
+      scores += qkv[query + c] * four_keys(lines, c);
     }
     let is_key = keys < vec4<u32>(seen);
     scores = select(vec4<f32>(LOWEST), scores * SCALE, is_key);
@@ -48,7 +48,7 @@ fn attend(work: Work, num_queries: u32, _num_keys: u32, lane: u32) {
     sum = sum * fade + dot(weights, vec4<f32>(1.0));
     for (var c = 0u; c < num_units; c++) {
       let before = select(out[unit + c] * fade, vec4<f32>(), first_key == 0u);
-      out[unit + c] = before + four_values(units, c) * weights;
+      out[unit + c] = before + four_values(lines, c) * weights;
     }
   }
   for (var c = 0u; c < num_units; c++) {

@@ -7,8 +7,8 @@
 //   query_unit(work, query)   where a query starts in qkv
 //   num_seen(work, query)     how many keys it sees, from the first on
 //   out_unit(work, query)     where its output starts, or NOWHERE if it is not wanted
-//   key_unit(work, key)       where a key starts
-//   key_load(unit), value_load(unit)   four elements of the key, and of its value
+//   key_line(work, key)       where a key is
+//   key_load(line, c), value_load(line, c)   elements 4c to 4c + 3 of the key, and of its value
 
 const ACROSS: u32 = 8u; // knob: lanes x; D goes through workgroup memory in chunks of ACROSS units
 const DOWN: u32 = 16u; // knob: lanes y
@@ -31,7 +31,7 @@ fn staged(value: vec4<f32>) -> Tile4 {
 
 var<workgroup> left: array<Tile4, QUERIES * ACROSS>;     // a chunk of the queries, then their weights for KEYS keys
 var<workgroup> right: array<Tile4, KEYS * PITCH>;        // a chunk of the keys or of the values
-var<workgroup> key_units: array<u32, KEYS>;              // where the keys of the tile start
+var<workgroup> key_lines: array<u32, KEYS>;              // where the keys of the tile are
 var<workgroup> stats: array<vec4<f32>, LANES>;           // a lane's highest scores, or sums, of its four queries
 
 // Four lines of `right` at unit c of each: keys or values first, first + step, ...
@@ -55,7 +55,7 @@ fn attend(work: Work, num_queries: u32, num_keys: u32, lane: u32) {
   var totals = array<vec4<f32>, 4u * MAX_CHUNKS>();   // and the outputs of this lane's elements, chunk by chunk
   for (var first_key = 0u; first_key < num_keys; first_key += KEYS) {
     for (var i = lane; i < KEYS; i += LANES) {
-      key_units[i] = key_unit(work, min(first_key + i, num_keys - 1u));
+      key_lines[i] = key_line(work, min(first_key + i, num_keys - 1u));
     }
     workgroupBarrier();
     let num_blocks = min(ACROSS, (num_keys - first_key + 3u) / 4u);   // of four keys that exist
@@ -70,7 +70,7 @@ fn attend(work: Work, num_queries: u32, num_keys: u32, lane: u32) {
       }
       // Key 4 x + j goes to line j * ACROSS + x: lanes x then read neighbouring lines.
       for (var key = lane / ACROSS; key < KEYS && x < num_units; key += DOWN) {
-        right[(key % 4u * ACROSS + key / 4u) * PITCH + x] = staged(key_load(key_units[key] + chunk + x));
+        right[(key % 4u * ACROSS + key / 4u) * PITCH + x] = staged(key_load(key_lines[key], chunk + x));
       }
       workgroupBarrier();
       for (var c = 0u; c < num_units; c++) {
@@ -108,7 +108,7 @@ fn attend(work: Work, num_queries: u32, num_keys: u32, lane: u32) {
     for (var chunk = 0u; chunk < D4; chunk += ACROSS) {
       let num_units = min(ACROSS, D4 - chunk);
       for (var key = lane / ACROSS; key < KEYS && x < num_units; key += DOWN) {
-        right[key * PITCH + x] = staged(value_load(key_units[key] + chunk + x));
+        right[key * PITCH + x] = staged(value_load(key_lines[key], chunk + x));
       }
       workgroupBarrier();
       var products = array<vec4<f32>, 4>();

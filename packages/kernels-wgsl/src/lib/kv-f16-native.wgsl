@@ -10,16 +10,24 @@ fn kv_half(value: vec4<f32>) -> vec4<f16> {
   return vec4<f16>(clamp(value, vec4<f32>(-65504.0), vec4<f32>(65504.0)));
 }
 
-fn kv_load(index4: u32) -> vec4<f32> {
-  return vec4<f32>(kv[index4]);
+fn kv_grid(_line: u32) -> vec2<f32> {
+  return vec2<f32>();
 }
 
-// What a later kv_load will give for a value stored now.
-fn kv_round(value: vec4<f32>) -> vec4<f32> {
+fn kv_load(line: u32, c: u32, _grid: vec2<f32>) -> vec4<f32> {
+  return vec4<f32>(kv[line * D4 + c]);
+}
+
+fn kv_round(value: vec4<f32>, _grid: vec2<f32>) -> vec4<f32> {
   return vec4<f32>(kv_half(value));
 }
 
 @if(kvWrite)
-fn kv_store(index4: u32, value: vec4<f32>) {
-  kv[index4] = kv_half(value);
+fn kv_fit(_first: u32) -> vec2<f32> {
+  return vec2<f32>();
+}
+
+@if(kvWrite)
+fn kv_store(line: u32, c: u32, first: u32, _grid: vec2<f32>) {
+  kv[line * D4 + c] = kv_half(fresh[first + c]);
 }

@@ -133,15 +133,16 @@ const formatChoices: readonly LinearMatvecChoice[] = declaredWeightOptions.flatM
 /** The f16 tiers with every kind of group and ending. */
 const halfChoices: readonly LinearMatvecChoice[] = (
   [
-    [head, 'f16', 32, true],
-    [residual, 'f16-subgroup', 64, false],
-    [gated, 'f16', 128, true],
-    [plain, 'f16-subgroup', 32, false],
+    [head, 'f16', { groupSize: 32, hasZeros: true }],
+    [residual, 'f16-subgroup', { groupSize: 64, hasZeros: false }],
+    [gated, 'f16', { groupSize: 128, hasZeros: true }],
+    [plain, 'f16-subgroup', { groupSize: 32, hasZeros: false }],
+    [residual, 'f16', { groupSize: 64, hasZeros: false, hasBiases: true }],
   ] as const
-).map(([use, tier, groupSize, hasZeros], index) => ({
+).map(([use, tier, groups], index) => ({
   ...use,
   tier,
-  weights: { format: 'int4', groupSize, hasZeros },
+  weights: { format: 'int4', ...groups },
   hasBias: index % 2 === 0,
   numColumns: 1,
 }));

@@ -107,7 +107,19 @@ export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNo
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
 
-const formatNames = ['weights', 'GROUP_SIZE', 'zeros', 'bf16', 'HIGH_BITS', 'high', 'half', 'pair', 'k', 'k16'];
+const formatNames = [
+  'weights',
+  'GROUP_SIZE',
+  'zeros',
+  'biases',
+  'bf16',
+  'HIGH_BITS',
+  'high',
+  'half',
+  'pair',
+  'k',
+  'k16',
+];
 /** Choices that need not meet (see `linearMatvecChoices`), each first with all of its second. */
 const apart: Readonly<Record<string, readonly string[]>> = {
   COLUMNS: [...formatNames, 'shader-f16', 'epilogue', 'add'],

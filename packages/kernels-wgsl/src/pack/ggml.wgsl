@@ -42,6 +42,11 @@ fn block_start(index: u32) -> u32 {
   return code;
 }
 
+// Codes of 8 bits are stored less 128, as signed bytes.
+@if(whole) fn code_at(index: u32) -> u32 {
+  return byte_at(block_start(index) + CODES + index % 32u) ^ 0x80u;
+}
+
 @if(k) fn code_at(index: u32) -> u32 {
   let start = block_start(index);
   let run = index % 256u / 32u;

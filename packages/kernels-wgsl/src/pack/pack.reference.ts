@@ -10,6 +10,7 @@ import {
   ggmlWeightOptions,
   type Planes,
   repackGgml,
+  weightSlot,
 } from '@pagemind/quant';
 import { type PackShape, type PackSource, packUnits } from './pack.js';
 
@@ -44,7 +45,7 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
   const { source, target, numCols, pitch = numCols } = (pieces[0] as PackPiece).shape;
   const width = target === 'vector' ? pitch : numCols;
   const options = ggmlWeightOptions[source as GgmlType];
-  const isExact = options !== undefined && JSON.stringify(options) === JSON.stringify(target);
+  const isExact = options && target !== 'vector' && weightSlot(options).id === weightSlot(target).id;
   const { bytes, columns } = packUnits[source];
   const rowBytes = (numCols / columns) * bytes;
   const blocks = new Uint8Array(isExact ? numRows * rowBytes : 0);

@@ -1,8 +1,7 @@
 // Raw checkpoint rows into the planes of a weight format, on the GPU: the last step of the streaming loader.
 // Where tensors and windows come from is the loader's business.
 import {
-  type FloatFormatId,
-  floatWeightOptions,
+  declaredWeightOptions,
   type GgmlType,
   ggmlBlocks,
   ggmlWeightOptions,
@@ -23,9 +22,9 @@ import targetInt4 from './target-int4.wgsl';
 import targetVector from './target-vector.wgsl';
 
 /** Plain element types of checkpoints. */
-type FloatSource = 'f32' | 'f16' | 'bf16';
+export type FloatSource = 'f32' | 'f16' | 'bf16';
 
-/** Element types of checkpoints that the kernel reads. */
+/** What tensors are made of: plain elements, or blocks. */
 export type PackSource = FloatSource | GgmlType;
 
 /** What a source is made of: so many elements of a row in so many bytes. */
@@ -70,12 +69,17 @@ export interface PackShape {
 const LANES = 64;
 
 const sources: Readonly<Record<FloatSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
-const targets: Readonly<Record<FloatFormatId, WgslModule>> = {
+const targets: Readonly<Partial<Record<WeightFormatOptions['format'], WgslModule>>> = {
   f32: targetF32,
   f16: targetHalves,
   bf16: targetHalves,
   int4: targetInt4,
 };
+
+/** Formats that numbers are quantised or converted to. Others take what is quantised already: blocks, or repack's numbers. */
+export function isPackTarget({ format, hasBiases, numTables }: WeightFormatOptions): boolean {
+  return format in targets && !hasBiases && !numTables;
+}
 
 /** The parts of a variant that follow from its source. */
 type SourceParts = Pick<Variant, 'id' | 'knobs' | 'flags'> & { readonly reader: WgslModule };
@@ -84,8 +88,8 @@ function sourceParts(from: PackSource): SourceParts {
   if (!isGgml(from)) return { id: from, knobs: {}, flags: {}, reader: sources[from] };
   const { bytes, columns, grid, codeBits, scale, codes, high, zero } = ggmlBlocks[from];
   const knobs = { BLOCK_BYTES: bytes, BLOCK_COLUMNS: columns, SCALE: scale, CODES: codes, HIGH: high, ZERO: zero };
-  const places = codeBits === 8 ? { bytes: true } : { [grid]: true, ...(columns === 32 && { small: true }) };
-  const flags = { ...places, ...(codeBits === 5 && { fifth: true }) };
+  const place = codeBits === 8 ? 'whole' : columns === 32 ? 'small' : grid;
+  const flags = { [place]: true, ...(codeBits === 5 && { fifth: true }) };
   return { id: from.toLowerCase(), knobs, flags, reader: sourceGgml };
 }
 
@@ -94,8 +98,8 @@ function isGgml(from: PackSource): from is GgmlType {
 }
 
 /** Whether the target takes the bits of the source's blocks as they are. */
-function isExact(from: PackSource, target: PackTarget): from is GgmlType {
-  return isGgml(from) && target !== 'vector' && JSON.stringify(ggmlWeightOptions[from]) === JSON.stringify(target);
+function isExact(from: PackSource, target: PackTarget): boolean {
+  return isGgml(from) && target !== 'vector' && weightSlot(ggmlWeightOptions[from]).id === weightSlot(target).id;
 }
 
 function variantOf(from: PackSource, target: PackTarget): Variant {
@@ -111,31 +115,41 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
     id: `${sourceId}-${id}`,
     slotBindings: slotBindings.map((binding): Binding => ({ ...binding, access: 'read_write' })),
   };
-  if (isExact(from, target)) {
-    const highBits = ggmlBlocks[from].codeBits - 4;
+  if (isGgml(from) && isExact(from, target)) {
+    const { grid, codeBits } = ggmlBlocks[from];
+    const { hasBiases } = target;
+    const highBits = codeBits % 4;
+    const scales = grid === 'half' || hasBiases ? 'halves' : grid === 'pair' ? 'pairs' : grid;
     return {
       ...base,
-      knobs: { ...common.knobs, HIGH_BITS: highBits },
-      flags: { ...common.flags, ...(highBits > 0 && { high: true }) },
+      knobs: { ...common.knobs, CODE_BITS: codeBits - highBits, HIGH_BITS: highBits },
+      flags: {
+        ...common.flags,
+        [scales]: true,
+        ...(hasBiases && { biases: true }),
+        ...(highBits > 0 && { high: true }),
+      },
       slots: { target: targetGgml },
     };
   }
-  const writer = targets[target.format as FloatFormatId];
+  const writer = targets[target.format];
+  if (!writer || !isPackTarget(target)) throw new Error(`pack: ${id} is no target of ${from}`);
+  const { biases, ...targetFlags } = flags;
   return {
     ...base,
     knobs: { ...knobs, ...common.knobs },
-    flags: { ...flags, ...common.flags },
+    flags: { ...targetFlags, ...common.flags, ...(isGgml(from) && { [ggmlBlocks[from].grid]: true }) },
     slots: { source: reader, target: writer },
   };
 }
 
-/** What is packed into what: every plain source and target; blocks as they are, and as f32; Q8_0, which has no format. */
+/** What is packed into what: every plain source and target; blocks as they are, and as f32. */
 export const packKinds: readonly Pick<PackShape, 'source' | 'target'>[] = [
   ...(['f32', 'f16', 'bf16'] as const).flatMap((from) =>
-    [...floatWeightOptions, 'vector' as const].map((target) => ({ source: from, target })),
+    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => ({ source: from, target })),
   ),
   ...(Object.keys(ggmlBlocks) as GgmlType[]).flatMap((from) => [
-    { source: from, target: ggmlWeightOptions[from] ?? { format: 'f16', groupSize: 0, hasZeros: false } },
+    { source: from, target: ggmlWeightOptions[from] },
     { source: from, target: { format: 'f32', groupSize: 0, hasZeros: false } } as const,
   ]),
 ];

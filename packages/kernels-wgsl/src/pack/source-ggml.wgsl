@@ -1,11 +1,10 @@
 // Raw blocks of a block-quantised type of GGUF files, as the numbers they stand for.
-import package::pack::ggml::{SCALE, CODES, ZERO, byte_at, f32_at, block_start};
+import package::pack::ggml::{SCALE, ZERO, f32_at, block_start};
 
 // The number of an element, rounded once: products of scale, multiple and code are exact in f32.
 fn number_at(index: u32) -> f32 {
   let start = block_start(index);
   let scale = f32_at(start + SCALE);
-  @if(bytes) return scale * f32(unpack4xI8(byte_at(start + CODES + index % 32u)).x);
   @if(half) return scale * (f32(code_at(index)) - f32(ZERO));
   @if(pair) return scale * f32(code_at(index)) + f32_at(start + SCALE + 2u);
   @if(k) let two = vec2<f32>(multiples(start, index % 256u / 32u));

@@ -1,4 +1,6 @@
-// What pack's targets share: its parameters, a span of a row, and the place of a unit (quant's tile-layout.ts).
+// What pack's targets share: its parameters, a span of a row, and the place of a unit.
+import package::lib::unit::{unit_at};
+
 struct Params {
   num_rows: u32,       // rows of the window
   num_cols: u32,
@@ -19,11 +21,7 @@ struct Span {
   count: u32,    // columns that exist; the rest of the span is padding
 }
 
-// x: unit of part 0, y: step from part to part.
+// See unit_at.
 fn unit_place(row: u32, group: u32, units_per_group: u32) -> vec2<u32> {
-  let groups = (params.num_cols + 31u) / 32u;
-  let tile = group / 8u;
-  let width = min(8u, groups - tile * 8u);
-  let start = (row / 4u * groups + tile * 8u) * 4u * units_per_group;
-  return vec2<u32>(start + (row % 4u) * width + group % 8u, 4u * width);
+  return unit_at(row, group, (params.num_cols + 31u) / 32u, units_per_group);
 }

@@ -1,21 +1,25 @@
-// Blocks of GGUF files into the planes that hold them exactly (quant's formats/ggml, and int4): nothing is computed, bits
+// Blocks of GGUF files into the planes that hold them exactly (quant's formats/ggml, int4 and int8): nothing is computed, bits
 // find their places. Four rows share words of scales, and rows come in any order: those words are or-ed into planes that
 // must be zero before (new buffers are).
 import package::pack::ggml::{BLOCK_COLUMNS, SCALE, block_start, half_at, f32_bits_at};
 import package::pack::span::{params, Span, unit_place};
 
-const HIGH_BITS: u32 = 0u; // knob: bits of a code above the lowest four: 0, 1 or 2
+const CODE_BITS: u32 = 4u; // knob: bits of a code in the main plane: 4 or 8
+const HIGH_BITS: u32 = 0u; // knob: bits of a code that lie apart: 0, 1 or 2
 const SPAN: u32 = BLOCK_COLUMNS;
+const PER_WORD: u32 = 32u / CODE_BITS;
+const LARGEST: u32 = (1u << CODE_BITS) - 1u;
 
 @group(0) @binding(0) var<storage, read_write> weight: array<u32>;
 @group(0) @binding(1) var<storage, read_write> scales: array<atomic<u32>>;
+@if(biases) @group(0) @binding(2) var<storage, read_write> biases: array<atomic<u32>>;
 @if(high) @group(0) @binding(2) var<storage, read_write> high: array<u32>;
 
-// The word of 8 codes: 0-3 in the low and 4-7 in the high nibbles of its bytes.
-fn low_word(first: u32) -> u32 {
+// Codes 0-3 are the bytes of a word; of 4 bits, 4-7 are their high nibbles.
+fn main_word(first: u32) -> u32 {
   var packed = 0u;
-  for (var k = 0u; k < 8u; k++) {
-    packed |= (code_at(first + k) & 15u) << (k % 4u * 8u + k / 4u * 4u);
+  for (var k = 0u; k < PER_WORD; k++) {
+    packed |= (code_at(first + k) & LARGEST) << (k % 4u * 8u + k / 4u * 4u);
   }
   return packed;
 }
@@ -30,11 +34,14 @@ fn low_word(first: u32) -> u32 {
 }
 
 // `index` counts blocks of 4 rows times entries of the plane; `start` is the block's first byte.
-@if(half) fn pack_scales(index: u32, row: u32, start: u32) {
-  atomicOr(&scales[index * 2u + row / 2u], half_at(start + SCALE) << (row % 2u * 16u));
+@if(halves) fn pack_scales(index: u32, row: u32, start: u32) {
+  let at = index * 2u + row / 2u;
+  let shift = row % 2u * 16u;
+  atomicOr(&scales[at], half_at(start + SCALE) << shift);
+  @if(biases) atomicOr(&biases[at], half_at(start + SCALE + 2u) << shift);
 }
 
-@if(pair) fn pack_scales(index: u32, row: u32, start: u32) {
+@if(pairs) fn pack_scales(index: u32, row: u32, start: u32) {
   atomicStore(&scales[index * 4u + row], half_at(start + SCALE) | (half_at(start + SCALE + 2u) << 16u));
 }
 
@@ -63,9 +70,9 @@ fn pack_span(span: Span) {
   pack_scales(block * ((params.num_cols + SPAN - 1u) / SPAN) + span.number, row, block_start(span.first));
   for (var done = 0u; done < SPAN; done += 32u) {
     let group = (span.number * SPAN + done) / 32u;
-    let place = unit_place(span.row, group, 1u);
-    for (var i = 0u; i < 4u; i++) {
-      weight[place.x * 4u + i] = low_word(span.first + done + 8u * i);
+    let place = unit_place(span.row, group, CODE_BITS / 4u);
+    for (var i = 0u; i < CODE_BITS; i++) {
+      weight[(place.x + i / 4u * place.y) * 4u + i % 4u] = main_word(span.first + done + PER_WORD * i);
     }
     @if(high) let entry = block * ((params.num_cols + 31u) / 32u) + group;
     @if(high) for (var i = 0u; i < HIGH_BITS; i++) {

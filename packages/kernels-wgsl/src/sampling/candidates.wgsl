@@ -1,6 +1,6 @@
-// The tokens that a filtered draw looks at, ordered by (rank, id), better first, where rank is the logit turned into a u32;
+// The tokens that a filtered draw looks at, ordered by (rank, id), better first, where rank is the key turned into a u32;
 // and their weights. Which of them the filters keep is in cut.wgsl.
-// LANES, VOCAB, logits and partials are those of sample-select.
+// LANES, VOCAB, keys and partials are those of sample-select.
 import package::sampling::state::{exp_of_drop, num_chunks};
 
 const NOT_GATHERED: u32 = 0xffffffffu;
@@ -11,11 +11,11 @@ const CHUNK_LANES: u32 = min(LANES, 64u);
 
 // The tokens of one sampled row.
 struct Field {
-  first_logit: u32,
+  first_key: u32,
   first_partial: u32,
-  best: f32,      // largest logit
-  scale: f32,     // mass of a token with that logit
-  gathered: u32,  // number of candidates in workgroup memory; NOT_GATHERED: all tokens are candidates, in `logits`
+  best: f32,      // largest key
+  scale: f32,     // mass of a token with that key
+  gathered: u32,  // number of candidates in workgroup memory; NOT_GATHERED: all tokens are candidates, in `keys`
 }
 
 // Count and weight of some tokens.
@@ -34,14 +34,14 @@ fn rank_of(bits: u32) -> u32 {
   return select(~bits & 0x7fffffffu, bits, bits > 0x80000000u);
 }
 
-fn logit_of(rank: u32) -> f32 {
+fn key_of(rank: u32) -> f32 {
   return bitcast<f32>(select(~rank & 0x7fffffffu, rank, rank >= 0x80000000u));
 }
 
 // 1, or the token's share of the mass as an integer, so that sums do not depend on order.
 fn weight_of(field: Field, rank: u32, by_mass: bool) -> u32 {
   if (by_mass) {
-    return u32(exp_of_drop(logit_of(rank) - field.best) * field.scale + 0.5);
+    return u32(exp_of_drop(key_of(rank) - field.best) * field.scale + 0.5);
   }
   return 1u;
 }
@@ -53,7 +53,7 @@ fn num_candidates(field: Field) -> u32 {
 // (rank, id) of a candidate.
 fn candidate(field: Field, index: u32) -> vec2<u32> {
   if (field.gathered == NOT_GATHERED) {
-    return vec2(rank_of(logits[field.first_logit + index]), index);
+    return vec2(rank_of(keys[field.first_key + index]), index);
   }
   return gathered_tokens[index];
 }
@@ -74,12 +74,12 @@ fn gather_within(drop: f32, field: Field, by_mass: bool, lane: u32) -> Tally {
   let last = rank_of(bitcast<u32>(field.best - drop));
   var weight = 0u;
   for (var chunk = lane / CHUNK_LANES; chunk < num_chunks(VOCAB); chunk += LANES / CHUNK_LANES) {
-    if (rank_of(bitcast<u32>(partials[field.first_partial + chunk].key)) > last) {
+    if (rank_of(bitcast<u32>(partials[field.first_partial + chunk].drawn.best.key)) > last) {
       continue;
     }
     let end = min((chunk + 1u) * CHUNK, VOCAB);
     for (var id = chunk * CHUNK + lane % CHUNK_LANES; id < end; id += CHUNK_LANES) {
-      let rank = rank_of(logits[field.first_logit + id]);
+      let rank = rank_of(keys[field.first_key + id]);
       if (rank <= last) {
         let at = atomicAdd(&tally_count, 1u);
         if (at < MAX_GATHERED) {

@@ -1,6 +1,6 @@
-// Enters tokens into the counts: prompt and banned tokens as bits, generated tokens (of a sequence that is resumed) as
-// increments. Runs after count-clear; one invocation per mark, marks of several slots in one dispatch.
-import package::sampling::state::{COUNT_PROMPT, COUNT_BANNED};
+// Enters tokens into the counts: prompt, banned and biased tokens as bits, generated tokens (of a sequence that is resumed)
+// as increments. Runs after count-clear; one invocation per mark, marks of several slots in one dispatch.
+import package::sampling::state::{COUNT_PROMPT, COUNT_BANNED, COUNT_BIASED};
 
 override VOCAB: u32;         // tokens
 override VOCAB_STRIDE: u32;  // elements between slots of counts
@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     return;
   }
   let mark = marks[invocation.x + 1u];
-  let bits = mark.y & (COUNT_PROMPT | COUNT_BANNED);
+  let bits = mark.y & (COUNT_PROMPT | COUNT_BANNED | COUNT_BIASED);
   let id = mark.y & ~bits;
   if (id >= VOCAB) {
     return; // image placeholders may lie beyond

@@ -1,4 +1,4 @@
-// First dispatch of sampling: penalties, masks, temperature and the best token of every chunk of the vocabulary.
+// First dispatch of sampling: bias, penalties, masks, temperature and the best token of every chunk of the vocabulary.
 import { type DeviceProfile, defineKernel, type Kernel, supports, type Variant } from '../kernel.js';
 import reduceSubgroup from '../lib/reduce-subgroup.wgsl';
 import reduceWorkgroup from '../lib/reduce-workgroup.wgsl';
@@ -21,20 +21,22 @@ const subgroup: Variant = {
 const narrow: Variant = { id: 'narrow', knobs: { LANES: 8 }, flags: {}, slots: workgroupSlots, requires: [] };
 
 /**
- * Penalises, masks and scales `logits` and finds the best token of every chunk. For greedy and plain rows the logits stay
- * as they are; for filtered ones (top-k, top-p, min-p) they are replaced. Rows whose slot is done are skipped.
+ * Makes keys of `logits`: plus bias, penalised, masked, divided by the temperature. Finds the best token of every chunk, and
+ * writes the keys of rows that need them later, which are filtered ones (top-k, top-p, min-p). Rows whose slot is done are
+ * skipped.
  */
 export const samplePrepare: Kernel<SampleShape> = defineKernel({
   name: 'sample-prepare',
   source,
   bindings: [
-    { name: 'logits', index: 0, access: 'read_write' },
+    { name: 'logits', index: 0, access: 'read' },
     { name: 'sample_rows', index: 1, access: 'read' },
     { name: 'rows', index: 2, access: 'read' },
     { name: 'slot_params', index: 3, access: 'read' },
     { name: 'slot_state', index: 4, access: 'read' },
     { name: 'counts', index: 5, access: 'read' },
     { name: 'partials', index: 6, access: 'read_write' },
+    { name: 'keys', index: 7, access: 'read_write' },
   ],
   constants: ['VOCAB', 'LOGITS_STRIDE', 'VOCAB_STRIDE'],
   variants: [portable, subgroup, narrow],

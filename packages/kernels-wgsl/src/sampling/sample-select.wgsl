@@ -3,13 +3,13 @@
 import package::lib::row::{Row, SlotState};
 import package::sampling::state::{SlotParams, Best, Partial, better, draw_kind, exp_of_drop, num_chunks};
 import package::sampling::gumbel::{gumbel_stream, gumbel};
-import package::sampling::candidates::{Field, gather, num_candidates, candidate, rank_of, logit_of};
+import package::sampling::candidates::{Field, gather, num_candidates, candidate, rank_of, key_of};
 import package::sampling::cut::{narrow, total_mass, is_kept};
 import slot::reduce::{reduce_sum};
 import slot::lanes::{lanes_best};
 
 override VOCAB: u32;          // tokens
-override LOGITS_STRIDE: u32;  // elements between rows of logits
+override LOGITS_STRIDE: u32;  // elements between rows of keys
 override VOCAB_STRIDE: u32;   // elements between slots of counts
 override RING: u32;           // entries of a slot's ring, a power of two
 
@@ -18,7 +18,7 @@ const LANES: u32 = 1u << DIGIT_BITS;
 const MASS_ONE: f32 = 2147483648.0;
 const NO_LIMIT: u32 = 0xffffffffu;
 
-@group(0) @binding(0) var<storage, read> logits: array<u32>;                  // [numSampled, LOGITS_STRIDE], f32 bits
+@group(0) @binding(0) var<storage, read> keys: array<u32>;                    // [numSampled, LOGITS_STRIDE], f32 bits
 @group(0) @binding(1) var<storage, read> sample_rows: array<u32>;             // [numSampled]
 @group(0) @binding(2) var<storage, read_write> rows: array<Row>;              // [numRows]
 @group(0) @binding(3) var<storage, read> slot_params: array<SlotParams>;      // [numSlots]
@@ -42,8 +42,8 @@ fn draw_filtered(sampled: u32, slot: u32, best: f32, stream: vec2<u32>, lane: u3
   let first_partial = sampled * num_chunks(VOCAB);
   var lane_sum = 0.0;
   for (var chunk = lane; chunk < num_chunks(VOCAB); chunk += LANES) {
-    let partial = partials[first_partial + chunk];
-    lane_sum += partial.sum * exp_of_drop(partial.key - best);
+    let mass = partials[first_partial + chunk].drawn;
+    lane_sum += mass.sum * exp_of_drop(mass.best.key - best);
   }
   let sum = reduce_sum(lane_sum, lane);
   if (lane == 0u) {
@@ -78,7 +78,7 @@ fn draw_filtered(sampled: u32, slot: u32, best: f32, stream: vec2<u32>, lane: u3
   for (var i = lane; i < num_candidates(field); i += LANES) {
     let token = candidate(field, i);
     if (is_kept(token, cut)) {
-      mine = better(mine, Best(logit_of(token.x) + gumbel(stream, token.y), token.y));
+      mine = better(mine, Best(key_of(token.x) + gumbel(stream, token.y), token.y));
     }
   }
   return lanes_best(mine, lane);
@@ -98,7 +98,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let row = sample_rows[sampled];
   if (lane == 0u) {
     let slot = rows[row].slot;
-    shared_row = vec2(select(slot, NO_ID, (slot_state[slot].flags & STATE_DONE) != 0u), rows[row].position + 1u);
+    let is_over = (slot_state[slot].flags & STATE_DONE) != 0u;
+    if (is_over) {
+      slot_state[slot].flags |= STATE_OVER;
+    }
+    shared_row = vec2(select(slot, NO_ID, is_over), rows[row].position + 1u);
   }
   let slot_position = workgroupUniformLoad(&shared_row);
   let slot = slot_position.x;
@@ -109,8 +113,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
   var mine = Best(LOWEST, NO_ID);
   for (var chunk = lane; chunk < num_chunks(VOCAB); chunk += LANES) {
-    let partial = partials[sampled * num_chunks(VOCAB) + chunk];
-    mine = better(mine, Best(partial.key, partial.id));
+    mine = better(mine, partials[sampled * num_chunks(VOCAB) + chunk].drawn.best);
   }
   var drawn = lanes_best(mine, lane);
 
@@ -126,12 +129,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
   if (lane == 0u) {
     let done = ends_sequence(slot, drawn.id, position);
-    rows[row].position = position;
-    rows[row].rope_row += 1u;
-    slot_state[slot].token = drawn.id;
-    slot_state[slot].flags |= select(0u, STATE_DONE, done);
-    slot_state[slot].step += 1u;
-    counts[slot * VOCAB_STRIDE + drawn.id] += 1u;
     ring[slot * RING + position % RING] = drawn.id | select(0u, 0x80000000u, done);
+    // A slot that verifies has several rows here, which must not write the same.
+    if (slot_state[slot].verifies == 0u) {
+      rows[row].position = position;
+      rows[row].rope_row += 1u;
+      slot_state[slot].token = drawn.id;
+      slot_state[slot].flags |= select(0u, STATE_DONE, done);
+      slot_state[slot].step += 1u;
+      counts[slot * VOCAB_STRIDE + drawn.id] += 1u;
+    }
   }
 }

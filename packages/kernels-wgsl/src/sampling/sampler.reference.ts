@@ -1,4 +1,6 @@
-// f64 reference of the sampling kernels: the distribution after all filters, and the draw with the kernels' random bits.
+// f64 reference of the sampling kernels: the distribution after all filters, the draw with the kernels' random bits, and the
+// log probabilities.
+import type { DrawnLogprobs } from './ring.js';
 import type { SlotSampling } from './sampling-buffers.js';
 
 /** What is known of a sequence besides its parameters. */
@@ -8,7 +10,7 @@ export interface SequenceHistory {
   readonly banned: readonly number[];
 }
 
-/** Logits after penalties, masks and temperature; masked tokens are -Infinity, and all are when none can be drawn. */
+/** Logits after bias, penalties, masks and temperature; masked tokens are -Infinity, and all are when none can be drawn. */
 export function prepareReference(
   logits: ArrayLike<number>,
   { prompt, generated, banned }: SequenceHistory,
@@ -21,10 +23,11 @@ export function prepareReference(
   if (prompt.length + generated.length < sampling.minPosition) for (const id of sampling.stopIds) masked.add(id);
   return Float64Array.from(logits, (value, id) => {
     if (!Number.isFinite(value) || masked.has(id)) return Number.NEGATIVE_INFINITY;
+    const biased = value + (sampling.biases.get(id) ?? 0);
     const repetition = seen.has(id) ? sampling.repetitionPenalty : 1;
     const times = counts.get(id) ?? 0;
     const penalty = (times > 0 ? sampling.presencePenalty : 0) + times * sampling.frequencyPenalty;
-    return ((value < 0 ? value * repetition : value / repetition) - penalty) / (sampling.temperature || 1);
+    return ((biased < 0 ? biased * repetition : biased / repetition) - penalty) / (sampling.temperature || 1);
   });
 }
 
@@ -112,4 +115,14 @@ export function drawReference(
     else if (key > second) second = key;
   }
   return { id, keyMargin: first - second, filterMargin: filtered.margin };
+}
+
+/** Log probabilities of `id` and of the `numTop` best tokens; ties have the lower id first. */
+export function logprobsReference(logits: ArrayLike<number>, id: number, numTop: number): DrawnLogprobs {
+  const given = Float64Array.from(logits, (value) => (Number.isFinite(value) ? value : Number.NEGATIVE_INFINITY));
+  const best = given.reduce((a, b) => Math.max(a, b));
+  const logSum = Math.log(given.reduce((sum, value) => sum + Math.exp(value - best), 0));
+  const of = (id: number) => ({ id, logprob: Math.max((given[id] ?? 0) - best - logSum, -9999) });
+  const order = [...given.keys()].sort((a, b) => (given[a] === given[b] ? a - b : (given[b] ?? 0) - (given[a] ?? 0)));
+  return { ...of(id), top: order.slice(0, numTop).map(of) };
 }

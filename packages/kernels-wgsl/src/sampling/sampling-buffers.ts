@@ -1,23 +1,25 @@
-// The buffers of sampling as JavaScript sees them: sizes, the layout of SlotParams, token marks and ring entries.
-// Twin of state.wgsl. Checking what users ask for does not belong here.
+// The buffers of sampling as JavaScript sees them: sizes, and the layout of SlotParams. Twin of state.wgsl; token marks and
+// what comes out are in token-marks.ts and ring.ts. Checking what users ask for does not belong here.
 import { tiles } from '../kernel.js';
 
+/** Tokens that a slot's bias has room for. */
+export const MAX_BIASES = 300;
 /** Bytes of a `SlotParams`. */
-export const SLOT_PARAMS_BYTES = 128;
-/** Bytes of a `SlotState`: token, flags, step, reserved; zeroes start a sequence. */
+export const SLOT_PARAMS_BYTES: number = 88 + MAX_BIASES * 8;
+/** Bytes of a `SlotState`: token, flags, step, verifies; zeroes start a sequence. */
 export const SLOT_STATE_BYTES = 16;
+/** Byte of a `SlotState` at which a word says that the slot's draws go to the ring alone. */
+export const SLOT_VERIFIES_OFFSET = 12;
 /** Stop ids that a slot has room for. */
 export const MAX_STOP_IDS = 8;
-/** Bit of `SlotState.flags`: the sequence has ended and its slot is left alone. */
+/** Bits of `SlotState.flags`: the sequence has ended and its slot is left alone, */
 export const STATE_DONE = 1;
-/** Default entries of a slot's ring. */
-export const DEFAULT_RING = 16;
+/** and the latest step found it so. */
+export const STATE_OVER = 2;
 /** Tokens per partial; `CHUNK` of state.wgsl. */
 const CHUNK = 512;
-const PARTIAL_BYTES = 16;
+const PARTIAL_BYTES = 24;
 const PARAMS_HAVE_BANNED = 1;
-const MARK_PROMPT = 0x80000000;
-const MARK_BANNED = 0x40000000;
 /** Temperatures below this overflow logits; they mean greedy. */
 const MIN_TEMPERATURE = 1e-5;
 
@@ -27,7 +29,7 @@ export interface SampleShape {
   readonly numSampled: number;
   /** Tokens of the vocabulary, of which logits and counts have an element each. */
   readonly vocab: number;
-  /** Elements between rows of logits. */
+  /** Elements between rows of logits and of keys. */
   readonly logitsStride: number;
   /** Elements between slots of counts. */
   readonly vocabStride: number;
@@ -59,6 +61,10 @@ export interface SlotSampling {
   readonly stopIds: readonly number[];
   /** Whether the slot's counts carry banned marks. */
   readonly hasBanned: boolean;
+  /** What is added to a token's logit before all else, by id; at most {@link MAX_BIASES}. The counts must carry their marks. */
+  readonly biases: ReadonlyMap<number, number>;
+  /** Log probabilities of the drawn token and of this many best ones; missing: of none. */
+  readonly numTopLogprobs?: number | undefined;
 }
 
 /** Number of partials of a row. */
@@ -76,23 +82,19 @@ export function sampleCountsBytes(numSlots: number, vocabStride: number): number
   return numSlots * vocabStride * 4;
 }
 
-/** Bytes of `ring`, [numSlots, ring]. */
-export function sampleRingBytes(numSlots: number, ring: number = DEFAULT_RING): number {
-  return numSlots * ring * 4;
-}
-
-/** Bytes of `marks` for up to `maxMarks` tokens. */
-export function tokenMarksBytes(maxMarks: number): number {
-  return (1 + maxMarks) * 8;
+/** Bytes of `keys`, what the draw looks at in place of logits, [maxSampled, logitsStride]. */
+export function sampleKeysBytes(maxSampled: number, logitsStride: number): number {
+  return maxSampled * logitsStride * 4;
 }
 
 /**
  * Writes one `SlotParams` at byte `offset`.
- * @throws RangeError for more than {@link MAX_STOP_IDS} stop ids.
+ * @throws RangeError for more than {@link MAX_STOP_IDS} stop ids or {@link MAX_BIASES} biases.
  */
 export function writeSlotParams(view: DataView, offset: number, sampling: SlotSampling): void {
-  const { stopIds, temperature } = sampling;
+  const { stopIds, temperature, biases, numTopLogprobs } = sampling;
   if (stopIds.length > MAX_STOP_IDS) throw new RangeError(`${stopIds.length} stop ids, room for ${MAX_STOP_IDS}`);
+  if (biases.size > MAX_BIASES) throw new RangeError(`${biases.size} biases, room for ${MAX_BIASES}`);
   const floats = [
     temperature < MIN_TEMPERATURE ? 0 : temperature,
     sampling.topP,
@@ -108,7 +110,9 @@ export function writeSlotParams(view: DataView, offset: number, sampling: SlotSa
     sampling.minPosition,
     sampling.hasBanned ? PARAMS_HAVE_BANNED : 0,
     stopIds.length,
-    ...stopIds,
+    ...Array.from({ length: MAX_STOP_IDS }, (_, i) => stopIds[i] ?? 0),
+    numTopLogprobs === undefined ? 0 : 1 + numTopLogprobs,
+    biases.size,
   ];
   for (let at = 0; at < SLOT_PARAMS_BYTES; at += 4) view.setUint32(offset + at, 0, true);
   floats.forEach((value, index) => {
@@ -117,45 +121,11 @@ export function writeSlotParams(view: DataView, offset: number, sampling: SlotSa
   words.forEach((value, index) => {
     view.setUint32(offset + 4 * (floats.length + index), value, true);
   });
-}
-
-/** Tokens that the counts of a slot shall know. */
-export interface TokenMarks {
-  readonly slot: number;
-  readonly prompt: readonly number[];
-  /** Ids generated earlier, of a sequence that is resumed; repeated ids count. */
-  readonly generated: readonly number[];
-  /** Ids that must never be drawn; they need {@link SlotSampling.hasBanned}. */
-  readonly banned: readonly number[];
-}
-
-/** Number of marks of some slots: the shape of count-mark. */
-export function numTokenMarks(slots: readonly TokenMarks[]): number {
-  return slots.reduce(
-    (sum, { prompt, generated, banned }) => sum + prompt.length + generated.length + banned.length,
-    0,
-  );
-}
-
-/** Writes the contents of `marks` (see count-mark.wgsl) for some slots from element 0 of `words`. */
-export function writeTokenMarks(words: Uint32Array, slots: readonly TokenMarks[]): void {
-  words[0] = numTokenMarks(slots);
-  words[1] = 0;
-  let at = 2;
-  for (const { slot, prompt, generated, banned } of slots) {
-    const write = (ids: readonly number[], bits: number): void => {
-      for (const id of ids) {
-        words[at++] = slot;
-        words[at++] = id | bits;
-      }
-    };
-    write(prompt, MARK_PROMPT);
-    write(generated, 0);
-    write(banned, MARK_BANNED);
-  }
-}
-
-/** What a ring entry says. Position p of a slot is entry `slot * ring + p % ring`. */
-export function readRingEntry(entry: number): { readonly token: number; readonly done: boolean } {
-  return { token: entry & 0x7fffffff, done: entry >>> 31 === 1 };
+  const firstBias = offset + 4 * (floats.length + words.length);
+  [...biases]
+    .sort(([a], [b]) => a - b)
+    .forEach(([id, value], index) => {
+      view.setUint32(firstBias + 8 * index, id, true);
+      view.setFloat32(firstBias + 8 * index + 4, value, true);
+    });
 }

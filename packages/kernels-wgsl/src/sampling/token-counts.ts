@@ -46,7 +46,7 @@ export const countClear: Kernel<CountClearShape> = defineKernel({
   workgroupsOf: ({ vocabStride, numStarted }) => [tiles(vocabStride, CLEAR_TILE), numStarted, 1],
 });
 
-/** Enters the tokens in `marks` (see `writeTokenMarks`) into `counts`. */
+/** Enters the tokens in `marks` (see `fillTokenMarks`) into `counts`. */
 export const countMark: Kernel<CountMarkShape> = defineKernel({
   name: 'count-mark',
   source: markSource,

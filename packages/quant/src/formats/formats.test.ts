@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GROUP, numBlocks, numGroups } from '../tile-layout.js';
 import { declaredWeightOptions, floatFormats, floatWeightOptions, weightFormats, weightSlot } from './registry.js';
 
-/** Values that every format but int4 holds exactly. */
+/** Values that formats without scales hold exactly. */
 function values(rows: number, cols: number): Float32Array {
   return Float32Array.from({ length: rows * cols }, (_, i) => (((i * 37) % 101) - 50) / 16);
 }
@@ -24,12 +24,13 @@ describe.each(floatWeightOptions)('$format, groups of $groupSize, zeros $hasZero
     expect(sizes).toEqual(format.planeBytes(rows, cols, options));
     const back = format.unpack(planes, rows, cols, options);
     const worst = Math.max(...back.map((value, i) => Math.abs(value - (source[i] ?? 0))));
-    // int4: half a step; symmetric steps are a seventh of the largest magnitude.
-    expect(worst).toBeLessThanOrEqual(options.format === 'int4' ? (50 / 16 / 7) * 0.501 : 0);
+    // Half a step; symmetric steps of int4 are a seventh of the largest magnitude. Zero points and biases are rounded too.
+    const step = { int4: 50 / 16 / 7, int8: 50 / 16 / 127 }[options.format as 'int4' | 'int8'] ?? 0;
+    expect(worst).toBeLessThanOrEqual(step * (options.hasBiases || options.format === 'int8' ? 1.1 : 0.501));
   });
 
   it('keeps pads at zero', () => {
-    const [rows, cols] = [5, 40];
+    const [rows, cols] = [5, options.hasBiases ? 64 : 40];
     const planes = format.pack(values(rows, cols), rows, cols, options);
     const [allRows, allCols] = [numBlocks(rows) * 4, numGroups(cols) * GROUP];
     const padded = format.unpack(planes, allRows, allCols, options);

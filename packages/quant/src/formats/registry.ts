@@ -12,9 +12,10 @@ import { f16 } from './f16/f16.js';
 import { f32 } from './f32/f32.js';
 import { ggmlFormats } from './ggml/ggml.js';
 import { int4 } from './int4/int4.js';
+import { int8 } from './int8/int8.js';
 
 /** The formats that any numbers can be packed in. */
-export const floatFormats: Readonly<Record<FloatFormatId, FloatFormat>> = { f32, f16, bf16, int4 };
+export const floatFormats: Readonly<Record<FloatFormatId, FloatFormat>> = { f32, f16, bf16, int4, int8 };
 
 /** All formats. */
 export const weightFormats: Readonly<Record<WeightFormatId, WeightFormat>> = { ...floatFormats, ...ggmlFormats };
@@ -28,6 +29,12 @@ export const floatWeightOptions: readonly FloatFormatOptions[] = [
   ...[32, 64, 128].flatMap((groupSize) =>
     [false, true].map((hasZeros) => ({ format: 'int4' as const, groupSize, hasZeros })),
   ),
+  { format: 'int4', groupSize: 64, hasZeros: false, hasBiases: true },
+  { format: 'int4', groupSize: 32, hasZeros: true, numTables: 2 },
+  { format: 'int8', groupSize: 32, hasZeros: false },
+  { format: 'int8', groupSize: 128, hasZeros: true },
+  { format: 'int8', groupSize: 64, hasZeros: false, hasBiases: true },
+  { format: 'int8', groupSize: 64, hasZeros: true, numTables: 2 },
 ];
 
 /** The parameters that kernels declare variants for and tests hold; other group sizes work the same way. */

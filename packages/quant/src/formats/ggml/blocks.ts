@@ -16,7 +16,7 @@ export interface GgmlBlock {
   readonly bytes: number;
   readonly columns: number;
   readonly grid: GgmlGrid;
-  /** Bits of a code. Those above the lowest four lie apart; codes of 8 bits are signed bytes. */
+  /** Bits of a code. Of 5 and 6, those above the lowest four lie apart; codes of 8 are stored less 128, as signed bytes. */
   readonly codeBits: 4 | 5 | 6 | 8;
   /** Byte of the f16 scale. A min follows it. */
   readonly scale: number;
@@ -33,7 +33,7 @@ export const ggmlBlocks: Readonly<Record<GgmlType, GgmlBlock>> = {
   Q4_1: { bytes: 20, columns: 32, grid: 'pair', codeBits: 4, scale: 0, codes: 4, high: 0, zero: 0 },
   Q5_0: { bytes: 22, columns: 32, grid: 'half', codeBits: 5, scale: 0, codes: 6, high: 2, zero: 16 },
   Q5_1: { bytes: 24, columns: 32, grid: 'pair', codeBits: 5, scale: 0, codes: 8, high: 4, zero: 0 },
-  Q8_0: { bytes: 34, columns: 32, grid: 'half', codeBits: 8, scale: 0, codes: 2, high: 0, zero: 0 },
+  Q8_0: { bytes: 34, columns: 32, grid: 'half', codeBits: 8, scale: 0, codes: 2, high: 0, zero: 128 },
   Q4_K: { bytes: 144, columns: 256, grid: 'k', codeBits: 4, scale: 0, codes: 16, high: 0, zero: 0 },
   Q5_K: { bytes: 176, columns: 256, grid: 'k', codeBits: 5, scale: 0, codes: 48, high: 16, zero: 0 },
   Q6_K: { bytes: 210, columns: 256, grid: 'k16', codeBits: 6, scale: 208, codes: 0, high: 128, zero: 32 },
@@ -52,11 +52,11 @@ export class GgmlReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Code of a column of the block; signed for codes of 8 bits. */
+  /** Code of a column of the block. */
   code(at: number, column: number): number {
     const { codeBits, columns, codes, high } = this.block;
     const byte = (offset: number): number => this.#view.getUint8(at + offset);
-    if (codeBits === 8) return this.#view.getInt8(at + codes + column);
+    if (codeBits === 8) return byte(codes + column) ^ 0x80;
     // Two runs of columns share the bytes of a chunk: one has the low nibbles, the other the high ones.
     if (columns === 32) {
       const code = (byte(codes + (column % 16)) >> (column < 16 ? 0 : 4)) & 15;

@@ -52,7 +52,6 @@ describe.each(types)('%s', (type) => {
   const options = ggmlWeightOptions[type];
 
   it('is repacked without losing a bit', () => {
-    if (!options) return expect(type).toBe('Q8_0');
     const [rows, cols] = [6, 3 * columns];
     const blocks = someBlocks(type, (rows * cols) / columns);
     const planes = repackGgml(type, blocks, rows, cols);

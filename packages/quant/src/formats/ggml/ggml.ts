@@ -1,9 +1,10 @@
-// The formats that keep GGUF's block-quantised weights as they are, to the last bit: codes of 4 bits in the common tile
-// layout, further bits in a plane of their own, scales and mins of a row-block's four rows together. What a block is in a
-// file is blocks.ts.
+// The formats that keep GGUF's block-quantised weights as they are, to the last bit. Grids that int4 or int8 has become that;
+// the others have formats of their own here: the low four bits of codes in the common tile layout, further bits in a plane of
+// their own, scales and mins of a row-block's four rows together. What a block is in a file is blocks.ts.
 import type { GgmlFormatId, PlaneBinding, PlaneName, Planes, WeightFormat, WeightFormatOptions } from '../../format.js';
 import { bitsToF32, f16ToF32, f32ToBits } from '../../half.js';
 import { GROUP, numBlocks, numGroups, tileBytes, wordIndex } from '../../tile-layout.js';
+import { groupedPlanes } from '../grouped.js';
 import { type GgmlGrid, GgmlReader, type GgmlType } from './blocks.js';
 import wgsl from './ggml.wgsl';
 
@@ -126,7 +127,6 @@ function ggmlFormat(layout: Layout): WeightFormat {
 }
 
 const layouts: readonly Layout[] = [
-  { id: 'q4_1', highBits: 0, grid: 'pair' },
   { id: 'q5_0', highBits: 1, grid: 'half' },
   { id: 'q5_1', highBits: 1, grid: 'pair' },
   { id: 'q4_k', highBits: 0, grid: 'k' },
@@ -139,25 +139,48 @@ export const ggmlFormats: Readonly<Record<GgmlFormatId, WeightFormat>> = Object.
   layouts.map((layout) => [layout.id, ggmlFormat(layout)]),
 ) as Record<GgmlFormatId, WeightFormat>;
 
-/** The format that holds a type's blocks exactly. Q4_0 is int4 without zero points; Q8_0 has none. */
-export const ggmlWeightOptions: Readonly<Record<GgmlType, WeightFormatOptions | undefined>> = {
+const own = (format: GgmlFormatId): WeightFormatOptions => ({ format, groupSize: 0, hasZeros: false });
+
+/** The format that holds a type's blocks exactly. */
+export const ggmlWeightOptions: Readonly<Record<GgmlType, WeightFormatOptions>> = {
   Q4_0: { format: 'int4', groupSize: 32, hasZeros: false },
-  Q4_1: { format: 'q4_1', groupSize: 0, hasZeros: false },
-  Q5_0: { format: 'q5_0', groupSize: 0, hasZeros: false },
-  Q5_1: { format: 'q5_1', groupSize: 0, hasZeros: false },
-  Q8_0: undefined,
-  Q4_K: { format: 'q4_k', groupSize: 0, hasZeros: false },
-  Q5_K: { format: 'q5_k', groupSize: 0, hasZeros: false },
-  Q6_K: { format: 'q6_k', groupSize: 0, hasZeros: false },
+  Q4_1: { format: 'int4', groupSize: 32, hasZeros: false, hasBiases: true },
+  Q5_0: own('q5_0'),
+  Q5_1: own('q5_1'),
+  Q8_0: { format: 'int8', groupSize: 32, hasZeros: false },
+  Q4_K: own('q4_k'),
+  Q5_K: own('q5_k'),
+  Q6_K: own('q6_k'),
 };
 
 /** Reference of the GPU's repacking: the planes that hold the blocks of a matrix `[rows, cols]`, row after row. */
 export function repackGgml(type: GgmlType, bytes: Uint8Array, rows: number, cols: number): Planes {
   const reader = new GgmlReader(type, bytes);
-  const { codeBits, columns, grid, bytes: blockBytes } = reader.block;
-  const highBits = codeBits - 4;
+  const options = ggmlWeightOptions[type];
+  const { columns, bytes: blockBytes } = reader.block;
+  const blockOf = (row: number, col: number): number => Math.floor((row * cols + col) / columns) * blockBytes;
+  const layout = layouts.find(({ id }) => id === options.format);
+  if (layout) return repackOwn(layout, reader, blockOf, rows, cols);
+  return groupedPlanes(options.format === 'int4' ? 'int4' : 'int8', rows, cols, options, {
+    code: (row, col) => reader.code(blockOf(row, col), col % columns),
+    scale: (row, group) => reader.scaleBits(blockOf(row, group * columns)),
+    bias: (row, group) => reader.minBits(blockOf(row, group * columns)),
+    zero: () => 0,
+  });
+}
+
+/** The planes of a format of GGUF's own. */
+function repackOwn(
+  layout: Layout,
+  reader: GgmlReader,
+  blockOf: (row: number, col: number) => number,
+  rows: number,
+  cols: number,
+): Planes {
+  const { grid, highBits } = layout;
+  const { columns } = reader.block;
   const groups = numGroups(cols);
-  const sizes = planeBytes({ id: 'q4_1', highBits: highBits as Layout['highBits'], grid }, rows, cols);
+  const sizes = planeBytes(layout, rows, cols);
   const plane = (name: string): Uint32Array => new Uint32Array((sizes[name] ?? 0) / 4);
   const [weight, scales, high] = [plane('weight'), plane('scales'), plane('high')];
   const put = (target: Uint32Array, word: number, value: number, shift = 0): void => {
@@ -166,7 +189,7 @@ export function repackGgml(type: GgmlType, bytes: Uint8Array, rows: number, cols
   for (let row = 0; row < rows; row++) {
     const r = row % BLOCK_ROWS;
     for (let col = 0; col < cols; col += columns) {
-      const at = ((row * cols + col) / columns) * blockBytes;
+      const at = blockOf(row, col);
       for (let column = 0; column < columns; column++) {
         const code = reader.code(at, column);
         const low = locateLow(row, col + column, groups);

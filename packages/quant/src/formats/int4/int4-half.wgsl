@@ -1,6 +1,8 @@
-// int4 weights, multiplied in f16 where nothing can overflow: codes less 8 are exact in a half, and the 32 activations are
-// divided by a power of two that brings them below 2. At most 8 products are added up in f16, the rest in f32.
-import package::formats::int4::planes::{weight, scale_index, scales_at, zeros_at, weight_oct};
+// int4 weights in groups of neighbouring columns, multiplied in f16 where nothing can overflow: codes less 8 are exact in a
+// half, and the 32 activations are divided by a power of two that brings them below 2. At most 8 products are added up in
+// f16, the rest in f32.
+import package::formats::int4::codes::{weight, code_oct, MIDDLE};
+import package::formats::runs::{run_index, scales_at, zeros_at, weight_oct};
 import package::formats::tile::{unit_place};
 
 // Codes 0, 2, 1, 3 of a word, less 8. A half of 1024 with a code for its last bits is 1024 + code.
@@ -24,8 +26,7 @@ fn dot_codes(
   return (sums.x + sums.y) + (sums.z + sums.w);
 }
 
-// Columns 32 * group .. of rows 4 * block .. times 32 activations:
-// scale * (sum of (code - 8) * x + (8 - zero) * sum of x).
+// Columns 32 * group .. of rows 4 * block .. times 32 activations, from sums of (code - 8) * x.
 fn weight_dot(
   block: u32, group: u32,
   x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>,
@@ -57,8 +58,9 @@ fn weight_dot(
     dot_codes(unit + 2u * step, h0, h1, h2, h3, h4, h5, h6, h7),
     dot_codes(unit + 3u * step, h0, h1, h2, h3, h4, h5, h6, h7),
   );
-  let index = scale_index(block, group);
-  @if(zeros) let total = dot(((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)), vec4<f32>(1.0));
-  @if(zeros) sums += (8.0 - zeros_at(index)) * total;
-  return scales_at(index) * sums;
+  let index = run_index(block, group);
+  let total = dot(((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)), vec4<f32>(1.0));
+  @if(biases) return scales_at(index) * (sums + MIDDLE * total) + biases_at(index) * total;
+  @if(zeros) sums += (MIDDLE - zeros_at(index)) * total;
+  @if(!biases) return scales_at(index) * sums;
 }

@@ -1,5 +1,6 @@
-// int4 weights, multiplied in f32.
-import package::formats::int4::planes::{weight, scale_index, scales_at, zeros_at, low_codes, high_codes, weight_oct};
+// int4 weights in groups of neighbouring columns, multiplied in f32.
+import package::formats::int4::codes::{weight, low_codes, high_codes, code_oct};
+import package::formats::runs::{run_index, scaled_sums, weight_oct};
 import package::formats::tile::{unit_place};
 
 fn dot_codes(
@@ -14,7 +15,7 @@ fn dot_codes(
     + dot(low_codes(codes.w), x6) + dot(high_codes(codes.w), x7);
 }
 
-// Columns 32 * group .. of rows 4 * block .. times 32 activations: scale * (sum of codes * x - zero * sum of x).
+// Columns 32 * group .. of rows 4 * block .. times 32 activations.
 fn weight_dot(
   block: u32, group: u32,
   x0: vec4<f32>, x1: vec4<f32>, x2: vec4<f32>, x3: vec4<f32>,
@@ -30,6 +31,5 @@ fn weight_dot(
     dot_codes(unit + 3u * step, x0, x1, x2, x3, x4, x5, x6, x7),
   );
   let total = dot(((x0 + x1) + (x2 + x3)) + ((x4 + x5) + (x6 + x7)), vec4<f32>(1.0));
-  let index = scale_index(block, group);
-  return scales_at(index) * (sums - zeros_at(index) * total);
+  return scaled_sums(run_index(block, group), sums, total);
 }

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { PagemindError } from '../errors.js';
 import { tinyByteLevel, tinyLlama } from '../testing/tiny-tokenizers.js';
-import { createTokenizer } from './tokenizer.js';
+import { createTokenizer } from './create-tokenizer.js';
 
 const utf8 = new TextEncoder();
 

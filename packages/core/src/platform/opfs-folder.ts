@@ -1,0 +1,77 @@
+// A folder of the browser's own file system (OPFS), in a page or in a worker. The browser writes to a copy and puts it in
+// place when it is closed, so a page may vanish at any moment; what it leaves of a new file is empty, and counts for none.
+import { PagemindError } from '../errors.js';
+import { blobByteSource } from '../load/blob-source.js';
+import { type Folder, UNFINISHED } from '../store/folder.js';
+
+/** The folder `name` at the top of this origin's file system; made when something is written. */
+export function opfsFolder(name: string): Folder {
+  const open = async (create: boolean): Promise<FileSystemDirectoryHandle | undefined> => {
+    const root = await navigator.storage.getDirectory();
+    return root.getDirectoryHandle(name, { create }).catch(unlessMissing);
+  };
+  return {
+    open: (file) =>
+      explained(`${file} cannot be opened.`, async () => {
+        const handle = await (await open(false))?.getFileHandle(file).catch(unlessMissing);
+        const content = await handle?.getFile();
+        return content && content.size > 0 ? blobByteSource(content, file) : undefined;
+      }),
+    write: (file, chunks) =>
+      explained(`${file} cannot be written.`, async () => {
+        const handle = await (await open(true))?.getFileHandle(file, { create: true });
+        const writable = await handle?.createWritable();
+        try {
+          for await (const chunk of chunks) await writable?.write(chunk);
+          await writable?.close();
+        } catch (error) {
+          await writable?.abort().catch(() => {});
+          throw error;
+        }
+      }),
+    list: () =>
+      explained('What is stored cannot be listed.', async () => {
+        const files: string[] = [];
+        for (const handle of await handlesIn(await open(false))) {
+          if (handle.kind === 'file' && (await (handle as FileSystemFileHandle).getFile()).size > 0)
+            files.push(handle.name);
+        }
+        return files;
+      }),
+    delete: (file) =>
+      explained(`${file} cannot be deleted.`, async () => {
+        const folder = await open(false);
+        for (const { name: each } of await handlesIn(folder)) {
+          if (each === file || each.startsWith(`${file}${UNFINISHED}`)) await folder?.removeEntry(each);
+        }
+      }),
+  };
+}
+
+async function handlesIn(folder: FileSystemDirectoryHandle | undefined): Promise<readonly FileSystemHandle[]> {
+  const handles: FileSystemHandle[] = [];
+  if (folder) for await (const handle of folder.values()) handles.push(handle);
+  return handles;
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof DOMException && error.name === 'NotFoundError')) throw error;
+}
+
+async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof PagemindError) throw cause;
+    if ((cause as Partial<Error>)?.name === 'QuotaExceededError') {
+      throw new PagemindError('storage_full', 'The browser gives this site no more room.', {
+        hint: 'Delete something that is stored here, or free space on the disk.',
+        cause,
+      });
+    }
+    throw new PagemindError('storage_unavailable', what, {
+      hint: 'The browser keeps no files for this page: it may be a private window, or not a secure (https) page.',
+      cause,
+    });
+  }
+}
