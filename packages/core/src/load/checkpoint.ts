@@ -1,6 +1,7 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
+import { joinF8Scales } from './f8-scales.js';
 import { findQuantized } from './find-quantized.js';
 import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
@@ -62,8 +63,9 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
   }
   const generationConfig = await files.readText('generation_config.json', signal);
   const values = parseJsonObject(config, 'config.json', 'invalid_config');
-  const found = await findTensors(source, signal);
-  const quantized = found.packed ? undefined : await findQuantized(found.tensors, values, files.readText, signal);
+  const { tensors: stored, packed } = await findTensors(source, signal);
+  const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
+  const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
   return {
     name: source.name,
     config: values,
@@ -71,7 +73,8 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
       generationConfig === undefined
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
-    ...found,
+    tensors,
+    ...(packed && { packed }),
     ...(quantized?.size && { quantized }),
     ...files,
   };

@@ -1,6 +1,6 @@
 // Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
 // wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
-import { type PackSource, packUnits } from '@pagemind/kernels-wgsl';
+import { isF8, type PackSource, packUnits } from '@pagemind/kernels-wgsl';
 import {
   type GgmlType,
   ggmlBlocks,
@@ -26,7 +26,7 @@ import {
 
 /** Dtypes of tensors that weights are made of. */
 const SOURCES: Readonly<Record<string, PackSource>> = {
-  ...{ F32: 'f32', F16: 'f16', BF16: 'bf16' },
+  ...{ F32: 'f32', F16: 'f16', BF16: 'bf16', F8_E4M3: 'e4m3', F8_E5M2: 'e5m2' },
   ...(Object.fromEntries(Object.keys(ggmlBlocks).map((type) => [type, type])) as Record<GgmlType, GgmlType>),
 };
 
@@ -174,11 +174,15 @@ function isBlocks(source: PackSource): source is GgmlType {
   return Object.hasOwn(ggmlBlocks, source);
 }
 
-/** The format that keeps what pieces are made of as it is; f32, which holds them all, when they differ. */
+/**
+ * The format that keeps what pieces are made of as it is; f32, which holds them all, when they differ. f8 becomes f16: exact
+ * without scales, else rounded once.
+ */
 function storedFormat(sources: ReadonlySet<PackSource>): WeightFormatOptions {
   const [first = 'f32'] = sources;
   const only = sources.size > 1 ? 'f32' : first;
-  return isBlocks(only) ? ggmlWeightOptions[only] : { format: only, groupSize: 0, hasZeros: false };
+  if (isBlocks(only)) return ggmlWeightOptions[only];
+  return { format: isF8(only) ? 'f16' : only, groupSize: 0, hasZeros: false };
 }
 
 interface PieceTensor {
@@ -195,7 +199,9 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   if (!entry) throw missingTensor(checkpoint, tensor);
   const { dtype, shape } = entry;
   const from = SOURCES[dtype];
-  if (!from) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  if (!from || (isF8(from) && spec.kind === 'vector')) {
+    throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  }
   const { columns } = packUnits[from];
   const [numDstRows, rowLength] = spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, 1];
   let numRowDims = shape.length;

@@ -1,6 +1,7 @@
 // Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
 // the tensors are and whether they fit the model was settled before.
 import {
+  isF8,
   type PackShape,
   type PackSource,
   type PackTarget,
@@ -22,6 +23,8 @@ export const tensorUnits: Readonly<Record<PackSource | RepackSource, PackUnit>> 
 export interface RowWindow {
   /** Its `sourceStart` counts from `offset`, until windows are joined. */
   readonly shape: PackShape | RepackShape;
+  /** Of sources that have them: what the rows are multiplied by, as the pack kernel wants it. */
+  readonly factors?: () => Float32Array<ArrayBuffer>;
   readonly source: ByteSource;
   readonly offset: number;
   readonly length: number;
@@ -54,7 +57,7 @@ export interface CutOptions {
 export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }: CutOptions): RowWindow[] {
   const unit = packUnits[from];
   const rowBytes = (rowLength / unit.columns) * unit.bytes;
-  const { headDim = 1 } = entry;
+  const { headDim = 1, factors } = entry;
   const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes / headDim) * headDim;
   if (maxRows === 0) {
     throw new PagemindError(
@@ -66,6 +69,7 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
   const { block, firstRow, numRows: total } = piece;
   const isWholeHeads = [firstRow, total, block].every((rows) => rows % headDim === 0);
   invariant(isWholeHeads, `${piece.tensor} is taken in whole heads`);
+  const factorCols = factors && Math.min(factors.blockCols, rowLength);
   return cutRows(piece, maxRows).map(({ row, numRows, ...place }) => {
     // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
     const isRow = target === 'vector' && place.block === numRows && headDim === 1;
@@ -79,11 +83,29 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
         ...(isRow ? { dst: place.dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
         ...(headDim > 1 ? { headDim } : {}),
+        ...(factorCols && { factorCols }),
       },
+      ...(isF8(from) && { factors: () => factorsOf(entry, piece.firstRow + row, numRows, rowLength) }),
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
       length: numRows * rowBytes,
     };
+  });
+}
+
+/** Factors of some rows: one for every row and run of columns. */
+function factorsOf(
+  { factors }: TensorEntry,
+  firstRow: number,
+  numRows: number,
+  numCols: number,
+): Float32Array<ArrayBuffer> {
+  if (!factors) return new Float32Array(numRows).fill(1);
+  const { values, blockRows, blockCols } = factors;
+  const runs = Math.ceil(numCols / blockCols);
+  return Float32Array.from({ length: numRows * runs }, (_, i) => {
+    const row = firstRow + Math.floor(i / runs);
+    return values[Math.floor(row / blockRows) * runs + (i % runs)] ?? 1;
   });
 }
 

@@ -3,6 +3,7 @@ import {
   bf16ToF32,
   dequantizeGgml,
   type FloatFormatId,
+  f8ToF32,
   f16ToF32,
   floatFormats,
   type GgmlType,
@@ -12,13 +13,15 @@ import {
   repackGgml,
   weightSlot,
 } from '@pagemind/quant';
-import { type PackShape, type PackSource, packUnits } from './pack.js';
+import { isF8, type PackShape, type PackSource, packUnits } from './pack.js';
 
 /** Raw elements of a window and where they go. */
 export interface PackPiece {
   readonly shape: PackShape;
   /** Contents of the source buffer. */
   readonly window: Uint32Array;
+  /** Contents of the binding of that name, for sources that have it. */
+  readonly factors?: Float32Array;
 }
 
 /** Values of a source buffer. */
@@ -29,6 +32,9 @@ export function decode(source: PackSource, window: Uint32Array): Float32Array {
     return Float32Array.from(halves, source === 'f16' ? f16ToF32 : bf16ToF32);
   }
   const bytes = new Uint8Array(window.buffer, window.byteOffset, window.byteLength);
+  if (isF8(source)) {
+    return Float32Array.from(bytes, (byte) => f8ToF32(byte, source === 'e4m3' ? 4 : 5));
+  }
   return dequantizeGgml(source, bytes.subarray(0, bytes.length - (bytes.length % ggmlBlocks[source].bytes)));
 }
 
@@ -50,12 +56,19 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
   const rowBytes = (numCols / columns) * bytes;
   const blocks = new Uint8Array(isExact ? numRows * rowBytes : 0);
   const matrix = new Float32Array(numRows * width);
-  for (const { shape, window } of pieces) {
+  for (const { shape, window, factors } of pieces) {
+    const { factorCols = numCols } = shape;
     const values = decode(shape.source, window).subarray(shape.sourceStart);
     const raw = new Uint8Array(window.buffer).subarray((shape.sourceStart / columns) * bytes);
     for (let i = 0; i < shape.numRows; i++) {
       const row = destination(shape, i);
-      matrix.set(values.subarray(i * numCols, (i + 1) * numCols), row * width);
+      const numbers = values.slice(i * numCols, (i + 1) * numCols);
+      const factorOf = (column: number): number =>
+        factors?.[i * Math.ceil(numCols / factorCols) + Math.floor(column / factorCols)] ?? 1;
+      matrix.set(
+        numbers.map((value, column) => value * factorOf(column)),
+        row * width,
+      );
       if (isExact) blocks.set(raw.subarray(i * rowBytes, (i + 1) * rowBytes), row * rowBytes);
     }
   }

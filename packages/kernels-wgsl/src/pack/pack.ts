@@ -12,6 +12,7 @@ import {
 import { type Binding, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
 import source from './pack.wgsl';
 import sourceBf16 from './source-bf16.wgsl';
+import sourceF8 from './source-f8.wgsl';
 import sourceF16 from './source-f16.wgsl';
 import sourceF32 from './source-f32.wgsl';
 import sourceGgml from './source-ggml.wgsl';
@@ -24,8 +25,11 @@ import targetVector from './target-vector.wgsl';
 /** Plain element types of checkpoints. */
 export type FloatSource = 'f32' | 'f16' | 'bf16';
 
+/** Elements of a byte, which factors make numbers of. */
+export type F8Source = 'e4m3' | 'e5m2';
+
 /** What tensors are made of: plain elements, or blocks. */
-export type PackSource = FloatSource | GgmlType;
+export type PackSource = FloatSource | F8Source | GgmlType;
 
 /** What a source is made of: so many elements of a row in so many bytes. */
 export interface PackUnit {
@@ -33,11 +37,18 @@ export interface PackUnit {
   readonly columns: number;
 }
 
+/** Whether a source is read with the binding `factors`. */
+export function isF8(source: string): source is F8Source {
+  return source === 'e4m3' || source === 'e5m2';
+}
+
 /** The unit of every source. */
 export const packUnits: Readonly<Record<PackSource, PackUnit>> = {
   f32: { bytes: 4, columns: 1 },
   f16: { bytes: 2, columns: 1 },
   bf16: { bytes: 2, columns: 1 },
+  e4m3: { bytes: 1, columns: 1 },
+  e5m2: { bytes: 1, columns: 1 },
   ...ggmlBlocks,
 };
 
@@ -64,6 +75,11 @@ export interface PackShape {
    * They are counted, and so placed, in their right order.
    */
   readonly headDim?: number;
+  /**
+   * Sources of f8: columns that share a factor; all by default. The binding `factors` holds one for every row of the window and
+   * run of columns.
+   */
+  readonly factorCols?: number;
 }
 
 const LANES = 64;
@@ -82,15 +98,29 @@ export function isPackTarget({ format, hasBiases, numTables }: WeightFormatOptio
 }
 
 /** The parts of a variant that follow from its source. */
-type SourceParts = Pick<Variant, 'id' | 'knobs' | 'flags'> & { readonly reader: WgslModule };
+type SourceParts = Pick<Variant, 'id' | 'knobs' | 'flags'> & {
+  readonly reader: WgslModule;
+  readonly bindings: readonly Binding[];
+};
 
 function sourceParts(from: PackSource): SourceParts {
-  if (!isGgml(from)) return { id: from, knobs: {}, flags: {}, reader: sources[from] };
+  const bindings: readonly Binding[] = [];
+  if (isF8(from)) {
+    const factors: Binding = { name: 'factors', index: 5, access: 'read' };
+    return {
+      id: from,
+      knobs: { EXPONENT_BITS: from === 'e4m3' ? 4 : 5 },
+      flags: {},
+      reader: sourceF8,
+      bindings: [factors],
+    };
+  }
+  if (!isGgml(from)) return { id: from, knobs: {}, flags: {}, reader: sources[from], bindings };
   const { bytes, columns, grid, codeBits, scale, codes, high, zero } = ggmlBlocks[from];
   const knobs = { BLOCK_BYTES: bytes, BLOCK_COLUMNS: columns, SCALE: scale, CODES: codes, HIGH: high, ZERO: zero };
   const place = codeBits === 8 ? 'whole' : columns === 32 ? 'small' : grid;
   const flags = { [place]: true, ...(codeBits === 5 && { fifth: true }) };
-  return { id: from.toLowerCase(), knobs, flags, reader: sourceGgml };
+  return { id: from.toLowerCase(), knobs, flags, reader: sourceGgml, bindings };
 }
 
 function isGgml(from: PackSource): from is GgmlType {
@@ -103,17 +133,17 @@ function isExact(from: PackSource, target: PackTarget): boolean {
 }
 
 function variantOf(from: PackSource, target: PackTarget): Variant {
-  const { id: sourceId, reader, ...parts } = sourceParts(from);
+  const { id: sourceId, reader, bindings, ...parts } = sourceParts(from);
   const common = { requires: [], knobs: { ...parts.knobs, LANES }, flags: parts.flags };
   if (target === 'vector') {
-    const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }];
+    const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }, ...bindings];
     return { ...common, id: `${sourceId}-vector`, slots: { source: reader, target: targetVector }, slotBindings };
   }
   const { id, knobs, flags, slotBindings } = weightSlot(target);
   const base = {
     ...common,
     id: `${sourceId}-${id}`,
-    slotBindings: slotBindings.map((binding): Binding => ({ ...binding, access: 'read_write' })),
+    slotBindings: [...slotBindings.map((binding): Binding => ({ ...binding, access: 'read_write' })), ...bindings],
   };
   if (isGgml(from) && isExact(from, target)) {
     const { grid, codeBits } = ggmlBlocks[from];
@@ -143,10 +173,17 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
   };
 }
 
-/** What is packed into what: every plain source and target; blocks as they are, and as f32. */
+/** What is packed into what: every plain source and target; f8 as f16, f32 and int4 (of which one group size stands for all); blocks as they are, and as f32. */
 export const packKinds: readonly Pick<PackShape, 'source' | 'target'>[] = [
   ...(['f32', 'f16', 'bf16'] as const).flatMap((from) =>
     [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => ({ source: from, target })),
+  ),
+  ...(['e4m3', 'e5m2'] as const).flatMap((from) =>
+    [
+      { format: 'f32', groupSize: 0, hasZeros: false } as const,
+      { format: 'f16', groupSize: 0, hasZeros: false } as const,
+      { format: 'int4', groupSize: 32, hasZeros: true } as const,
+    ].map((target) => ({ source: from, target })),
   ),
   ...(Object.keys(ggmlBlocks) as GgmlType[]).flatMap((from) => [
     { source: from, target: ggmlWeightOptions[from] },
@@ -154,10 +191,25 @@ export const packKinds: readonly Pick<PackShape, 'source' | 'target'>[] = [
   ]),
 ];
 
-/** Contents of the binding `params` for a shape, 32 bytes. */
+/** Elements of the binding `factors` for a shape; 0: there is none. */
+export function numFactors({ source: from, numRows, numCols, factorCols = numCols }: PackShape): number {
+  return isF8(from) ? numRows * tiles(numCols, factorCols) : 0;
+}
+
+/** Contents of the binding `params` for a shape, 36 bytes. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
-  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols, headDim = 0 } = shape;
-  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2);
+  const {
+    numRows,
+    numCols,
+    sourceStart,
+    dst,
+    block,
+    stride,
+    pitch = numCols,
+    headDim = 0,
+    factorCols = numCols,
+  } = shape;
+  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2, factorCols);
 }
 
 /**
