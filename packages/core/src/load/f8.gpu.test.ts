@@ -34,13 +34,13 @@ async function readBack(buffer: GPUBuffer, numBytes: number): Promise<Uint32Arra
 const f16: WeightFormatOptions = { format: 'f16', groupSize: 0, hasZeros: false };
 const int4: WeightFormatOptions = { format: 'int4', groupSize: 32, hasZeros: true };
 
-it.each([
+it.each<[string, 'F8_E4M3' | 'F8_E5M2', readonly number[] | undefined, WeightFormatOptions]>([
   ['e4m3 without scales', 'F8_E4M3', undefined, f16],
   ['e5m2 with one', 'F8_E5M2', [], f16],
   ['e4m3 with one a row', 'F8_E4M3', [ROWS, 1], f16],
   ['e4m3 in blocks', 'F8_E4M3', [3, 3], f16],
   ['e4m3 in blocks, quantised', 'F8_E4M3', [3, 3], int4],
-] as const)('%s', async (_what, dtype, shape, wanted) => {
+])('%s', async (_what, dtype, shape, wanted) => {
   const data = Uint8Array.from({ length: ROWS * COLS }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 24) & 0xbf);
   const numScales = shape?.reduce((product, size) => product * size, 1) ?? 0;
   const scales = Float32Array.from({ length: numScales }, (_, i) => 0.01 + Math.sin(i) * 0.003);

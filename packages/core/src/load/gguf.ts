@@ -48,8 +48,8 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   ...{ 29: 'IQ1_M', 30: 'BF16', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4' },
 };
 
-/** Bytes and columns of the unit that a row of a dtype is made of. */
-const UNITS: Readonly<Record<GgufDtype, { readonly bytes: number; readonly columns: number }>> = {
+/** The dtypes, and the unit that a row of each is made of. */
+export const GGUF_UNITS: Readonly<Record<GgufDtype, { readonly bytes: number; readonly columns: number }>> = {
   F32: { bytes: 4, columns: 1 },
   F16: { bytes: 2, columns: 1 },
   BF16: { bytes: 2, columns: 1 },
@@ -184,10 +184,10 @@ function readTensor(reader: GgufReader, name: string, alignment: number): GgufTe
   if (!dtype) fail(path, `${what} has the unknown type ${type}`);
   if (!isDtype(dtype)) {
     throw new PagemindError('unsupported_format', `${path}: ${what} is stored as ${dtype}, which is not read.`, {
-      hint: `Take a file of another quantisation; read are ${Object.keys(UNITS).join(', ')}.`,
+      hint: `Take a file of another quantisation; read are ${Object.keys(GGUF_UNITS).join(', ')}.`,
     });
   }
-  const { bytes, columns } = UNITS[dtype];
+  const { bytes, columns } = GGUF_UNITS[dtype];
   const numElements = dims.reduce((product, size) => product * size, 1);
   if (!Number.isSafeInteger(numElements * 4) || numElements === 0) fail(path, `${what} has the shape ${quote(dims)}`);
   if ((dims[0] ?? 0) % columns !== 0) fail(path, `rows of ${what} are no whole blocks of ${dtype}`);
@@ -196,7 +196,7 @@ function readTensor(reader: GgufReader, name: string, alignment: number): GgufTe
 }
 
 function isDtype(name: string): name is GgufDtype {
-  return Object.hasOwn(UNITS, name);
+  return Object.hasOwn(GGUF_UNITS, name);
 }
 
 /** A value of the file inside a message: quoted, escaped and not endless. */

@@ -57,7 +57,8 @@ export type Pickled =
   | readonly Pickled[]
   | ReadonlyMap<Pickled, Pickled>;
 
-const STORAGES: Readonly<Record<string, SafetensorsDtype>> = {
+/** Dtypes of storages by the names of their classes. */
+export const STORAGES: Readonly<Record<string, SafetensorsDtype>> = {
   'torch.FloatStorage': 'F32',
   'torch.HalfStorage': 'F16',
   'torch.BFloat16Storage': 'BF16',

@@ -1,11 +1,8 @@
 // Files of torch.save: real ones, every kind of refusal by its name, and that no damage brings anything but a PagemindError.
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { PagemindError } from '../errors.js';
-import { mutate, seeded } from '../testing/mutate.js';
 import { torchFiles } from '../testing/torch-fixtures.js';
 import { type TorchTensor, writeTorch, writeZip } from '../testing/torch-writer.js';
-import { watchedSource } from '../testing/watched-source.js';
 import { openCheckpoint } from './checkpoint.js';
 import { bytesSource, memorySource } from './memory-source.js';
 import { unpickle } from './pickle.js';
@@ -149,24 +146,4 @@ describe('a checkpoint of PyTorch', () => {
       ['b', 'y.bin'],
     ]);
   });
-});
-
-it('survives 20,000 damaged files', { timeout: 600_000 }, async () => {
-  const random = seeded(2);
-  const files = [real('state'), writeTorch({ plain, v: { ...plain, shape: [6], strides: [1] } }, { isZip64: true })];
-  let numRefused = 0;
-  for (let i = 0; i < 20_000; i++) {
-    const bytes = files[i % 2] as Uint8Array;
-    // The pickle is at the beginning, the directory at the end.
-    const flipped = i % 4 < 2 ? mutate(bytes, 800, random) : mutate(bytes.toReversed(), 900, random).toReversed();
-    const file = await watchedSource({ m: flipped }, 8).open('m');
-    try {
-      if (file) await readPytorchFile(file, 'm');
-    } catch (error) {
-      if (!(error instanceof PagemindError)) throw error;
-      expect(error.code).not.toBe('internal');
-      numRefused++;
-    }
-  }
-  expect(numRefused).toBeGreaterThan(10_000);
 });

@@ -25,7 +25,7 @@ import {
 } from './weights.js';
 
 /** Dtypes of tensors that weights are made of. */
-const SOURCES: Readonly<Record<string, PackSource>> = {
+export const WEIGHT_DTYPES: Readonly<Record<string, PackSource>> = {
   ...{ F32: 'f32', F16: 'f16', BF16: 'bf16', F8_E4M3: 'e4m3', F8_E5M2: 'e5m2' },
   ...(Object.fromEntries(Object.keys(ggmlBlocks).map((type) => [type, type])) as Record<GgmlType, GgmlType>),
 };
@@ -178,7 +178,7 @@ function isBlocks(source: PackSource): source is GgmlType {
  * The format that keeps what pieces are made of as it is; f32, which holds them all, when they differ. f8 becomes f16: exact
  * without scales, else rounded once.
  */
-function storedFormat(sources: ReadonlySet<PackSource>): WeightFormatOptions {
+export function storedFormat(sources: ReadonlySet<PackSource>): WeightFormatOptions {
   const [first = 'f32'] = sources;
   const only = sources.size > 1 ? 'f32' : first;
   if (isBlocks(only)) return ggmlWeightOptions[only];
@@ -198,7 +198,7 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   const entry = checkpoint.tensors.get(tensor);
   if (!entry) throw missingTensor(checkpoint, tensor);
   const { dtype, shape } = entry;
-  const from = SOURCES[dtype];
+  const from = WEIGHT_DTYPES[dtype];
   if (!from || (isF8(from) && spec.kind === 'vector')) {
     throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
   }

@@ -34,3 +34,68 @@ export function mutate(bytes: Uint8Array, length: number, random: () => number):
   }
   return result;
 }
+
+/** Values that a parser of JSON may not expect, as text. */
+const ODD: readonly string[] = [
+  ...[
+    '0',
+    '-1',
+    '1',
+    '2',
+    '7',
+    '31',
+    '33',
+    '4096',
+    '65536',
+    '16777216',
+    '2147483648',
+    '9007199254740992',
+    '1e300',
+    '0.5',
+  ],
+  ...['null', 'true', 'false', '""', '"x"', '"__proto__"', '"F32"', '[]', '{}', '[1,2]', '[null]', '{"a":1}'],
+];
+
+/** Changes one to three parts of a value of JSON: to odd values, other parts, none, or two of them. */
+export function mutateJson(value: unknown, random: () => number): void {
+  const one = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const places = placesIn(value);
+  for (let changes = 1 + Math.floor(random() * 3); changes > 0 && places.length > 0; changes--) {
+    const { holder, key } = one(places);
+    const kind = Math.floor(random() * 8);
+    const old = holder[key];
+    if (kind < 4) holder[key] = JSON.parse(one(ODD));
+    else if (kind === 4) delete holder[key];
+    else if (kind === 5) exchange(one(places), { holder, key });
+    else if (kind === 6 && isPlain(old)) holder[`${key}x`] = old;
+    else if (typeof old === 'number') holder[key] = old + (random() < 0.5 ? 1 : -1);
+  }
+}
+
+interface Place {
+  readonly holder: Record<string, unknown>;
+  readonly key: string;
+}
+
+/** Every key of every object and list in a value. */
+function placesIn(value: unknown, places: Place[] = []): Place[] {
+  if (isPlain(value)) return places;
+  const holder = value as Record<string, unknown>;
+  for (const key of Object.keys(holder)) {
+    places.push({ holder, key });
+    placesIn(holder[key], places);
+  }
+  return places;
+}
+
+/** Only of plain values: others might come to hold themselves. */
+function exchange(a: Place, b: Place): void {
+  const [first, second] = [a.holder[a.key], b.holder[b.key]];
+  if (!isPlain(first) || !isPlain(second)) return;
+  a.holder[a.key] = second;
+  b.holder[b.key] = first;
+}
+
+function isPlain(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
+}
