@@ -114,6 +114,17 @@ describeWithFixtures('pagemind encode', 'fixtures/tokenizers', (tokenizers) => {
   });
 });
 
+describeWithFixtures('pagemind with a GGUF file', 'goldens/llama-gguf-q40/model.gguf', (model) => {
+  it('generates the ids of the reference', async () => {
+    const golden = readTensors(readFileSync(join(model, '../golden.safetensors')));
+    const ids = idsOf(golden, 'input_ids').join(',');
+    const limit = ['--max-new-tokens', '24', '--ignore-eos'];
+    const { code, stdout, stderr } = await pagemind('generate', model, '--input-ids', ids, ...limit, '--json');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).token_ids).toEqual(idsOf(golden, 'greedy_ids'));
+  });
+});
+
 describeWithFixtures('pagemind with a model', MODEL, (model) => {
   it('generates JSON that agrees with the goldens', async () => {
     const golden = JSON.parse(readFileSync(`${model}/golden.json`, 'utf8'));

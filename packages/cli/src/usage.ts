@@ -87,5 +87,5 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer files.
+MODEL is a folder as the hub lays it out (config.json, *.safetensors or *.bin, tokenizer files) or a .gguf file.
 \`pagemind COMMAND --help\` tells the rest.`;

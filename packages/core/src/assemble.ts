@@ -143,7 +143,7 @@ async function createImageRunner(
 
 /** The first layer speaks for the decoder. */
 function weightFormat({ matrices }: LoadedWeights): string {
-  const first = matrices.get(weightName.layer(0, 'qkv'));
+  const first = matrices.get(weightName.layer(0, 'qkv')) ?? matrices.get(weightName.layer(0, 'q'));
   return first ? formatName(first.options) : 'none';
 }
 

@@ -110,7 +110,7 @@ export async function convertCheckpoint(
   } finally {
     gpu.dispose();
   }
-  await copyTexts(source, write, signal);
+  await copyTexts(original.texts ?? source, write, signal);
   return {
     sourceBytes: [...original.tensors.values()].reduce((sum, { length }) => sum + length, 0),
     totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -4,11 +4,12 @@ import { type AssembleOptions, assembleEngine } from './assemble.js';
 import { PagemindError } from './errors.js';
 import { blobSource } from './load/blob-source.js';
 import { type DirectoryHandle, directorySource } from './load/directory-source.js';
+import { fileInSource } from './load/file-in-source.js';
 import { httpSource } from './load/http-source.js';
 import type { ModelSource } from './load/source.js';
 import { browserPlatform } from './platform/browser.js';
 
-/** Where a model comes from: a URL of its folder, files picked by a person, a folder handle, or a source of your own. */
+/** Where a model comes from: a URL of its folder or GGUF file, files picked by a person, a folder handle, or a source of your own. */
 export type ModelLocation = string | URL | readonly File[] | DirectoryHandle | ModelSource;
 
 /** Options of {@link createEngine}. */
@@ -29,7 +30,9 @@ export function modelSource(model: ModelLocation): ModelSource {
   if (typeof model === 'string' || model instanceof URL) {
     const base = globalThis.location?.href;
     const url = URL.parse?.(String(model), base) ?? new URL(String(model), base);
-    return httpSource(url.href, {}, decodeURIComponent(url.pathname.replace(/\/+$/, '').split('/').pop() ?? url.href));
+    const name = decodeURIComponent(url.pathname.replace(/\/+$/, '').split('/').pop() ?? url.href);
+    if (name.endsWith('.gguf')) return fileInSource(httpSource(new URL('.', url).href), name);
+    return httpSource(url.href, {}, name);
   }
   if (Array.isArray(model)) return blobSource(model as readonly File[]);
   if ('kind' in model) return directorySource(model as DirectoryHandle);

@@ -1,4 +1,5 @@
-// Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders.
+// Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders and files.
+import { basename, dirname } from 'node:path';
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { SessionStore } from './api/session-store.js';
@@ -11,6 +12,7 @@ import { type BandwidthProbe, probeDevice } from './gpu/probe.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import { fileInSource } from './load/file-in-source.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
@@ -31,7 +33,7 @@ export type { BandwidthProbe };
 
 /** Options of {@link createEngine} in Node. */
 export interface NodeEngineOptions extends AssembleOptions {
-  /** A folder as the hub lays it out, the http(s) URL of one, or a source of your own. */
+  /** A folder as the hub lays it out, a GGUF file, the http(s) URL of either, or a source of your own. */
   readonly model: string | ModelSource;
 }
 
@@ -70,8 +72,8 @@ export async function convertModel(
 }
 
 function nodeSource(model: string | ModelSource): ModelSource {
-  const isFolder = typeof model === 'string' && !/^https?:\/\//.test(model);
-  return isFolder ? folderSource(model) : modelSource(model);
+  if (typeof model !== 'string' || /^https?:\/\//.test(model)) return modelSource(model);
+  return model.endsWith('.gguf') ? fileInSource(folderSource(dirname(model)), basename(model)) : folderSource(model);
 }
 
 /**

@@ -24,6 +24,8 @@ export interface LinearUse {
   readonly epilogue?: Epilogue;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
+  /** The outputs are a part of y's rows of `width` elements, from `start` on. */
+  readonly part?: { readonly start: number; readonly width: number };
 }
 
 /** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
@@ -32,10 +34,11 @@ export const MAX_MATVEC_ROWS = 8;
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
-  const { x, y, norm, epilogue = 'store', rows = 'all' } = use;
+  const { x, y, norm, epilogue = 'store', rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
-  const product = productShape(weight, epilogue, numTokens, isSampled);
+  const whole = productShape(weight, epilogue, numTokens, isSampled);
+  const product = part ? { ...whole, yStart: part.start, yStride: rowStride(part.width) } : whole;
   const bound = { ...boundWeight(weight), row_ids: buffers.sampleRows, y };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
   if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'))) {

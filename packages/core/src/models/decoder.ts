@@ -9,11 +9,12 @@ import { embedding } from '../layers/embedding.js';
 import { type LinearWeight, linear, type Vector } from '../layers/linear.js';
 import type { LoadedMatrix, LoadedWeights } from '../load/weight-loader.js';
 import type { DecoderConfig } from './decoder-config.js';
-import { type LayerRole, weightName } from './decoder-weights.js';
+import { type LayerRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
 
 interface DecoderLayer {
   readonly attentionNorm: Vector;
-  readonly qkv: LinearWeight;
+  /** One matrix, or three that are stored in different ways. */
+  readonly qkv: readonly { readonly weight: LinearWeight; readonly start: number }[];
   readonly output: LinearWeight;
   readonly mlpNorm: Vector;
   readonly gateUp: LinearWeight;
@@ -39,7 +40,10 @@ export class Decoder {
     this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
       attentionNorm: vector(weightName.layer(layer, 'attentionNorm')),
-      qkv: withBias(layer, 'qkv', 'qkvBias', hasQkvBias),
+      qkv: qkvParts(config, weights, layer).map(({ role, start }) => ({
+        weight: withBias(layer, role, 'qkvBias', hasQkvBias),
+        start,
+      })),
       output: withBias(layer, 'output', 'outputBias', hasOutputBias),
       mlpNorm: vector(weightName.layer(layer, 'mlpNorm')),
       gateUp: withBias(layer, 'gateUp', 'gateUpBias', hasMlpBias),
@@ -56,7 +60,10 @@ export class Decoder {
 
     embedding(ctx, this.#embedding.matrix, residual);
     this.#layers.forEach((layer, index) => {
-      linear(ctx, layer.qkv, { x: residual, y: qkv, norm: { gamma: layer.attentionNorm, epsilon } });
+      for (const { weight, start } of layer.qkv) {
+        const norm = { gamma: layer.attentionNorm, epsilon };
+        linear(ctx, weight, { x: residual, y: qkv, norm, part: { start, width: qkvRows(this.config) } });
+      }
       attention(ctx, this.config, index, { qkv, out: heads });
       linear(ctx, layer.output, { x: heads, y: residual, epilogue: 'add' });
       linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: { gamma: layer.mlpNorm, epsilon }, epilogue: 'silu_mul' });
@@ -70,6 +77,10 @@ export class Decoder {
     const norm = { gamma: this.#norm, epsilon: this.config.normEpsilon };
     linear(ctx, this.#head, { x: residual, y: logits, norm, rows: 'sampled' });
   }
+}
+
+function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: number): readonly QkvPart[] {
+  return matrices.has(weightName.layer(layer, 'qkv')) ? [{ role: 'qkv', start: 0 }] : splitQkv(config);
 }
 
 function need<T>(loaded: ReadonlyMap<string, T>, name: string): T {

@@ -9,7 +9,8 @@ struct Params {
   block: u32,
   stride: u32,
   pitch: u32,          // elements between rows of a plain target
-  reserved: u32,
+  head_half: u32,      // 0, or half the rows of a head: the window has those of either half in turns
+  factor_cols: u32,    // columns that share a factor, where a source has factors
 }
 
 @group(0) @binding(4) var<storage, read> params: Params;
