@@ -22,6 +22,7 @@ export const en: Dictionary = {
     phase: {
       worker: 'Starting the engine',
       files: 'Reading the files',
+      download: 'Downloading, and bringing the weights to the GPU',
       weights: 'Bringing the weights to the GPU',
       compile: 'Preparing the GPU programs',
       ready: 'Ready',
@@ -218,8 +219,10 @@ export const en: Dictionary = {
     out_of_memory: 'There is not enough GPU memory',
     gpu_error: 'The GPU reported an error',
     source_unreachable: 'The files cannot be reached',
+    model_not_found: 'The hub has no such model',
     file_missing: 'A file of the model is missing',
     file_malformed: 'A file of the model is broken',
+    checksum_mismatch: 'The download is damaged',
     tensor_missing: 'The weights are not complete',
     tensor_unexpected: 'The weights hold something unknown',
     tensor_mismatch: 'The weights do not fit the model',

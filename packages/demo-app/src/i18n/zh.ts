@@ -21,6 +21,7 @@ export const zh: Dictionary = {
     phase: {
       worker: '正在启动引擎',
       files: '正在读取文件',
+      download: '正在下载，并将权重载入 GPU',
       weights: '正在将权重载入 GPU',
       compile: '正在准备 GPU 程序',
       ready: '就绪',
@@ -212,8 +213,10 @@ export const zh: Dictionary = {
     out_of_memory: 'GPU 内存不足',
     gpu_error: 'GPU 报告了错误',
     source_unreachable: '无法读取文件',
+    model_not_found: '模型库中没有这个模型',
     file_missing: '缺少模型文件',
     file_malformed: '模型文件已损坏',
+    checksum_mismatch: '下载的文件已损坏',
     tensor_missing: '权重不完整',
     tensor_unexpected: '权重中有未知内容',
     tensor_mismatch: '权重与模型不符',
