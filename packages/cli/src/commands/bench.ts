@@ -1,6 +1,6 @@
 // `pagemind bench`: decode and prefill speed of a model beside the device's own bandwidth, and what a step costs in
 // counts. The counts are what tests look at; the speeds are for people.
-import { checkEnvironment, type Engine, type EngineOptions, type EngineStats } from '@pagemind/core/node';
+import { checkEnvironment, type Engine, type EngineStats } from '@pagemind/core/node';
 import { engineOptions, MODEL_OPTIONS, numberOf, readArguments, stringOf } from '../arguments.js';
 import { withEngine } from '../open-engine.js';
 import { UsageError } from '../usage.js';
@@ -42,7 +42,7 @@ export async function bench(args: readonly string[]): Promise<void> {
 /** One engine for all numbers of clients, with slots for the largest. */
 function together(
   model: string,
-  options: EngineOptions,
+  options: ReturnType<typeof engineOptions>,
   levels: readonly number[],
   numPrompt: number,
   numNew: number,
