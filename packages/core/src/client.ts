@@ -34,6 +34,7 @@ export type * from './api/types.js';
 export { dataStore, deleteCached, exportModel, listCached, sessionStore } from './browser-stores.js';
 export type * from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
+export { isHubId } from './hub/hub-api.js';
 export type { CachedModel, FileSink } from './hub/model-cache.js';
 export type { HubModelOptions } from './hub/open-model.js';
 export type { ImageInput, Pixels } from './image/image.js';
@@ -61,7 +62,7 @@ export async function connectEngine(
   const isOfHub = typeof model === 'string' && isHubId(model);
   const isUrl = !isOfHub && (typeof model === 'string' || model instanceof URL);
   // Only a page may ask for it, not its worker.
-  if (isOfHub) await keepStorage();
+  if (isOfHub) void keepStorage();
   return connect(target, { ...options, model: isUrl ? absoluteUrl(model) : model }, hooks);
 }
 

@@ -63,7 +63,7 @@ export type {
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
-export type { HubOptions } from './hub/hub-api.js';
+export { type HubOptions, isHubId } from './hub/hub-api.js';
 export type { CachedModel, FileSink } from './hub/model-cache.js';
 export type { HubModelOptions } from './hub/open-model.js';
 export type { ImageInput, Pixels, RgbImage } from './image/image.js';
@@ -126,6 +126,6 @@ export async function downloadModel(
   id: string,
   { onProgress, signal, ...hub }: HubModelOptions & LoadHooks = {},
 ): Promise<void> {
-  await keepStorage();
+  void keepStorage();
   await fetchModel(modelStorage(), id, hub, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
 }

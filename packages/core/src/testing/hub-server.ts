@@ -12,6 +12,7 @@ export type Fault =
   | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
   | { readonly kind: 'drop' | 'truncate' | 'stall' | 'long'; readonly after: number }
   | { readonly kind: 'corrupt'; readonly at: number }
+  | { readonly kind: 'drip'; readonly bytes: number; readonly everyMs: number }
   | { readonly kind: 'ignoreRange' | 'etag' | 'wrongRange' | 'hiddenRange' | 'html' | 'refuse' };
 
 /** A request for the bytes of a file. */
@@ -173,7 +174,19 @@ export class HubServer {
     this.numBytesSent += sent.length;
     if (fault?.kind === 'drop') response.write(sent, () => setImmediate(() => response.destroy()));
     else if (fault?.kind === 'stall') response.write(sent);
+    else if (fault?.kind === 'drip') drip(sent, fault.bytes, fault.everyMs, response);
     else if (fault?.kind === 'long') response.end(Buffer.concat([sent, Buffer.alloc(fault.after + 1)]));
     else response.end(sent);
   }
+}
+
+function drip(body: Uint8Array, bytes: number, everyMs: number, response: ServerResponse): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(body.subarray(at, at + bytes));
+    at += bytes;
+    if (at < body.length && !response.destroyed) return;
+    clearInterval(timer);
+    response.end();
+  }, everyMs);
 }
