@@ -81,6 +81,8 @@ ${HUB_OPTIONS}`,
   bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--concurrency 1,2,4,8] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
   --concurrency 1,2,4,8   then so many clients at once: tokens per second in all, latencies, shared prefixes, preemptions
+  --synthetic qwen2.5-0.5b|miniature   in place of MODEL: how random weights in these shapes are loaded into INT4, from a
+                          hub on this machine that loses connections, and then from the cache (writes twice their size)
 
 ${MODEL_OPTIONS}`,
   plan: `pagemind plan MODEL [options] [--json]

@@ -30,7 +30,7 @@ import type { Tokenizer } from './text/tokenizer.js';
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
 export { readSafetensorsHeader, type SafetensorsHeader, type TensorLocation } from './load/safetensors.js';
-export { writeSafetensors } from './load/safetensors-writer.js';
+export { safetensorsHeader, writeSafetensors } from './load/safetensors-writer.js';
 export type { ModelSink } from './load/sink.js';
 export type { BandwidthProbe };
 

@@ -5,12 +5,14 @@ import { engineOptions, MODEL_OPTIONS, numberOf, readArguments, stringOf } from 
 import { withEngine } from '../open-engine.js';
 import { UsageError } from '../usage.js';
 import { type ConcurrencyRow, measureConcurrency } from './bench-concurrency.js';
+import { benchSynthetic } from './bench-synthetic.js';
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
   'prompt-tokens': { type: 'string' },
   'new-tokens': { type: 'string' },
   concurrency: { type: 'string' },
+  synthetic: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
@@ -18,6 +20,7 @@ const OPTIONS = {
 const SETTLED = 8;
 
 export async function bench(args: readonly string[]): Promise<void> {
+  if (args.some((arg) => /^--synthetic(=|$)/.test(arg))) return synthetic(args);
   const { values, positionals } = readArguments(args, OPTIONS, 1);
   const [model = ''] = positionals;
   const numPrompt = numberOf(values, 'prompt-tokens') ?? 64;
@@ -36,6 +39,15 @@ export async function bench(args: readonly string[]): Promise<void> {
     ...alone,
     ...(levels && { concurrency: await together(model, options, levels, numPrompt, numNew) }),
   };
+  process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
+}
+
+/** Loading instead of running: no model is named, one is made. */
+async function synthetic(args: readonly string[]): Promise<void> {
+  const { values } = readArguments(args, OPTIONS, 0);
+  const numPrompt = numberOf(values, 'prompt-tokens') ?? 16;
+  const numNew = numberOf(values, 'new-tokens') ?? 16;
+  const result = await benchSynthetic(stringOf(values, 'synthetic') ?? '', engineOptions(values), numPrompt, numNew);
   process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
 }
 

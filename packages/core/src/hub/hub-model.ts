@@ -215,12 +215,11 @@ export class HubModel implements ModelSource {
   }
 }
 
-/** Faults that wrong bytes can cause. */
+/** Faults that wrong bytes of weights can cause; configuration and tokenizer are verified before they are read. */
 function isAboutContent(error: unknown): boolean {
-  if (!(error instanceof PagemindError)) return true;
-  const others = ['aborted', 'source_unreachable', 'storage_full', 'storage_unavailable', 'checksum_mismatch'];
-  const ofTheDevice = ['webgpu_unavailable', 'device_lost', 'out_of_memory', 'gpu_error', 'disposed'];
-  return ![...others, ...ofTheDevice].includes(error.code);
+  const ofTensors = ['tensor_missing', 'tensor_unexpected', 'tensor_mismatch'];
+  const codes = ['file_malformed', 'unsupported_format', 'internal', ...ofTensors];
+  return !(error instanceof PagemindError) || codes.includes(error.code);
 }
 
 /** Leaves waiting when the signal fires; what was waited for goes on. */

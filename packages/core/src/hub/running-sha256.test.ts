@@ -14,11 +14,11 @@ it('agrees with Node, however the bytes are cut', () => {
       }
       expect(hash.digest()).toBe(reference.digest('hex'));
     }),
-    { numRuns: 200 },
+    { numRuns: 40 },
   );
 });
 
-it.each([0, 55, 56, 63, 64, 65, 119, 120, 1_000_000])('hashes %i bytes', (length) => {
+it.each([0, 55, 56, 63, 64, 65, 119, 120, 100_000])('hashes %i bytes', (length) => {
   const bytes = Uint8Array.from({ length }, (_, i) => i * 31);
   const hash = createSha256();
   hash.update(bytes);
