@@ -1,15 +1,20 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { assembleTokenizer } from './assemble-text.js';
+import { workFolder } from './browser-stores.js';
 import { createEngine, type ModelLocation, modelSource } from './create-engine.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
+import { quantizeCheckpoint } from './lite/quantize-checkpoint.js';
+import type { WorkFolder } from './lite/quantized-output.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
 export { Engine } from './api/engine-api.js';
+export { measurePerplexity, type PerplexityOptions, type PerplexityResult } from './api/perplexity.js';
 export {
   createPipeline,
   type GenerationConfigs,
@@ -62,6 +67,9 @@ export { PagemindError, type PagemindErrorCode } from './errors.js';
 export type { ImageInput, Pixels, RgbImage } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { LoadImageOptions } from './image/load-image.js';
+export type { CalibrationText } from './lite/calibration-text.js';
+export type { QuantizeModelOptions, QuantizeProgress, QuantizeSummary } from './lite/options.js';
+export type { WorkFolder } from './lite/quantized-output.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
@@ -85,6 +93,21 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function planModel({ model, ...options }: PlanOptions & { readonly model: ModelLocation }): Promise<EnginePlan> {
   return planEngine(browserPlatform, modelSource(model), options);
+}
+
+/**
+ * Quantises a checkpoint with calibration (AWQ or GPTQ), in the page: weights of one layer at a time, from any source. Call it
+ * in a worker; a call that was broken off, even by closing the page, goes on at the layer it had reached when it is made again.
+ * @param out a folder of the browser's own file system (OPFS), or a place of your own
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function quantizeModel(
+  model: ModelLocation,
+  out: string | WorkFolder,
+  options: QuantizeModelOptions,
+): Promise<QuantizeSummary> {
+  const folder = typeof out === 'string' ? workFolder(out) : out;
+  return quantizeCheckpoint(browserPlatform, modelSource(model), folder, options);
 }
 
 /**

@@ -11,6 +11,9 @@ import { type BandwidthProbe, probeDevice } from './gpu/probe.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
+import { quantizeCheckpoint } from './lite/quantize-checkpoint.js';
+import type { WorkFolder } from './lite/quantized-output.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
@@ -72,6 +75,22 @@ export async function convertModel(
 function nodeSource(model: string | ModelSource): ModelSource {
   const isFolder = typeof model === 'string' && !/^https?:\/\//.test(model);
   return isFolder ? folderSource(model) : modelSource(model);
+}
+
+/**
+ * Quantises a checkpoint with calibration (AWQ or GPTQ) into one that other tools read, too: see docs/quantisation.md. A call
+ * that was broken off, even by the end of its process, goes on at the layer it had reached when it is made again.
+ * @param model what {@link createEngine} takes
+ * @param out a folder, which is made when it does not exist, or a place of your own
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function quantizeModel(
+  model: string | ModelSource,
+  out: string | WorkFolder,
+  options: QuantizeModelOptions,
+): Promise<QuantizeSummary> {
+  const folder = typeof out === 'string' ? { open: folderSource(out).open, ...folderSink(out) } : out;
+  return quantizeCheckpoint(createNodePlatform(), nodeSource(model), folder, options);
 }
 
 /**

@@ -39,6 +39,12 @@ export function gateUpRows(intermediateSize: number): number {
   return Math.ceil(intermediateSize / INTERLEAVE) * INTERLEAVE * 2;
 }
 
+/** The output of the up projection that row `row` of the fused matrix computes; undefined for rows of gate. */
+export function upOutputOf(row: number): number | undefined {
+  const place = row % (2 * INTERLEAVE);
+  return place < INTERLEAVE ? undefined : Math.floor(row / (2 * INTERLEAVE)) * INTERLEAVE + place - INTERLEAVE;
+}
+
 /**
  * Weights of a decoder. `has` tells which tensors the checkpoint holds: a tied model may store its one table under
  * either name.
