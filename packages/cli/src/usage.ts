@@ -75,10 +75,11 @@ ${MODEL_OPTIONS}`,
 Write MODEL into the folder OUT in the layout of the GPU, which loads faster: quantised and repacked once.
   --force  write into a folder that is not empty
   --json   print what was written as JSON
+  --group-size N   short for --quantize int4-gN
 
 Formats (what is not named stays as it is stored):
 ${QUANTIZE_OPTIONS}`,
-  lite: `pagemind lite auto_awq|auto_gptq|auto_rtn MODEL --calib-dataset FILE.txt --work-dir OUT [options]
+  lite: `pagemind lite auto_awq|auto_gptq|auto_rtn|calibrate MODEL --calib-dataset FILE.txt --work-dir OUT [options]
 Quantise the linears of MODEL's decoder with calibration, into a checkpoint that other tools read, too. Broken off and called
 again, it goes on at the layer it had reached.
   --calib-samples N    windows of the text (128)
@@ -94,7 +95,8 @@ auto_awq: smoothing, in AWQ's layout "gemm"; auto_rtn: the same without smoothin
   --w-sym              zero points in the middle
 auto_gptq: column by column, in GPTQ's layout
   --w-asym             zero points, in version 2 of the layout
-  --damp-percent X     share of the Hessian's mean diagonal that is added to it (0.01)`,
+  --damp-percent X     share of the Hessian's mean diagonal that is added to it (0.01)
+calibrate: only the statistics of what goes into every linear, as OUT/inputs_stats.safetensors`,
   ppl: `pagemind ppl MODEL --text-file FILE [options] [--json]
 The perplexity of a text: its tokens in windows, each behind what the model puts before a text.
   --seqlen N       tokens of a window, BOS included (2048, or the session's length)

@@ -2,6 +2,7 @@
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { assembleTokenizer } from './assemble-text.js';
 import { workFolder } from './browser-stores.js';
+import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { createEngine, type ModelLocation, modelSource } from './create-engine.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
@@ -9,6 +10,7 @@ import { loadImage as decodeImage, type LoadImageOptions } from './image/load-im
 import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
 import { quantizeCheckpoint } from './lite/quantize-checkpoint.js';
 import type { WorkFolder } from './lite/quantized-output.js';
+import type { ModelSink } from './load/sink.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
 import type { Tokenizer } from './text/tokenizer.js';
@@ -39,6 +41,7 @@ export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
 export { dataStore, sessionStore } from './browser-stores.js';
 export type { EngineConfig, EngineOptions, MemoryPlan, SpeculativeOptions } from './config.js';
+export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
   ChatMessage,
@@ -70,6 +73,7 @@ export type { LoadImageOptions } from './image/load-image.js';
 export type { CalibrationText } from './lite/calibration-text.js';
 export type { QuantizeModelOptions, QuantizeProgress, QuantizeSummary } from './lite/options.js';
 export type { WorkFolder } from './lite/quantized-output.js';
+export type { ModelSink } from './load/sink.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
@@ -93,6 +97,20 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function planModel({ model, ...options }: PlanOptions & { readonly model: ModelLocation }): Promise<EnginePlan> {
   return planEngine(browserPlatform, modelSource(model), options);
+}
+
+/**
+ * Writes a checkpoint in the engine's own layout into this browser, from where it loads without any work: see docs/formats.md.
+ * @param out a folder of the browser's own file system (OPFS), whose handle is a model for {@link createEngine}, or a sink
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function convertModel(
+  model: ModelLocation,
+  out: string | ModelSink,
+  options: ConvertOptions = {},
+): Promise<ConvertSummary> {
+  const sink = typeof out === 'string' ? workFolder(out) : out;
+  return convertCheckpoint(browserPlatform, modelSource(model), sink, options);
 }
 
 /**

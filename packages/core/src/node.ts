@@ -12,7 +12,7 @@ import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
 import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
-import { quantizeCheckpoint } from './lite/quantize-checkpoint.js';
+import { calibrateCheckpoint, quantizeCheckpoint } from './lite/quantize-checkpoint.js';
 import type { WorkFolder } from './lite/quantized-output.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
@@ -25,11 +25,9 @@ import { folderSource } from './platform/node-source.js';
 import { DataStore } from './store/data-store.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
-export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
 export { readSafetensorsHeader, type SafetensorsHeader, type TensorLocation } from './load/safetensors.js';
 export { writeSafetensors } from './load/safetensors-writer.js';
-export type { ModelSink } from './load/sink.js';
 export type { BandwidthProbe };
 
 /** Options of {@link createEngine} in Node. */
@@ -91,6 +89,21 @@ export function quantizeModel(
 ): Promise<QuantizeSummary> {
   const folder = typeof out === 'string' ? { open: folderSource(out).open, ...folderSink(out) } : out;
   return quantizeCheckpoint(createNodePlatform(), nodeSource(model), folder, options);
+}
+
+/**
+ * Writes statistics of what goes into every linear of a model's decoder to `inputs_stats.safetensors` in the folder `out`:
+ * least, greatest, greatest magnitude, mean, and mean magnitude of every column.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export async function calibrateModel(
+  model: string | ModelSource,
+  out: string | ModelSink,
+  options: Pick<QuantizeModelOptions, 'calibration' | 'onProgress' | 'signal'>,
+): Promise<void> {
+  const sink = typeof out === 'string' ? folderSink(out) : out;
+  const bytes = await calibrateCheckpoint(createNodePlatform(), nodeSource(model), options);
+  await sink.write('inputs_stats.safetensors', bytes);
 }
 
 /**

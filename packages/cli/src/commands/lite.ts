@@ -1,5 +1,5 @@
 // `pagemind lite`: quantises checkpoints with calibration, as LMDeploy's command of that name.
-import { type QuantizeModelOptions, type QuantizeProgress, quantizeModel } from '@pagemind/core/node';
+import { calibrateModel, type QuantizeModelOptions, type QuantizeProgress, quantizeModel } from '@pagemind/core/node';
 import { numberOf, readArguments, readTextFile, stringOf, type Values } from '../arguments.js';
 import { UsageError } from '../usage.js';
 
@@ -24,12 +24,13 @@ const METHODS = {
     method: 'gptq',
     options: { 'w-bits': text, 'w-group-size': text, 'w-asym': flag, 'damp-percent': text },
   },
+  calibrate: { method: undefined, options: {} },
   auto_rtn: { method: 'rtn', options: { 'w-bits': text, 'w-group-size': text, 'w-sym': flag } },
 } as const;
 
 export async function lite(args: readonly string[]): Promise<void> {
-  const [given = '', ...rest] = args;
-  const name = given.replaceAll('-', '_');
+  const [command = '', ...rest] = args;
+  const name = command.replaceAll('-', '_');
   if (!Object.hasOwn(METHODS, name)) throw new UsageError(`Say what to do: ${Object.keys(METHODS).join(', ')}.`);
   const { method, options } = METHODS[name as keyof typeof METHODS];
   const { values, positionals } = readArguments(rest, { ...CALIBRATION_OPTIONS, ...options }, 1);
@@ -37,12 +38,10 @@ export async function lite(args: readonly string[]): Promise<void> {
   const out = stringOf(values, 'work-dir');
   if (out === undefined) throw new UsageError('Give --work-dir OUT.');
   const progress = showLayers();
-  const summary = await quantizeModel(model, out, {
-    ...(await readOptions(values)),
-    method,
-    onProgress: progress.show,
-  }).finally(progress.end);
-  process.stdout.write(values['json'] === true ? `${JSON.stringify(summary)}\n` : `written  ${out}\n`);
+  const given = { ...(await readOptions(values)), onProgress: progress.show };
+  const work = method ? quantizeModel(model, out, { ...given, method }) : calibrateModel(model, out, given);
+  const summary = await work.finally(progress.end);
+  process.stdout.write(values['json'] === true ? `${JSON.stringify(summary ?? {})}\n` : `written  ${out}\n`);
 }
 
 async function readOptions(values: Values): Promise<QuantizeModelOptions> {

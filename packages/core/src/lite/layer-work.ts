@@ -1,5 +1,6 @@
 // The work on one layer after the other: streams it in, calibrates, quantises, writes, and sends the calibration batches on.
 // What the methods do is quantize-layer.ts, which layers are to do is quantize-checkpoint.ts.
+import type { InputStatistics } from '@pagemind/quant';
 import { invariant, throwIfAborted } from '../errors.js';
 import type { Checkpoint } from '../load/checkpoint.js';
 import { findQuantized } from '../load/find-quantized.js';
@@ -7,9 +8,14 @@ import { loadWeights } from '../load/weight-loader.js';
 import { attentionBlock, decoderLayer, mlpBlock } from '../models/decoder.js';
 import { weightName } from '../models/decoder-weights.js';
 import type { ModelPlan } from '../models/model.js';
-import { type CalibrationBatch, calibrateLayer } from './calibrate-layer.js';
+import {
+  type CalibrateOptions,
+  type CalibrationBatch,
+  calibrateLayer,
+  type LayerCalibration,
+} from './calibrate-layer.js';
 import type { HiddenStates, LayerRunner } from './layer-runner.js';
-import { LayerSpecs, readLayer, withTensors } from './layer-tensors.js';
+import { LayerSpecs, type LayerTensors, LINEAR_ROLES, readLayer, withTensors } from './layer-tensors.js';
 import { type LayerMethod, quantizeLayer } from './quantize-layer.js';
 import { type FinishedLayer, layerCheckpoint, type QuantizedOutput } from './quantized-output.js';
 import { smoothedRoles } from './smooth-layer.js';
@@ -40,17 +46,12 @@ export class LayerWork {
 
   /** Quantises a layer and writes it; returns its loss. */
   async quantize(layer: LayerSpecs, ids: readonly CalibrationBatch['sequences'][]): Promise<number> {
-    const { checkpoint, decoder } = this.#job.model;
-    if (this.#batches.length === 0) await this.#embed(ids);
-    while (this.#at < layer.index) await this.#pass(new LayerSpecs(this.#job.model.specs, this.#at));
-    const tensors = await readLayer(checkpoint, layer, this.#job.signal);
+    const { decoder } = this.#job.model;
     const { method, grid, searchScale, clip } = this.#job.method;
-    const weights = await this.#load(withTensors(checkpoint, tensors), layer);
-    const calibration = await calibrateLayer(this.#job.runner, layer, tensors, weights, this.#batches, {
+    const { tensors, calibration } = await this.#calibrate(layer, ids, {
       ...(method === 'awq' && searchScale && { search: { roles: smoothedRoles(decoder, layer), grid } }),
       wantsProducts: method === 'gptq' || clip,
-      signal: this.#job.signal,
-    }).finally(() => weights.destroy());
+    });
     const stored = quantizeLayer(decoder, layer, tensors, calibration, this.#job.method);
     throwIfAborted(this.#job.signal);
     await this.#job.output.writeLayer(layer.index, this.#job.names.store(stored));
@@ -59,6 +60,39 @@ export class LayerWork {
     const loss = meanSquaredError(outputs, calibration.outputs, stride / config.hiddenSize);
     this.#advance(method === 'gptq' ? outputs : calibration.outputs);
     return loss;
+  }
+
+  /** Statistics of what goes into the products of a layer, by the names of their linears' tensors. */
+  async statistics(
+    layer: LayerSpecs,
+    ids: readonly CalibrationBatch['sequences'][],
+  ): Promise<ReadonlyMap<string, InputStatistics>> {
+    const { calibration } = await this.#calibrate(layer, ids, {});
+    this.#advance(calibration.outputs);
+    const { names } = this.#job;
+    const entries = LINEAR_ROLES.flatMap((role) =>
+      layer.linears(role).map((name) => [names.stored(name), calibration.statistics[role]] as const),
+    );
+    return new Map(entries);
+  }
+
+  /** Runs the batches through a layer as the checkpoint has it. They stay before it. */
+  async #calibrate(
+    layer: LayerSpecs,
+    ids: readonly CalibrationBatch['sequences'][],
+    options: CalibrateOptions,
+  ): Promise<{ readonly tensors: LayerTensors; readonly calibration: LayerCalibration }> {
+    const { runner, model, signal } = this.#job;
+    if (this.#batches.length === 0) await this.#embed(ids);
+    while (this.#at < layer.index) await this.#pass(new LayerSpecs(model.specs, this.#at));
+    const tensors = await readLayer(model.checkpoint, layer, signal);
+    const weights = await this.#load(withTensors(model.checkpoint, tensors), layer);
+    try {
+      const wanted = { ...options, signal };
+      return { tensors, calibration: await calibrateLayer(runner, layer, tensors, weights, this.#batches, wanted) };
+    } finally {
+      weights.destroy();
+    }
   }
 
   async #embed(ids: readonly CalibrationBatch['sequences'][]): Promise<void> {

@@ -24,6 +24,11 @@ export class StoredNames {
     }
   }
 
+  /** The name in files of a tensor of the original. */
+  stored(specName: string): string {
+    return this.#stored.get(specName) ?? specName;
+  }
+
   /** Tensors of a layer under their names in files. */
   store(tensors: Readonly<Record<string, TensorData>>): Readonly<Record<string, TensorData>> {
     return Object.fromEntries(Object.entries(tensors).map(([name, data]) => [exchange(name, this.#storedStems), data]));
@@ -38,7 +43,7 @@ export class StoredNames {
   linears(layers: readonly LayerSpecs[]): readonly string[] {
     return layers
       .flatMap((layer) => LINEAR_ROLES.flatMap((role) => layer.linears(role)))
-      .map((name) => stemOf(this.#stored.get(name) ?? name));
+      .map((name) => stemOf(this.stored(name)));
   }
 
   /** Tensors that belong to no layer, by their names in files. */
