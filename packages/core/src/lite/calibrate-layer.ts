@@ -10,12 +10,13 @@ import {
   NUM_RATIOS,
 } from '@pagemind/quant';
 import { throwIfAborted } from '../errors.js';
+import type { GpuContext } from '../gpu/context.js';
 import { rowStride } from '../layers/context.js';
 import type { LoadedWeights } from '../load/weight-loader.js';
 import { attentionBlock, type DecoderLayer, decoderLayer, mlpBlock } from '../models/decoder.js';
 import type { HiddenStates, LayerRunner, Observer } from './layer-runner.js';
 import { type LayerSpecs, type LayerTensors, LINEAR_ROLES, type LinearRole } from './layer-tensors.js';
-import { RatioSearch } from './ratio-search.js';
+import { RatioSearch, type SearchBuffer, searchLengths } from './ratio-search.js';
 
 /** A batch on its way through the layers. */
 export interface CalibrationBatch {
@@ -52,15 +53,16 @@ export async function calibrateLayer(
   batches: readonly CalibrationBatch[],
   options: CalibrateOptions = {},
 ): Promise<LayerCalibration> {
-  const run = new Calibration(runner, specs, tensors, weights, options);
+  const buffers = await allocateAll(runner.gpu, scratchLengths(runner, specs, options));
   try {
+    const run = new Calibration(runner, specs, tensors, weights, buffers, options);
     for (const batch of batches) {
       throwIfAborted(options.signal);
       await run.add(batch);
     }
     return await run.finish();
   } finally {
-    run.release();
+    runner.gpu.release(...Object.values(buffers));
   }
 }
 
@@ -69,6 +71,36 @@ export function bestRatios(losses: LayerCalibration['losses']): Partial<Record<L
   const best = (batches: readonly Float64Array[]): number =>
     batches.reduce((sum, each) => sum + each.indexOf(Math.min(...each)) / NUM_RATIOS, 0) / batches.length;
   return Object.fromEntries(Object.entries(losses).map(([role, batches]) => [role, best(batches)]));
+}
+
+/** Elements of the buffers that a layer is calibrated with. */
+function scratchLengths(
+  runner: LayerRunner,
+  specs: LayerSpecs,
+  { search, wantsProducts }: CalibrateOptions,
+): Readonly<Record<string, number>> {
+  const lengths: Record<string, number> = search ? { ...searchLengths(runner, specs) } : {};
+  for (const role of LINEAR_ROLES) {
+    const stride = rowStride(specs.numInputs(role));
+    lengths[`statistics.${role}`] = 4 * stride;
+    if (wantsProducts) lengths[`products.${role}`] = stride * stride;
+  }
+  return lengths;
+}
+
+/** Buffers of f32 by name; on failure nothing stays. */
+async function allocateAll(
+  gpu: GpuContext,
+  lengths: Readonly<Record<string, number>>,
+): Promise<Readonly<Record<string, GPUBuffer>>> {
+  const buffers: Record<string, GPUBuffer> = {};
+  try {
+    for (const [name, length] of Object.entries(lengths)) buffers[name] = await gpu.allocate(name, length * 4);
+  } catch (error) {
+    gpu.release(...Object.values(buffers));
+    throw error;
+  }
+  return buffers;
 }
 
 type PerRole<T> = Readonly<Record<LinearRole, T>>;
@@ -82,9 +114,7 @@ class Calibration {
   readonly #specs: LayerSpecs;
   readonly #options: CalibrateOptions;
   readonly #layer: DecoderLayer;
-  readonly #created: GPUBuffer[] = [];
-  readonly #stats: PerRole<GPUBuffer>;
-  readonly #products: PerRole<GPUBuffer> | undefined;
+  readonly #buffers: Readonly<Record<string, GPUBuffer>>;
   readonly #search: RatioSearch | undefined;
   readonly #batches: PerRole<BatchStatistics[]> = perRole(() => []);
   readonly #losses: Partial<Record<LinearRole, Float64Array[]>> = {};
@@ -95,21 +125,24 @@ class Calibration {
     specs: LayerSpecs,
     tensors: LayerTensors,
     weights: LoadedWeights,
+    buffers: Readonly<Record<string, GPUBuffer>>,
     options: CalibrateOptions,
   ) {
     this.#runner = runner;
     this.#specs = specs;
     this.#options = options;
     this.#layer = decoderLayer(runner.config, weights, specs.index);
-    const create = (label: string, length: number): GPUBuffer => {
-      const buffer = runner.gpu.create(label, length * 4);
-      this.#created.push(buffer);
-      return buffer;
-    };
-    this.#stats = perRole((role) => create('statistics', 4 * this.#stride(role)));
-    this.#products = options.wantsProducts ? perRole((role) => create('products', this.#stride(role) ** 2)) : undefined;
+    this.#buffers = buffers;
     const { search } = options;
-    if (search) this.#search = new RatioSearch(runner, specs, tensors, this.#layer, search.grid, create);
+    if (search)
+      this.#search = new RatioSearch(
+        runner,
+        specs,
+        tensors,
+        this.#layer,
+        search.grid,
+        buffers as Record<SearchBuffer, GPUBuffer>,
+      );
   }
 
   async add({ sequences, hidden }: CalibrationBatch): Promise<void> {
@@ -134,21 +167,21 @@ class Calibration {
   }
 
   async finish(): Promise<LayerCalibration> {
-    const products = this.#products && new Map<LinearRole, Float32Array>();
-    for (const role of products ? LINEAR_ROLES : []) {
-      const buffer = this.#products?.[role] as GPUBuffer;
-      products?.set(role, await this.#runner.readFloats(buffer, this.#stride(role) ** 2));
+    const { wantsProducts } = this.#options;
+    const products = new Map<LinearRole, Float32Array>();
+    for (const role of wantsProducts ? LINEAR_ROLES : []) {
+      products.set(role, await this.#runner.readFloats(this.#buffer('products', role), this.#stride(role) ** 2));
     }
     return {
       statistics: perRole((role) => joinStatistics(this.#batches[role])),
       losses: this.#losses,
-      ...(products && { products: perRole((role) => products.get(role) as Float32Array) }),
+      ...(wantsProducts && { products: perRole((role) => products.get(role) as Float32Array) }),
       outputs: this.#outputs,
     };
   }
 
-  release(): void {
-    this.#runner.gpu.release(...this.#created);
+  #buffer(kind: 'statistics' | 'products', role: LinearRole): GPUBuffer {
+    return this.#buffers[`${kind}.${role}`] as GPUBuffer;
   }
 
   #stride(role: LinearRole): number {
@@ -160,14 +193,14 @@ class Calibration {
     const role = LINEAR_ROLES.find((each) => this.#layer[each].matrix === matrix);
     if (!role) return;
     const shape = { numRows, stride: this.#stride(role) };
-    dispatch(columnStats.plan(shape, gpu.profile), { x, stats: this.#stats[role] });
-    if (!this.#products) return;
-    dispatch(columnProducts.plan(shape, gpu.profile), { x, sums: this.#products[role] });
+    dispatch(columnStats.plan(shape, gpu.profile), { x, stats: this.#buffer('statistics', role) });
+    if (!this.#options.wantsProducts) return;
+    dispatch(columnProducts.plan(shape, gpu.profile), { x, sums: this.#buffer('products', role) });
   }
 
   async #readStatistics(role: LinearRole): Promise<BatchStatistics> {
     const stride = this.#stride(role);
-    const all = await this.#runner.readFloats(this.#stats[role], 4 * stride);
+    const all = await this.#runner.readFloats(this.#buffer('statistics', role), 4 * stride);
     const numCols = this.#specs.numInputs(role);
     const [min, max, sum, absSum] = [0, 1, 2, 3].map((i) => all.subarray(i * stride, i * stride + numCols));
     return { numRows: this.#runner.numRows, min, max, sum, absSum } as BatchStatistics;

@@ -2,7 +2,8 @@
 // comes out is compared with what came out of the original. Which ratio is taken is calibrate-layer.ts.
 import { pseudoQuantize, rowErrors } from '@pagemind/kernels-wgsl';
 import { type GridOptions, NUM_RATIOS, smoothingScales, weightTerms } from '@pagemind/quant';
-import type { LoadedMatrix } from '../load/weight-loader.js';
+import { rowStride } from '../layers/context.js';
+import type { MatrixSpec } from '../load/weights.js';
 import { attentionBlock, type DecoderLayer, mlpBlock } from '../models/decoder.js';
 import type { HiddenStates, LayerRunner } from './layer-runner.js';
 import {
@@ -13,18 +14,30 @@ import {
   type LinearRole,
 } from './layer-tensors.js';
 
+/** Buffers of f32 that a search takes beside the layer's. */
+export type SearchBuffer = 'candidate' | 'factors' | 'before' | 'after' | 'errors' | 'results';
+
+/** Elements of each of them. */
+export function searchLengths({ maxRows, stride }: LayerRunner, specs: LayerSpecs): Record<SearchBuffer, number> {
+  const matrices = LINEAR_ROLES.map((role) => specs.find(role) as MatrixSpec);
+  const elements = matrices.map(({ numRows, numCols }) => Math.ceil(numRows / 4) * 4 * rowStride(numCols));
+  return {
+    candidate: Math.max(...elements),
+    factors: Math.max(...matrices.map(({ numCols }) => numCols)),
+    before: maxRows * stride,
+    after: maxRows * stride,
+    errors: maxRows,
+    results: NUM_RATIOS * maxRows,
+  };
+}
+
 export class RatioSearch {
   readonly #runner: LayerRunner;
   readonly #index: number;
   readonly #layer: DecoderLayer;
   readonly #grid: GridOptions;
   readonly #terms: ReadonlyMap<LinearRole, Float64Array>;
-  readonly #candidate: GPUBuffer;
-  readonly #factors: GPUBuffer;
-  readonly #before: GPUBuffer;
-  readonly #after: GPUBuffer;
-  readonly #errors: GPUBuffer;
-  readonly #results: GPUBuffer;
+  readonly #buffers: Readonly<Record<SearchBuffer, GPUBuffer>>;
 
   /** @param layer weights in the f32 format */
   constructor(
@@ -33,7 +46,7 @@ export class RatioSearch {
     tensors: LayerTensors,
     layer: DecoderLayer,
     grid: GridOptions,
-    create: (label: string, length: number) => GPUBuffer,
+    buffers: Readonly<Record<SearchBuffer, GPUBuffer>>,
   ) {
     this.#runner = runner;
     this.#index = specs.index;
@@ -42,14 +55,7 @@ export class RatioSearch {
     const linearsOf = (role: LinearRole): LayerTensor[] =>
       specs.linears(role).map((name) => tensors.get(name) as LayerTensor);
     this.#terms = new Map(LINEAR_ROLES.map((role) => [role, weightTerms(linearsOf(role), grid.groupSize)]));
-    const { maxRows } = runner;
-    const largest = Math.max(...LINEAR_ROLES.map((role) => planeOf(layer[role].matrix).size / 4));
-    this.#candidate = create('candidate', largest);
-    this.#factors = create('factors', Math.max(...LINEAR_ROLES.map((role) => layer[role].matrix.numCols)));
-    this.#before = create('before', maxRows * runner.stride);
-    this.#after = create('after', maxRows * runner.stride);
-    this.#errors = create('errors', maxRows);
-    this.#results = create('results', NUM_RATIOS * maxRows);
+    this.#buffers = buffers;
   }
 
   /**
@@ -60,44 +66,41 @@ export class RatioSearch {
   async losses(
     role: LinearRole,
     activations: Float32Array,
-    [before, after]: readonly [before: HiddenStates, after: HiddenStates],
+    states: readonly [before: HiddenStates, after: HiddenStates],
   ): Promise<Float64Array> {
     const runner = this.#runner;
-    const { gpu, numRows, stride, buffers } = runner;
+    const { gpu, numRows, stride, config } = runner;
+    const { residual } = runner.buffers;
+    const { candidate, factors, before, after, errors, results } = this.#buffers;
     const { matrix } = this.#layer[role];
-    const candidate = { ...matrix, planes: { weight: this.#candidate } };
-    const layer = { ...this.#layer, [role]: { ...this.#layer[role], matrix: candidate } };
+    const tried = { ...this.#layer[role], matrix: { ...matrix, planes: { weight: candidate } } };
+    const layer = { ...this.#layer, [role]: tried };
     const shape = { ...this.#grid, numRows: matrix.numRows, numCols: matrix.numCols };
-    gpu.queue.writeBuffer(this.#before, 0, before);
-    gpu.queue.writeBuffer(this.#after, 0, after);
-    runner.write(before);
+    const terms = this.#terms.get(role) as Float64Array;
+    gpu.queue.writeBuffer(before, 0, states[0]);
+    gpu.queue.writeBuffer(after, 0, states[1]);
+    runner.write(states[0]);
     for (let i = 0; i < NUM_RATIOS; i++) {
-      const terms = this.#terms.get(role) as Float64Array;
-      gpu.queue.writeBuffer(this.#factors, 0, smoothingScales(activations, terms, i / NUM_RATIOS));
+      gpu.queue.writeBuffer(factors, 0, smoothingScales(activations, terms, i / NUM_RATIOS));
       runner.run(
         (ctx) => {
-          const bound = { weight: planeOf(matrix), factors: this.#factors, result: this.#candidate };
+          const bound = { weight: matrix.planes['weight'] as GPUBuffer, factors, result: candidate };
           ctx.dispatch(pseudoQuantize.plan(shape, gpu.profile), bound);
-          if (role === 'qkv' || role === 'output') attentionBlock(ctx, runner.config, layer, this.#index);
-          else mlpBlock(ctx, runner.config, layer);
-          const compared = { a: buffers.residual, b: this.#after, errors: this.#errors };
-          ctx.dispatch(rowErrors.plan({ numRows, stride }, gpu.profile), compared);
+          if (role === 'qkv' || role === 'output') attentionBlock(ctx, config, layer, this.#index);
+          else mlpBlock(ctx, config, layer);
+          ctx.dispatch(rowErrors.plan({ numRows, stride }, gpu.profile), { a: residual, b: after, errors });
         },
         undefined,
         (encoder) => {
-          encoder.copyBufferToBuffer(this.#errors, 0, this.#results, i * numRows * 4, numRows * 4);
-          encoder.copyBufferToBuffer(this.#before, 0, buffers.residual, 0, numRows * stride * 4);
+          encoder.copyBufferToBuffer(errors, 0, results, i * numRows * 4, numRows * 4);
+          encoder.copyBufferToBuffer(before, 0, residual, 0, numRows * stride * 4);
         },
       );
     }
-    const errors = await runner.readFloats(this.#results, NUM_RATIOS * numRows);
+    const all = await runner.readFloats(results, NUM_RATIOS * numRows);
     return Float64Array.from({ length: NUM_RATIOS }, (_, i) => {
-      const own = errors.subarray(i * numRows, (i + 1) * numRows);
-      return own.reduce((sum, error) => sum + error, 0) / (numRows * runner.config.hiddenSize);
+      const own = all.subarray(i * numRows, (i + 1) * numRows);
+      return own.reduce((sum, error) => sum + error, 0) / (numRows * config.hiddenSize);
     });
   }
-}
-
-function planeOf({ planes }: LoadedMatrix): GPUBuffer {
-  return planes['weight'] as GPUBuffer;
 }

@@ -21,7 +21,7 @@ describeParity<PseudoQuantizeShape>({
     for (let i = 0; i < values.length; i++) {
       // Every group has its two ends, so that its step is 1/64.
       const end = i % groupSize === 0 ? (isSymmetric ? 1 : 0) : i % groupSize === 1 ? last : undefined;
-      const step = (end ?? 1 + random.int(last - 1) + (random.uniform() - 0.5) * 0.5) - zero;
+      const step = (end ?? 2 + random.int(last - 2) + (random.uniform() - 0.5) * 0.5) - zero;
       values[i] = step / 64 / (factors[i % numCols] ?? 1);
     }
     const expected = pseudoQuantizeReference(shape, values, factors);
