@@ -55,7 +55,9 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
     };
     dispatch(rmsnorm.plan(normShape, profile), { x, gamma: norm.gamma.buffer, y: buffers.normed });
   }
-  dispatch(linearMatmul.plan(product, profile), { ...bound, x: norm ? buffers.normed : x });
+  const input = norm ? buffers.normed : x;
+  ctx.observe?.(weight.matrix, input);
+  dispatch(linearMatmul.plan(product, profile), { ...bound, x: input });
 }
 
 /** What {@link matmul} reads and writes. */
