@@ -48,6 +48,21 @@ describe('pagemind', () => {
     expect(report.probe.bytesPerSecond).toBeGreaterThan(0);
   });
 
+  it('loads from a hub that loses connections, in little memory, and then without it', async () => {
+    const { code, stdout } = await pagemind(
+      ...['bench', '--synthetic', 'miniature', '--prompt-tokens', '4', '--new-tokens', '3', '--json'],
+    );
+    expect(code).toBe(0);
+    const { bytes, droppedConnections, first, second } = JSON.parse(stdout);
+    expect([droppedConnections, second.requests, second.downloadedBytes]).toEqual([3, 0, 0]);
+    // Of a connection that is lost, what was on its way comes twice.
+    expect(first.downloadedBytes).toBeGreaterThanOrEqual(bytes);
+    expect(first.downloadedBytes).toBeLessThan(bytes + 3.1e6);
+    expect(first.peakBytes).toBeLessThan(128 * 2 ** 20);
+    expect(second.tokenIds).toHaveLength(3);
+    expect(second.tokenIds).toEqual(first.tokenIds);
+  });
+
   it('names a command that it does not have', async () => {
     const { code, stderr } = await pagemind('frobnicate');
     expect(code).toBe(2);
