@@ -36,15 +36,15 @@ class Row:
     pictures: list[int]
 
 
-def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture]) -> list[Row]:
-    """Conversations about all pictures. Some show a second picture later on and go on about that."""
+def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture], usual: range) -> list[Row]:
+    """Conversations about all pictures, of `usual` turns or few. Some show a second picture and go on about that."""
     rows: list[Row] = []
     is_short = False
     for index, picture in enumerate(pictures):
         goes_on = is_short and rng.random() < 0.7
         is_short = goes_on or rng.random() < 0.2
         # A picture of nothing needs few turns: its answer is always the same.
-        numbers = range(1, 4) if is_short else range(6, 11)
+        numbers = range(1, 4) if is_short else usual
         turns = rng.choice(numbers) if picture.sort == "things" else min(2, numbers[-1])
         ids, spoken = encoder.conversation(about_picture(rng, picture, turns, system=not goes_on))
         if goes_on and len(rows[-1].ids) + len(ids) <= MAX_TOKENS:
@@ -59,8 +59,15 @@ def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture]) 
 class PicturePool:
     """Batches of conversations about pictures, each of similar length, from a stream of much larger batches of pictures."""
 
-    def __init__(self, rng: random.Random, encoder: Encoder, stream: Iterator[Batch], batch_size: int) -> None:
-        self.rng, self.encoder, self.stream, self.batch_size = rng, encoder, stream, batch_size
+    def __init__(
+        self,
+        rng: random.Random,
+        encoder: Encoder,
+        stream: Iterator[Batch],
+        batch_size: int,
+        turns: range = range(6, 11),
+    ) -> None:
+        self.rng, self.encoder, self.stream, self.batch_size, self.turns = rng, encoder, stream, batch_size, turns
         self.pictures: Batch | None = None
         self.ready: list[list[Row]] = []
 
@@ -68,7 +75,8 @@ class PicturePool:
         """Pictures, ids [batch, length] and which of them the model says, [batch, length]."""
         if not self.ready:
             self.pictures = next(self.stream)
-            rows = sorted(picture_rows(self.rng, self.encoder, self.pictures.pictures), key=lambda row: len(row.ids))
+            rows = picture_rows(self.rng, self.encoder, self.pictures.pictures, self.turns)
+            rows.sort(key=lambda row: len(row.ids))
             self.ready = [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
             self.rng.shuffle(self.ready)
         rows = self.ready.pop()

@@ -81,7 +81,7 @@ def write_json(path: Path, value: dict) -> None:
 
 def export_from_training(work: Path, out: Path, seed: int) -> None:
     model = build_model(seed)
-    model.load_state_dict(torch.load(work / "joint.pt", weights_only=False)["model"])
+    model.load_state_dict(torch.load(work / "answers.pt", weights_only=False)["model"])
     export_checkpoint(model, work, out, seed)
 
 

@@ -1,4 +1,4 @@
-"""The one command: renders pictures, trains the three stages, writes and measures the checkpoint. Every part resumes.
+"""The one command: renders pictures, trains the four stages, writes and measures the checkpoint. Every part resumes.
 
     python train.py [--work DIR] [--out DIR] [--minutes N] [--threads N] [--shards N]
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DEFAULT_WORK = Path.home() / ".cache" / "pagemind" / "embedded-model"
-# Shares of the minutes: tower and decoder learn side by side, then together.
-APART, JOINT = 0.45, 0.55
+# Shares of the minutes: tower and decoder learn side by side, then together, and then the decoder alone goes on.
+APART, JOINT, ANSWERS = 0.35, 0.45, 0.2
 
 
 def start(log: Path, script: str, *arguments: object) -> subprocess.Popen:
@@ -56,6 +56,7 @@ def main() -> None:
         text = start(work / "text.log", "train_text.py", work, *apart)
         finish(vision, text)
     finish(start(work / "joint.log", "train_joint.py", work, "--minutes", options.minutes * JOINT, *common))
+    finish(start(work / "answers.log", "train_answers.py", work, "--minutes", options.minutes * ANSWERS, *common))
     finish(render)
 
     finish(start(work / "evaluate.log", "export.py", work, out, "--seed", options.seed))
