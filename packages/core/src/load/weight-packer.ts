@@ -1,12 +1,10 @@
 // Uploads raw rows of a checkpoint and packs them on the device with the pack kernel. Where rows come from is
 // weight-loader.ts; no number is converted in JavaScript.
-import { pack, packParams } from '@pagemind/kernels-wgsl';
+import { PACK_PARAMS_BYTES, pack, packParams } from '@pagemind/kernels-wgsl';
 import { invariant } from '../errors.js';
 import type { WeightBuffers } from './weight-buffers.js';
 import type { WeightPlan, WeightWindow } from './weight-plan.js';
 import type { WindowRead } from './weight-windows.js';
-
-const PARAMS_BYTES = 32;
 
 export class WeightPacker {
   readonly #buffers: WeightBuffers;
@@ -23,7 +21,7 @@ export class WeightPacker {
     const { gpu } = this.#buffers;
     this.#staging = {
       source: await this.#buffers.allocate('load.source', Math.max(0, ...this.#reads.map(({ length }) => length))),
-      params: await this.#buffers.allocate('load.params', PARAMS_BYTES),
+      params: await this.#buffers.allocate('load.params', PACK_PARAMS_BYTES),
     };
     await gpu.compile(this.#reads.flatMap(({ windows }) => windows.map(({ shape }) => pack.plan(shape, gpu.profile))));
   }
