@@ -18,6 +18,22 @@ const CASES = [
   'qwen2-gqa',
   'qwen2-yarn',
   'internlm2',
+  'internlm',
+  'mistral',
+  'qwen3',
+  'phi3',
+  'phi3-longrope',
+  'phi4-mini',
+  'gemma',
+  'gemma2',
+  'gemma3-text',
+  'olmo2',
+  'smollm3',
+  'granite',
+  'qwen1',
+  'qwen1-long',
+  'baichuan-7b',
+  'baichuan-13b',
 ];
 
 describeWithFixtures('goldens', 'goldens/README.md', () => {

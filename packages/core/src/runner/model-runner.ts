@@ -11,7 +11,7 @@ import { type KvContext, queryTileTokens, SPLIT_LENGTH } from '../layers/attenti
 import { type ForwardContext, rowStride, type StepShape } from '../layers/context.js';
 import { countTokens, RING_LENGTH, sample, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
-import { needsOwnTable, ropeTable } from '../models/rope.js';
+import { needsOwnTable, type RopeConfig, ropeTable, sharedLength } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
 import { Readback } from './readback.js';
@@ -62,7 +62,6 @@ export class GpuModelRunner implements ModelRunner {
 
   private constructor(parts: RunnerParts, readback: Readback) {
     const { config, sizes, decoder, gpu, images } = parts;
-    const { scaling } = decoder.config.rope;
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
@@ -79,17 +78,17 @@ export class GpuModelRunner implements ModelRunner {
       maxStepsPerSubmit: config.maxStepsPerSubmit,
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
-      maxSharedLen: scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY,
+      maxSharedLen: sharedLength(decoder.config.rope),
     };
   }
 
   /** Uploads constants and compiles every pipeline that steps will use. */
   static async create(parts: RunnerParts): Promise<GpuModelRunner> {
-    const { gpu, config, sizes, decoder, buffers, pokesQueue } = parts;
+    const { gpu, config, pokesQueue } = parts;
     const readbackBytes = config.maxBatchSize * RING_LENGTH * 4;
     const readback = await Readback.create(gpu, MAX_READBACKS, readbackBytes, pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
-    gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(decoder.config.rope, sizes.sessionLen, 1));
+    runner.#writeRope(0, 1);
     await runner.#recorder.compile(runner.#warmup());
     return runner;
   }
@@ -109,15 +108,11 @@ export class GpuModelRunner implements ModelRunner {
 
   beginSequence(begin: BeginSequence): void {
     const { gpu, buffers, decoder, sizes } = this.#parts;
-    const { rope } = decoder.config;
     // Not of what was generated: a sequence that was preempted comes back to the table that it had.
     const length = begin.promptIds.length;
-    const isOwn = needsOwnTable(rope, length);
+    const isOwn = needsOwnTable(decoder.config.rope, length);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
-    if (isOwn) {
-      const offset = (1 + begin.slot) * sizes.sessionLen * rope.dims * 4;
-      gpu.queue.writeBuffer(buffers.rope, offset, ropeTable(rope, sizes.sessionLen, length));
-    }
+    if (isOwn) this.#writeRope(1 + begin.slot, length);
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
   }
 
@@ -127,6 +122,20 @@ export class GpuModelRunner implements ModelRunner {
     } catch (error) {
       throw error instanceof PagemindError ? error : await this.#parts.gpu.explain(error);
     }
+  }
+
+  /** Writes the rotary table with this number, as it is for sequences of `length` tokens. */
+  #writeRope(table: number, length: number): void {
+    const { gpu, buffers, decoder, sizes } = this.#parts;
+    const { rope, localRope } = decoder.config;
+    const write = (buffer: GPUBuffer, config: RopeConfig): void =>
+      gpu.queue.writeBuffer(
+        buffer,
+        table * sizes.sessionLen * config.dims * 4,
+        ropeTable(config, sizes.sessionLen, length),
+      );
+    write(buffers.rope, rope);
+    if (localRope) write(buffers.localRope, localRope);
   }
 
   dispose(): void {
