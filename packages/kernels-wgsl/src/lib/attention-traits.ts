@@ -9,13 +9,13 @@ export interface HeadTraits {
   /** Elements of a head that turn: even, at most `headDim`; 0 for none. */
   readonly rotaryDim: number;
   /** Neighbouring elements turn together, as in GPT-J, instead of elements `rotaryDim / 2` apart. */
-  readonly isInterleaved?: boolean;
+  readonly isInterleaved?: boolean | undefined;
   /** Its gammas are in `learned`. */
-  readonly queryKeyNorm?: QueryKeyNorm;
+  readonly queryKeyNorm?: QueryKeyNorm | undefined;
   /** Added to the mean square of {@link queryKeyNorm}. */
-  readonly normEpsilon?: number;
+  readonly normEpsilon?: number | undefined;
   /** logn: from this many tokens on, q of the n-th token is multiplied by ln(n) / ln(lognLength). */
-  readonly lognLength?: number;
+  readonly lognLength?: number | undefined;
 }
 
 /** What becomes of the scores of attention. */
@@ -23,13 +23,13 @@ export interface ScoreTraits {
   /** What q is multiplied by, usually `1 / sqrt(headDim)`. */
   readonly scale: number;
   /** Sliding window: a token sees itself and the `window - 1` before it. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** Scores s become `softcap * tanh(s / softcap)`. */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
   /** ALiBi: scores get `alibi * slope(head) * (key's position - query's)`. */
-  readonly alibi?: number;
+  readonly alibi?: number | undefined;
   /** Every query head has a logit that takes part in its softmax without a value; they are in `learned`. */
-  readonly hasSinks?: boolean;
+  readonly hasSinks?: boolean | undefined;
 }
 
 /** The sizes that the traits refer to. */

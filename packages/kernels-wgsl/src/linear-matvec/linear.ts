@@ -78,7 +78,7 @@ export interface LinearShape extends LinearUse {
   /** Elements between rows of y. */
   readonly yStride: number;
   /** Of the epilogue `softcap`; outputs stay between `-softcap` and `softcap`. */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
 }
 
 /** Bindings that both kernels have beside the planes of the weights (0-2) and the matvec's gamma (4). */
