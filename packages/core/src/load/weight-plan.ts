@@ -98,7 +98,8 @@ export function planWeights(
       const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
       ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
       const target = weight.options ?? 'vector';
-      const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes });
+      const change = spec.kind === 'vector' ? { offset: spec.offset ?? 0, scale: spec.scale ?? 1 } : {};
+      const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes, change });
       windows.push(...cut.map((window) => ({ ...window, weight })));
     }
     return weight;

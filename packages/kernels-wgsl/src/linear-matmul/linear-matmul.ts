@@ -94,6 +94,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['gelu', 'large-f32'],
     ['gelu_tanh', 'small-f16'],
     ['quick_gelu', 'serial'],
+    ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],
   ] as const

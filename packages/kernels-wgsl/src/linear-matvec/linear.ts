@@ -7,6 +7,7 @@ import geluTanh from '../lib/activation-gelu-tanh.wgsl';
 import identity from '../lib/activation-identity.wgsl';
 import quickGelu from '../lib/activation-quick-gelu.wgsl';
 import silu from '../lib/activation-silu.wgsl';
+import softcap from '../lib/activation-softcap.wgsl';
 import gated from './epilogue-gated.wgsl';
 import rows from './epilogue-rows.wgsl';
 
@@ -15,6 +16,7 @@ import rows from './epilogue-rows.wgsl';
  * - `store`: y = W x (+ bias);
  * - `add`: y += W x (+ bias), the residual;
  * - `gelu`, `gelu_tanh`, `quick_gelu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as x · sigmoid(1.702 x);
+ * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
  *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
  *   all, padded with zeros.
@@ -25,6 +27,7 @@ export type Epilogue =
   | 'gelu'
   | 'gelu_tanh'
   | 'quick_gelu'
+  | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
   | 'gelu_tanh_mul';
@@ -41,6 +44,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   gelu: { epilogue: rows, activation: gelu },
   gelu_tanh: { epilogue: rows, activation: geluTanh },
   quick_gelu: { epilogue: rows, activation: quickGelu },
+  softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
   gelu_tanh_mul: { epilogue: gated, activation: geluTanh },
@@ -73,6 +77,8 @@ export interface LinearShape extends LinearUse {
   readonly xStride: number;
   /** Elements between rows of y. */
   readonly yStride: number;
+  /** Of the epilogue `softcap`; outputs stay between `-softcap` and `softcap`. */
+  readonly softcap?: number | undefined;
 }
 
 /** Bindings that both kernels have beside the planes of the weights (0-2) and the matvec's gamma (4). */
@@ -106,6 +112,7 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
     OUTPUTS: shape.numOutputs,
     Y_STRIDE: shape.yStride,
     NUM_BLOCKS: numWeightBlocks(shape),
+    ...(shape.epilogue === 'softcap' && { SOFTCAP: shape.softcap ?? 1 }),
   };
 }
 

@@ -22,10 +22,12 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
   const width = target === 'vector' ? pitch : numCols;
   const matrix = new Float32Array(numRows * width);
   for (const { shape, window } of pieces) {
+    const { offset = 0, scale = 1 } = shape;
     const values = decode(shape.source, window).subarray(shape.sourceStart);
+    const changed = offset === 0 && scale === 1 ? values : values.map((value) => Math.fround(value + offset) * scale);
     for (let i = 0; i < shape.numRows; i++) {
       const row = shape.dst + Math.floor(i / shape.block) * shape.stride + (i % shape.block);
-      matrix.set(values.subarray(i * numCols, (i + 1) * numCols), row * width);
+      matrix.set(changed.subarray(i * numCols, (i + 1) * numCols), row * width);
     }
   }
   if (target === 'vector') return { vector: new Uint32Array(matrix.buffer) };

@@ -125,6 +125,13 @@ describe('pack puts rows where they belong', () => {
   });
 });
 
+it('adds to the elements of a vector, and scales them', async () => {
+  const shape = makeShape('bf16', 'vector', 1, 40, { sourceStart: 3, offset: 1, scale: 0.25 });
+  const piece = { shape, window: makeWindow(shape, makeRandom(4)) };
+  const planes = packReference([piece], 1);
+  expect(await packPieces([piece], planes)).toEqual(planes);
+});
+
 describe('pack converts exactly', () => {
   it.each(['f16', 'bf16'] as const)('every %s to f32', async (source) => {
     const infinity = source === 'f16' ? 0x7c00 : 0x7f80;

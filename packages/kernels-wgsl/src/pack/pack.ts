@@ -32,6 +32,9 @@ export interface PackShape {
   readonly stride: number;
   /** Target `vector`: elements between rows; `numCols` by default. */
   readonly pitch?: number;
+  /** Target `vector`: an element w becomes `(w + offset) * scale`; bits stay as they are by default. */
+  readonly offset?: number;
+  readonly scale?: number;
 }
 
 const LANES = 64;
@@ -70,10 +73,15 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
   };
 }
 
-/** Contents of the binding `params` for a shape, 32 bytes. */
+/** Bytes of the binding `params`. */
+export const PACK_PARAMS_BYTES = 36;
+
+/** Contents of the binding `params` for a shape. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
-  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
-  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0);
+  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols, offset = 0, scale = 1 } = shape;
+  const params = Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0, 0);
+  new Float32Array(params.buffer).set([offset, scale], 7);
+  return params;
 }
 
 /**
