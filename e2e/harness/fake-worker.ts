@@ -71,7 +71,7 @@ function fakeEngine(info: EngineInfo, engineOptions: unknown): EngineCore {
         index: 0,
         finishReason: 'stop',
         usage: { promptTokens: 10, completionTokens: 20, cachedTokens: 0 },
-        stats: { ...stats, decodeTokensPerSecond: 42 },
+        stats: { ...stats, decodeTokensPerSecond: 42, numProposed: 0, numAccepted: 0 },
       };
     },
     logits: async () => new Float32Array(),

@@ -32,6 +32,7 @@ export const MODEL_OPTIONS: OptionTypes = {
   'max-prefill-token-num': text,
   'memory-budget': text,
   deterministic: flag,
+  speculative: text,
 };
 
 export const SAMPLING_OPTIONS: OptionTypes = {
@@ -120,7 +121,18 @@ export function engineOptions(values: Values): EngineOptions {
     maxPrefillTokenNum: numberOf(values, 'max-prefill-token-num'),
     memoryBudget: numberOf(values, 'memory-budget'),
     deterministic: values['deterministic'] as boolean | undefined,
+    speculative: readSpeculative(stringOf(values, 'speculative')),
   } as EngineOptions);
+}
+
+/** Reads `ngram` or `ngram:4`. */
+function readSpeculative(given: string | undefined): EngineOptions['speculative'] {
+  if (given === undefined) return undefined;
+  const [, method = given, count] = /^([^:]*):(.*)$/s.exec(given) ?? [];
+  return {
+    method,
+    ...(count !== undefined && { numSpeculativeTokens: Number(count) }),
+  } as EngineOptions['speculative'];
 }
 
 /** The part of a request that is not the prompt. */

@@ -18,7 +18,8 @@ ${QUANTIZE_OPTIONS}
   --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
   --max-prefill-token-num N                most tokens of one step
   --memory-budget BYTES                    GPU memory to plan with
-  --deterministic                          the same bits alone, in a batch, in any chunks`;
+  --deterministic                          the same bits alone, in a batch, in any chunks
+  --speculative ngram[:N]                  guess N (1 to 7) tokens from earlier text, verify them in one step`;
 
 const SAMPLING_OPTIONS = `Sampling options:
   --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S

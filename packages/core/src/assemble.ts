@@ -5,6 +5,7 @@ import { assembleVision } from './assemble-vision.js';
 import type { EngineConfig, EngineOptions } from './config.js';
 import type { EngineInfo, LoadProgress } from './engine/core.js';
 import { LocalEngine } from './engine/engine.js';
+import { ngramProposer } from './engine/proposer.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
 import { openCheckpoint } from './load/checkpoint.js';
@@ -108,11 +109,13 @@ export async function assembleEngine(
       weightPolicy: config.weightPolicy,
       deterministic: config.deterministic,
     };
+    const { speculative } = config;
     return new LocalEngine({
       runner,
       kvOrigin: () => kvOrigin(gpu, weights, facts),
       ...(text.tools && { text: text.tools }),
       ...(images && { images }),
+      ...(speculative && { speculation: { ...speculative, proposer: ngramProposer(speculative.maxNgram) } }),
       defaults: text.defaults,
       info,
       maxQueueLen: config.maxQueueLen,

@@ -28,6 +28,27 @@ function resolve(options: EngineOptions, bytes: ByteCounts = BYTES): EngineConfi
   return resolveConfig(given, MODEL, PROFILE, bytes, false);
 }
 
+describe('speculation', () => {
+  it('is off, and guesses four tokens by three when it is on', () => {
+    expect(resolve({}).speculative).toBeUndefined();
+    const wanted = { method: 'ngram', numSpeculativeTokens: 4, maxNgram: 3 };
+    expect(resolve({ speculative: { method: 'ngram' } }).speculative).toEqual(wanted);
+    const given = { method: 'ngram', numSpeculativeTokens: 7, maxNgram: 1 } as const;
+    expect(resolve({ speculative: given }).speculative).toEqual(given);
+  });
+
+  it.each([
+    ['method', { method: 'eagle' }, /speculative\.method is "eagle"/],
+    ['method', 'ngram', /speculative\.method is undefined/],
+    ['method', null, /speculative\.method is undefined/],
+    ['number', { method: 'ngram', numSpeculativeTokens: 8 }, /speculative\.numSpeculativeTokens is 8/],
+    ['number', { method: 'ngram', numSpeculativeTokens: 0 }, /speculative\.numSpeculativeTokens is 0/],
+    ['length', { method: 'ngram', maxNgram: 1.5 }, /speculative\.maxNgram is 1.5/],
+  ])('refuses a %s that it does not know: %j', (_, speculative, message) => {
+    expect(() => resolve({ speculative } as unknown as EngineOptions)).toThrow(message);
+  });
+});
+
 describe('the memory plan', () => {
   it.each([
     [0.8, undefined, 7856],

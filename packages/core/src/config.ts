@@ -3,12 +3,23 @@
 import { type DeviceProfile, type KvType, kvPageBytes } from '@pagemind/kernels-wgsl';
 import type { WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from './errors.js';
+import { MAX_MATVEC_ROWS } from './layers/linear.js';
 import { MAX_STEPS_PER_SUBMIT } from './layers/sampler.js';
 import type { WeightGroup, WeightPolicy } from './load/weights.js';
 import type { DecoderConfig } from './models/decoder-config.js';
 
 /** Formats of checkpoints, as LMDeploy names them. */
 export type ModelFormat = 'hf' | 'awq' | 'gptq';
+
+/** How tokens are guessed; LMDeploy's `SpeculativeConfig` in camelCase. */
+export interface SpeculativeOptions {
+  /** `ngram`: what followed the last tokens the last time. Needs no second model. */
+  readonly method: 'ngram';
+  /** Tokens to guess at once, 1 to 7. Default 4. */
+  readonly numSpeculativeTokens?: number;
+  /** Tokens to look up, at most; 1 to 8. Default 3. */
+  readonly maxNgram?: number;
+}
 
 /** How to run a model; everything has a default. */
 export interface EngineOptions {
@@ -44,6 +55,8 @@ export interface EngineOptions {
    * false.
    */
   readonly deterministic?: boolean;
+  /** Let several tokens be guessed and verified in one step; they stay the same tokens. Default: off. */
+  readonly speculative?: SpeculativeOptions;
   /** Most tokens of one step. Default 512. */
   readonly maxPrefillTokenNum?: number;
   /**
@@ -102,6 +115,8 @@ export interface EngineConfig {
   readonly dynamicRope: 'frozen' | 'recompute';
   readonly maxStepsPerSubmit: number;
   readonly deterministic: boolean;
+  /** Missing: tokens come one by one. */
+  readonly speculative: Required<SpeculativeOptions> | undefined;
   readonly imageCacheBytes: number;
   readonly memory: MemoryPlan;
 }
@@ -125,9 +140,7 @@ export function resolveConfig(
   isFloat32: boolean,
 ): EngineConfig {
   const count = (name: keyof EngineOptions, fallback: number, low: number, high: number): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
-    throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
+    return checkCount(name, options[name] ?? fallback, low, high);
   };
   if (options.tp !== undefined && options.tp !== 1) throw invalidOption('tp', options.tp, '1: a page has one GPU');
   if (!['hf', 'awq', 'gptq'].includes(options.modelFormat ?? 'hf')) {
@@ -187,6 +200,7 @@ export function resolveConfig(
     // Steps in a row take kernels of their own.
     maxStepsPerSubmit: deterministic ? 1 : MAX_STEPS_PER_SUBMIT,
     deterministic,
+    speculative: resolveSpeculative(options.speculative),
     dynamicRope,
     imageCacheBytes,
     memory: Object.freeze({
@@ -227,13 +241,24 @@ function parseFormat(option: string, text: string): WeightFormatOptions {
   return { format: 'int4', groupSize: Number(group), hasZeros: true };
 }
 
+function resolveSpeculative(given: SpeculativeOptions | undefined): Required<SpeculativeOptions> | undefined {
+  if (given === undefined) return undefined;
+  const { method, numSpeculativeTokens = 4, maxNgram = 3 } = given ?? {};
+  if (method !== 'ngram') throw invalidOption('speculative.method', method, "'ngram'");
+  checkCount('speculative.numSpeculativeTokens', numSpeculativeTokens, 1, MAX_MATVEC_ROWS - 1);
+  checkCount('speculative.maxNgram', maxNgram, 1, 8);
+  return Object.freeze({ method, numSpeculativeTokens, maxNgram });
+}
+
 function resolveKvDtype(options: EngineOptions, isFloat32: boolean): KvType {
   const { dtype, quantPolicy } = { dtype: options.dtype ?? 'auto', quantPolicy: options.quantPolicy ?? 0 };
-  const float = { auto: isFloat32 ? 'f32' : 'f16', float16: 'f16', float32: 'f32' } as const;
-  const kvType = { 0: float[dtype], 4: 'int4', 8: 'int8' } as const;
-  if (!Object.hasOwn(float, dtype)) throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
-  if (!Object.hasOwn(kvType, quantPolicy)) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
-  return kvType[quantPolicy];
+  if (dtype !== 'auto' && dtype !== 'float16' && dtype !== 'float32') {
+    throw invalidOption('dtype', dtype, "'auto', 'float16' or 'float32'");
+  }
+  if (quantPolicy === 8) return 'int8';
+  if (quantPolicy === 4) return 'int4';
+  if (quantPolicy !== 0) throw invalidOption('quantPolicy', quantPolicy, '0, 4 or 8');
+  return dtype === 'float32' || (dtype === 'auto' && isFloat32) ? 'f32' : 'f16';
 }
 
 /** What the number of blocks depends on. */
@@ -260,6 +285,11 @@ function resolveNumBlocks(entryCount: number, { freeBytes, reservedBytes, blockB
     });
   }
   return numBlocks;
+}
+
+function checkCount(name: string, value: unknown, low: number, high: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high) return value;
+  throw invalidOption(name, value, `a whole number from ${low} to ${high}`);
 }
 
 function invalidOption(name: string, value: unknown, wanted: string): PagemindError {

@@ -33,7 +33,7 @@ export type { SessionData, SessionTurn } from './api/session-data.js';
 export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
 export { dataStore, sessionStore } from './browser-stores.js';
-export type { EngineConfig, EngineOptions, MemoryPlan } from './config.js';
+export type { EngineConfig, EngineOptions, MemoryPlan, SpeculativeOptions } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
   ChatMessage,

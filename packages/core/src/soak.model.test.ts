@@ -85,7 +85,7 @@ describeWithFixtures(MODEL, MODEL, (model) => {
       maxBatchSize: 4,
       cacheBlockSeqLen: 16,
       sessionLen: 96,
-      cacheMaxEntryCount: 12,
+      cacheMaxEntryCount: 7,
       maxPrefillTokenNum: 48,
     };
     const engine = await createEngine({ model, ...options });

@@ -64,6 +64,7 @@ export {
   type SampleShape,
   SLOT_PARAMS_BYTES,
   SLOT_STATE_BYTES,
+  SLOT_VERIFIES_OFFSET,
   type SlotSampling,
   sampleCountsBytes,
   sampleKeysBytes,

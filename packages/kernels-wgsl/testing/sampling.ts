@@ -10,6 +10,7 @@ import { sampleSelect } from '../src/sampling/sample-select.js';
 import type { SequenceHistory } from '../src/sampling/sampler.reference.js';
 import {
   SLOT_PARAMS_BYTES,
+  SLOT_VERIFIES_OFFSET,
   type SlotSampling,
   STATE_DONE,
   samplePartialsBytes,
@@ -54,6 +55,7 @@ export interface Sequence {
   readonly history?: SequenceHistory;
   readonly position?: number;
   readonly done?: boolean;
+  readonly verifies?: boolean;
 }
 
 /** The variant that an application would get on this device. */
@@ -82,10 +84,11 @@ export async function step(test: TestDevice, variantId: string, vocab: number, s
     logprobs: new Uint32Array(sampleLogprobsBytes(count, RING) / 4),
   };
   const params = new DataView(buffers.slot_params.buffer);
-  sequences.forEach(({ logits, sampling, history = noHistory, position = 7, done = false }, i) => {
+  sequences.forEach(({ logits, sampling, history = noHistory, position = 7, done = false, verifies = false }, i) => {
     buffers.logits.set(logits, i * stride);
     buffers.rows.set([i, position, FROM_STATE, position + 5], (count - 1 - i) * 4);
     buffers.slot_state[i * 4 + 1] = done ? STATE_DONE : 0;
+    buffers.slot_state[i * 4 + SLOT_VERIFIES_OFFSET / 4] = verifies ? 1 : 0;
     writeSlotParams(params, i * SLOT_PARAMS_BYTES, sampling);
     const mark = (id: number, change: (before: number) => number): void => {
       buffers.counts[i * stride + id] = change(buffers.counts[i * stride + id] ?? 0);

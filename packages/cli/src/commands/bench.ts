@@ -99,6 +99,8 @@ async function measure(engine: Engine, numPrompt: number, numNew: number) {
     passesPerStep: perStep('passes'),
     dispatchesPerStep: perStep('dispatches'),
     readbackBytesPerToken: (to.readbackBytes - before.counters.readbackBytes) / numNew,
+    proposedTokens: stats.numProposed,
+    acceptedTokens: stats.numAccepted,
     bytesPerToken: engine.info.bytesPerToken,
     memory,
   };

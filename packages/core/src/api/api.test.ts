@@ -54,6 +54,7 @@ describe('chat.completions.create', () => {
         completion_tokens: 8,
         total_tokens: 11,
         prompt_tokens_details: { cached_tokens: 0 },
+        completion_tokens_details: { accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
       },
       stats: {
         queue_ms: 0,

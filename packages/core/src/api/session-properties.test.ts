@@ -132,6 +132,6 @@ it('answers as without sessions', { timeout: 60_000 }, async () => {
     { numRuns: 150 },
   );
   expect(numCached / numPrompt).toBeGreaterThan(0.4);
-  expect(numFull).toBeGreaterThan(20);
+  expect(numFull).toBeGreaterThan(5);
   expect(numAborted).toBeGreaterThan(50);
 });

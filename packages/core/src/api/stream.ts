@@ -101,7 +101,11 @@ function together(ends: readonly EndEvent[]): { readonly usage: CompletionUsage;
   invariant(first, 'a generation that does not fail has an end');
   const sum = (numberOf: (end: EndEvent) => number): number => ends.reduce((total, end) => total + numberOf(end), 0);
   return {
-    usage: toUsage({ ...first.usage, completionTokens: sum(({ usage }) => usage.completionTokens) }),
+    usage: toUsage(
+      { ...first.usage, completionTokens: sum(({ usage }) => usage.completionTokens) },
+      sum(({ stats }) => stats.numProposed),
+      sum(({ stats }) => stats.numAccepted),
+    ),
     stats: toStats({
       ...first.stats,
       totalMs: Math.max(...ends.map(({ stats }) => stats.totalMs)),
@@ -115,12 +119,20 @@ export function newIdentity(prefix: string): { readonly id: string; readonly cre
   return { id: `${prefix}-${crypto.randomUUID().replaceAll('-', '')}`, created: Math.floor(Date.now() / 1000) };
 }
 
-function toUsage({ promptTokens, completionTokens, cachedTokens }: Usage): CompletionUsage {
+function toUsage(
+  { promptTokens, completionTokens, cachedTokens }: Usage,
+  numProposed: number,
+  numAccepted: number,
+): CompletionUsage {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokens },
+    completion_tokens_details: {
+      accepted_prediction_tokens: numAccepted,
+      rejected_prediction_tokens: numProposed - numAccepted,
+    },
   };
 }
 

@@ -101,6 +101,11 @@ export interface CompletionUsage {
   readonly completion_tokens: number;
   readonly total_tokens: number;
   readonly prompt_tokens_details: { readonly cached_tokens: number };
+  /** Tokens that were guessed ahead (`speculative`), right and wrong ones; the wrong ones are no part of the answer. */
+  readonly completion_tokens_details: {
+    readonly accepted_prediction_tokens: number;
+    readonly rejected_prediction_tokens: number;
+  };
 }
 
 /** Own field. How long the request took where the engine runs. */

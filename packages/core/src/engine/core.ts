@@ -142,6 +142,10 @@ export interface RequestStats {
   /** Tokens of the prompt that had to be computed. */
   readonly prefillTokensPerSecond: number;
   readonly decodeTokensPerSecond: number;
+  /** Tokens that were proposed to the model; 0 unless the engine speculates. */
+  readonly numProposed: number;
+  /** Those of them that the model gave, too, so that they cost no step. */
+  readonly numAccepted: number;
 }
 
 /**
@@ -225,6 +229,9 @@ export interface EngineStats {
   readonly numTokensFound: number;
   /** Requests that had to give their blocks to earlier ones, to be computed again later. */
   readonly numPreemptions: number;
+  /** Tokens that were proposed to the model, and those of them that it gave, too. */
+  readonly numProposed: number;
+  readonly numAccepted: number;
   readonly counters: RunnerCounters;
 }
 

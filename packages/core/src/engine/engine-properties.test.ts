@@ -13,6 +13,7 @@ import {
   settle,
   tokenizer,
 } from '../testing/engine-harness.js';
+import { fakeProposer } from '../testing/fake-proposer.js';
 import { answerOf, type FakeRunner } from '../testing/fake-runner.js';
 import type { GenerateRequest } from './core.js';
 
@@ -40,6 +41,9 @@ const limits = fc.record({
   maxPrefillTokenNum: fc.integer({ min: 4, max: 20 }),
   maxStepsPerSubmit: fc.integer({ min: 1, max: 5 }),
 });
+
+/** Of 8 proposed tokens so many are wrong; undefined: nothing is proposed. */
+const errors = sometimes(fc.constantFrom(0, 1, 4, 8));
 
 /** Deliveries of the GPU: how many submissions at a time, and in which order their results arrive. */
 const deliveries = fc.array(
@@ -75,8 +79,10 @@ it('holds for any traffic', { timeout: 60_000 }, async () => {
       limits,
       fc.array(arrival, { minLength: 1, maxLength: 9 }),
       deliveries,
-      async (given, arrivals, pattern) => {
-        const { engine, runner } = create({ ...given, sessionLen: 48 });
+      errors,
+      async (given, arrivals, pattern, numWrong) => {
+        const speculation = numWrong !== undefined && { proposer: fakeProposer(numWrong), numSpeculativeTokens: 4 };
+        const { engine, runner } = create({ ...given, sessionLen: 48 }, speculation ? { speculation } : {});
         const longest = Math.min(48, given.numBlocks * given.blockSize);
         const inOrder = arrivals.toSorted((a, b) => a.at - b.at);
         const outcomes: Promise<Outcome>[] = [];

@@ -21,9 +21,10 @@ import { type KvPlace, keysOf, readKv, writeKv } from './kv-pages.js';
 import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
 import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
-import { type GenerationDefaults, resolveGeneration, resolveLogits } from './request.js';
+import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
 import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
+import { canSpeculate, Speculation, type SpeculationConfig } from './speculation.js';
 
 /** Submissions that the GPU may have before it: one it works on, the rest so that it never waits for this thread. */
 const MAX_IN_FLIGHT = 3;
@@ -44,6 +45,8 @@ export interface LocalEngineParts {
   readonly maxQueueLen?: number;
   /** Share KV blocks among requests that begin alike; default true. */
   readonly enablePrefixCaching?: boolean;
+  /** Missing: tokens come one by one. */
+  readonly speculation?: SpeculationConfig;
   /** Names all that keys and values depend on; asked for when the first ones leave or come. */
   readonly kvOrigin: () => Promise<string>;
   /** Milliseconds; default `performance.now`. */
@@ -76,6 +79,7 @@ export class LocalEngine implements EngineCore {
   #origin: Promise<string> | undefined;
   readonly #clock: () => number;
   readonly #randomSeed: () => number;
+  readonly #speculation: SpeculationConfig | undefined;
   readonly #scheduler: Scheduler;
   readonly #pacer: StepPacer;
   readonly #jobs = new Map<Sequence, Job>();
@@ -98,6 +102,7 @@ export class LocalEngine implements EngineCore {
     this.#words = text && new WordFinder(text.tokenizer);
     this.#images = images;
     this.#nameOrigin = kvOrigin;
+    this.#speculation = parts.speculation;
     this.#clock = clock ?? (() => performance.now());
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
     this.#scheduler = new Scheduler(runner.limits, { maxQueueLen, enablePrefixCaching });
@@ -129,7 +134,8 @@ export class LocalEngine implements EngineCore {
       };
       const outputs = requests.map((request, index): [Sequence, SequenceOutput] => {
         const text = createTextOutput(given, prompt.ids, this.#text);
-        return [new Sequence(request), new GenerationOutput(request, { index, events, onEnd }, text, arrivedAt)];
+        const sequence = new Sequence(request, this.#speculationFor(request));
+        return [sequence, new GenerationOutput(request, { index, events, onEnd }, text, arrivedAt)];
       });
       this.#start(outputs, signal);
       sequences = outputs.map(([sequence]) => sequence);
@@ -188,19 +194,9 @@ export class LocalEngine implements EngineCore {
   }
 
   async stats(): Promise<EngineStats> {
-    const { numRunning, numWaiting, poolSize, numFreeBlocks, numCachedBlocks } = this.#scheduler;
-    const { numTokensLookedUp, numTokensFound, numPreemptions } = this.#scheduler;
-    return {
-      numRunning,
-      numWaiting,
-      numBlocks: poolSize,
-      numFreeBlocks,
-      numCachedBlocks,
-      numTokensLookedUp,
-      numTokensFound,
-      numPreemptions,
-      counters: this.#runner.counters,
-    };
+    const { numRunning, numWaiting, poolSize, numFreeBlocks, numCachedBlocks, counters } = this.#scheduler;
+    const now = { numRunning, numWaiting, numBlocks: poolSize, numFreeBlocks, numCachedBlocks };
+    return { ...now, ...counters, counters: this.#runner.counters };
   }
 
   async dispose(): Promise<void> {
@@ -321,6 +317,10 @@ export class LocalEngine implements EngineCore {
       bosTokenId: this.#defaults.bosTokenId,
       imageTokenId: this.#images?.imageTokenId,
     };
+  }
+
+  #speculationFor({ sampling }: Request): Speculation | undefined {
+    return this.#speculation && canSpeculate(sampling) ? new Speculation(this.#speculation) : undefined;
   }
 
   /** Queues sequences, all or none. */

@@ -18,6 +18,7 @@ import type {
 import { requireText, type TextTools } from './prompt.js';
 import type { Request } from './request.js';
 import type { Arrival } from './scheduler.js';
+import type { Sequence } from './sequence.js';
 import { StopMatcher } from './stop.js';
 
 /** Takes what the steps of one sequence bring. */
@@ -90,7 +91,7 @@ export class GenerationOutput implements SequenceOutput {
       finishReason: this.#finishReason,
       ...(this.#finishReason === 'stop' && { stoppedBy: this.#text.isStopped ? 'string' : 'token' }),
       usage,
-      stats: this.#stats(usage, now),
+      stats: this.#stats(sequence, usage, now),
     });
     onEnd();
     return true;
@@ -117,7 +118,7 @@ export class GenerationOutput implements SequenceOutput {
     return { text, offset };
   }
 
-  #stats({ promptTokens, cachedTokens }: Usage, now: number): RequestStats {
+  #stats({ speculation }: Sequence, { promptTokens, cachedTokens }: Usage, now: number): RequestStats {
     const startedAt = this.#startedAt ?? now;
     const firstTokenAt = this.#firstTokenAt ?? now;
     return {
@@ -126,6 +127,8 @@ export class GenerationOutput implements SequenceOutput {
       totalMs: now - this.#arrivedAt,
       prefillTokensPerSecond: perSecond(promptTokens - cachedTokens, firstTokenAt - startedAt),
       decodeTokensPerSecond: perSecond(this.#numGenerated - 1, now - firstTokenAt),
+      numProposed: speculation?.numProposed ?? 0,
+      numAccepted: speculation?.numAccepted ?? 0,
     };
   }
 }

@@ -10,6 +10,7 @@ function plan(numSteps: number, tokens: readonly number[] = []): StepPlan {
     images: [],
     firstBlock: 0,
     newBlocks: [],
+    numProposed: 0,
     sample: true,
     wantsLogits: false,
   };

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { invariant } from '../errors.js';
 import { sometimes } from '../testing/arbitraries.js';
+import { fakeProposer } from '../testing/fake-proposer.js';
 import { answerOf } from '../testing/fake-runner.js';
 import { SchedulerHarness, type TrafficItem } from '../testing/scheduler-harness.js';
 
@@ -37,10 +38,20 @@ const limits = fc.record({
   blockSize: fc.integer({ min: 1, max: 4 }),
   maxPrefillTokenNum: fc.integer({ min: 1, max: 12 }),
   maxStepsPerSubmit: fc.integer({ min: 1, max: 5 }),
+  maxVerifyRows: fc.constantFrom(2, 4, 8),
 });
 
 /** Share of the pool that is there at first, and whether the device has the rest. */
 const growth = fc.record({ share: fc.constantFrom(0, 0.3, 1), hasRoom: fc.constantFrom(true, true, false) });
+
+/** In half of the schedules nobody speculates; in others proposals are hardly ever, often or always wrong. */
+const speculation = fc.option(
+  fc.record({
+    proposer: fc.constantFrom(0, 1, 4, 8).map((errors) => fakeProposer(errors)),
+    numSpeculativeTokens: fc.integer({ min: 1, max: 7 }),
+  }),
+  { freq: 2, nil: undefined },
+);
 
 const rotation = fc.constantFrom({}, {}, { maxSharedLen: 9 }, { maxSharedLen: 20, maxKeptLen: 20 });
 
@@ -72,17 +83,28 @@ function itemsOf(arrivals: readonly Arrival[], longest: number): readonly Traffi
 }
 
 it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
-  const seen = { submissions: 0, preempted: 0, overtaken: 0, restarted: 0, cancelled: 0, longest: 0 };
+  const seen = {
+    submissions: 0,
+    preempted: 0,
+    overtaken: 0,
+    restarted: 0,
+    cancelled: 0,
+    longest: 0,
+    accepted: 0,
+    rejected: 0,
+  };
   const schedule = fc.property(
     limits,
     growth,
     rotation,
     options,
+    speculation,
     fc.array(arrival, { minLength: 1, maxLength: 7 }),
     ticks,
-    (given, { share, hasRoom }, rotating, chosen, arrivals, pattern) => {
+    (given, { share, hasRoom }, rotating, chosen, speculating, arrivals, pattern) => {
       const firstBlocks = Math.max(2, Math.round(share * given.numBlocks));
-      const harness = new SchedulerHarness({ ...given, firstBlocks, ...rotating, sessionLen: SESSION_LEN }, chosen);
+      const all = { ...given, firstBlocks, ...rotating, sessionLen: SESSION_LEN };
+      const harness = new SchedulerHarness(all, chosen, speculating);
       const items = itemsOf(arrivals, Math.min(SESSION_LEN, given.numBlocks * given.blockSize));
       const times: number[] = [];
       for (const { after } of arrivals) times.push((times.at(-1) ?? 0) + after);
@@ -108,7 +130,10 @@ it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
       harness.checkRest();
       seen.submissions += harness.numSubmitted;
       seen.longest = Math.max(seen.longest, harness.numSubmitted);
-      for (const { numPreempted, numOvertaken, numBegins, end } of harness.tracked) {
+      for (const { sequence, numPreempted, numOvertaken, numBegins, end } of harness.tracked) {
+        const { numProposed = 0, numAccepted = 0 } = sequence.speculation ?? {};
+        seen.accepted += numAccepted;
+        seen.rejected += numProposed - numAccepted;
         seen.preempted += numPreempted;
         seen.overtaken += numOvertaken;
         seen.restarted += numBegins - 1 - numPreempted > 0 ? 1 : 0;
@@ -121,5 +146,7 @@ it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
   expect(seen.preempted).toBeGreaterThan(NUM_RUNS / 50);
   expect(seen.overtaken).toBeGreaterThan(NUM_RUNS / 10);
   expect(seen.restarted).toBeGreaterThan(NUM_RUNS / 50);
+  expect(seen.accepted).toBeGreaterThan(NUM_RUNS / 2);
+  expect(seen.rejected).toBeGreaterThan(NUM_RUNS / 2);
   expect(seen.cancelled).toBeGreaterThan(NUM_RUNS / 10);
 });

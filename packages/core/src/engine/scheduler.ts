@@ -11,6 +11,7 @@ import type {
   StepResult,
 } from '../runner/runner.js';
 import { BlockManager } from './block-manager.js';
+import type { EngineStats } from './core.js';
 import type { Sequence } from './sequence.js';
 import { byUrgency, insert, MAX_OVERTAKEN, remove } from './urgency.js';
 
@@ -32,21 +33,26 @@ export interface Arrival {
 /** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
 class Draft {
   readonly counts = new Map<Sequence, number>();
-  #numTokensLeft: number;
+  readonly #maxTokens: number;
+  #numTokens = 0;
 
   constructor(maxTokens: number) {
-    this.#numTokensLeft = maxTokens;
+    this.#maxTokens = maxTokens;
+  }
+
+  get numTokens(): number {
+    return this.#numTokens;
   }
 
   /** Tokens of the sequence that the step could take. A step is for sampling or for logits, as its first sequence is. */
   roomFor(sequence: Sequence): number {
     const [first = sequence] = this.counts.keys();
-    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#numTokensLeft) : 0;
+    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#maxTokens - this.#numTokens) : 0;
   }
 
   add(sequence: Sequence, count: number): void {
     this.counts.set(sequence, count);
-    this.#numTokensLeft -= count;
+    this.#numTokens += count;
   }
 }
 
@@ -58,6 +64,12 @@ export interface SchedulerOptions {
   readonly maxOvertaken?: number;
 }
 
+/** What {@link EngineStats} says under these names. */
+export type SchedulerCounters = Pick<
+  EngineStats,
+  'numTokensLookedUp' | 'numTokensFound' | 'numPreemptions' | 'numProposed' | 'numAccepted'
+>;
+
 export class Scheduler {
   readonly #limits: RunnerLimits;
   readonly #options: Required<SchedulerOptions>;
@@ -67,9 +79,7 @@ export class Scheduler {
   readonly #running: Sequence[] = [];
   readonly #waiting: Sequence[] = [];
   #numArrivals = 0;
-  #numTokensLookedUp = 0;
-  #numTokensFound = 0;
-  #numPreemptions = 0;
+  readonly #counters = { numTokensLookedUp: 0, numTokensFound: 0, numPreemptions: 0, numProposed: 0, numAccepted: 0 };
   #maxPoolSize: number;
   /** Blocks that sequences lacked when the last step was made. */
   #numLacking = 0;
@@ -98,16 +108,9 @@ export class Scheduler {
     return this.#blocks.numCached;
   }
 
-  get numTokensLookedUp(): number {
-    return this.#numTokensLookedUp;
-  }
-
-  get numTokensFound(): number {
-    return this.#numTokensFound;
-  }
-
-  get numPreemptions(): number {
-    return this.#numPreemptions;
+  /** Since the start. */
+  get counters(): SchedulerCounters {
+    return { ...this.#counters };
   }
 
   /** Blocks of the pool. */
@@ -129,6 +132,8 @@ export class Scheduler {
 
   growPool(numBlocks: number): void {
     this.#blocks.grow(numBlocks);
+    // The next step will tell.
+    this.#numLacking = 0;
   }
 
   /** The pool stays as it is; gives the sequences that may not fit in any more. */
@@ -160,6 +165,8 @@ export class Scheduler {
    * @param maxSteps most decode steps in a row
    */
   schedule(maxSteps: number): Step | undefined {
+    // Where several speculate, or some do, they go on together: a step alone would read the weights for one of them.
+    if (this.#hasRoomToVerify && this.#running.some(({ isSettling }) => isSettling)) return undefined;
     const draft = new Draft(this.#limits.maxPrefillTokenNum);
     this.#numLacking = 0;
     for (const sequence of this.#running.filter(({ isOutgrown }) => isOutgrown)) this.#sendBack(sequence);
@@ -167,8 +174,11 @@ export class Scheduler {
     const begins = hasPreempted ? [] : this.#admitWaiting(draft);
     const sequences = [...draft.counts.keys()];
     if (sequences.length === 0) return undefined;
-    const numSteps = this.#reserveSteps(sequences, maxSteps);
-    const shares = Array.from(draft.counts, ([sequence, count]) => sequence.advance(count, numSteps));
+    const verified = this.#reserveProposals(draft);
+    const numSteps = verified.size > 0 ? 1 : this.#reserveSteps(sequences, maxSteps);
+    const shares = Array.from(draft.counts, ([sequence, count]) =>
+      sequence.advance(count, numSteps, verified.get(sequence)),
+    );
     for (const sequence of sequences) this.#publish(sequence);
     return { begins, plan: { sequences: shares, numSteps }, sequences };
   }
@@ -184,8 +194,14 @@ export class Scheduler {
       invariant(sequence && result?.slot === share.slot, `the result for slot ${share.slot} is missing`);
       if (sequence.status === 'finished') continue;
       if (share.sample) {
-        invariant(result.isDone || result.tokens.length === plan.numSteps, `ids for slot ${share.slot} are missing`);
-        sequence.receive(result.tokens, plan.numSteps);
+        const numTokens = result.tokens.length;
+        const isWhole = result.isDone || (share.numProposed > 0 ? numTokens > 0 : numTokens === plan.numSteps);
+        invariant(isWhole, `ids for slot ${share.slot} are missing`);
+        sequence.receive(result.tokens, share, plan.numSteps);
+        if (share.numProposed > 0) {
+          this.#counters.numProposed += share.numProposed;
+          this.#counters.numAccepted += numTokens - 1;
+        }
         this.#publish(sequence);
       }
       arrivals.push({ sequence, share, result });
@@ -246,8 +262,8 @@ export class Scheduler {
       begins.push(head.begin(slot, found, numFound));
       this.#reserve(head, head.numTokens);
       draft.add(head, draft.roomFor(head));
-      this.#numTokensLookedUp += keys.length * this.#limits.blockSize;
-      this.#numTokensFound += numFound;
+      this.#counters.numTokensLookedUp += keys.length * this.#limits.blockSize;
+      this.#counters.numTokensFound += numFound;
     }
     return begins;
   }
@@ -303,6 +319,26 @@ export class Scheduler {
     this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
   }
 
+  /** All running sequences fit in a step with proposals. None joins them while proposals are under way. */
+  get #hasRoomToVerify(): boolean {
+    return this.#running.length < this.#limits.maxVerifyRows;
+  }
+
+  /** Proposed tokens that the step verifies, by sequence: as many as nobody else wants the room of. Reserves their blocks. */
+  #reserveProposals(draft: Draft): ReadonlyMap<Sequence, number> {
+    const verified = new Map<Sequence, number>();
+    const { maxVerifyRows, maxPrefillTokenNum } = this.#limits;
+    let room = this.#hasRoomToVerify ? Math.min(maxVerifyRows, maxPrefillTokenNum) - draft.numTokens : 0;
+    for (const [sequence, count] of draft.counts) {
+      let wanted = count === sequence.numPending ? Math.min(sequence.maxVerified, room) : 0;
+      while (wanted > 0 && !this.#reserve(sequence, sequence.numComputed + count + wanted)) wanted--;
+      if (wanted <= 0) continue;
+      verified.set(sequence, wanted);
+      room -= wanted;
+    }
+    return verified;
+  }
+
   /** Decode steps of this submission: as many as its sequences and the available blocks allow. Reserves their blocks. */
   #reserveSteps(sequences: readonly Sequence[], maxSteps: number): number {
     let numSteps = Math.min(maxSteps, ...sequences.map(({ maxStepsInARow }) => maxStepsInARow));
@@ -324,7 +360,7 @@ export class Scheduler {
       if (!last || last === sequence) return false;
       this.#overtake([last], sequence);
       this.#sendBack(last);
-      this.#numPreemptions++;
+      this.#counters.numPreemptions++;
     }
     return true;
   }

@@ -5,6 +5,7 @@ import type { BeginSequence, ScheduledSequence } from '../runner/runner.js';
 import { clipSpans } from './images.js';
 import { blockKey } from './prefix-cache.js';
 import type { Request } from './request.js';
+import type { Speculation } from './speculation.js';
 
 /** Only a running sequence holds a slot and blocks. */
 export type SequenceStatus = 'waiting' | 'running' | 'finished';
@@ -14,6 +15,8 @@ const MAX_SLOT_STOP_IDS = 8;
 
 export class Sequence {
   readonly request: Request;
+  /** Missing: its tokens come one by one. */
+  readonly speculation: Speculation | undefined;
   /** Blocks held, in order of position. */
   readonly blocks: number[] = [];
   /** Place in the order of arrival, which the scheduler gives. */
@@ -30,8 +33,10 @@ export class Sequence {
   #numInFlight = 0;
   /** Tokens whose keys and values submitted steps write: the queue's order makes submitted as good as done. */
   #numComputed = 0;
-  /** Tokens known when the sequence took its slot. Later ones were sampled on the GPU, which needs no ids for them. */
+  /** Tokens known when the sequence took its slot. */
   #numAtBegin = 0;
+  /** Tokens whose ids have to be sent. Later ones were sampled last on the GPU, which needs no ids for them. */
+  #numToSend = 0;
   /** Blocks that the runner has been told of. */
   #numBlocksSent = 0;
   /** Blocks that {@link takeFilled} has given. */
@@ -39,8 +44,9 @@ export class Sequence {
   readonly #blockKeys: string[] = [];
   #numCached: number | undefined;
 
-  constructor(request: Request) {
+  constructor(request: Request, speculation?: Speculation) {
     this.request = request;
+    this.speculation = speculation;
     this.#knownIds = [...request.promptIds];
     this.#urgency = request.priority;
   }
@@ -100,6 +106,21 @@ export class Sequence {
     return decodeFrom === undefined ? numPending : Math.min(numPending, Math.max(decodeFrom - this.#numComputed, 1));
   }
 
+  /** It waits for its ids, which proposals are to follow or are among. */
+  get isSettling(): boolean {
+    return this.#numInFlight > 0 && this.#numProposed > 0;
+  }
+
+  /** Proposed tokens that a step may verify which computes all {@link numPending}. */
+  get maxVerified(): number {
+    if (this.#numInFlight > 0) return 0;
+    return Math.min(this.#numProposed, this.#numLeft - this.numPending);
+  }
+
+  get #numProposed(): number {
+    return this.speculation?.proposal.length ?? 0;
+  }
+
   /** Steps that the GPU can run in a row from what it sampled last; 0 when ids have to be sent. */
   get maxStepsInARow(): number {
     return this.#isContinuing ? this.#numLeft : 0;
@@ -116,7 +137,7 @@ export class Sequence {
   }
 
   get #isContinuing(): boolean {
-    return !this.isForced && this.#numComputed >= this.#numAtBegin;
+    return !this.isForced && this.#numComputed >= this.#numToSend;
   }
 
   /**
@@ -149,6 +170,7 @@ export class Sequence {
     this.#slot = slot;
     this.blocks.push(...found);
     this.#numAtBegin = this.#knownIds.length;
+    this.#numToSend = this.#knownIds.length;
     this.#numComputed = numFound;
     this.#numCached ??= numFound;
     const { promptIds, sampling, maxLength, minLength, stopIds } = this.request;
@@ -163,15 +185,20 @@ export class Sequence {
     };
   }
 
-  /** Takes its share of a submission: `numTokens` in the first step, then one in each further step. */
-  advance(numTokens: number, numSteps: number): ScheduledSequence {
+  /**
+   * Takes its share of a submission: `numTokens` in the first step, then one in each further step; or, in a single step, these
+   * and `numVerified` proposed ones.
+   */
+  advance(numTokens: number, numSteps: number, numVerified = 0): ScheduledSequence {
     invariant(this.#slot !== undefined, 'only a running sequence advances');
+    const proposed = this.speculation?.take(numVerified) ?? [];
     const start = this.#numComputed;
     const end = start + numTokens;
     const share: ScheduledSequence = {
       slot: this.#slot,
       startPosition: start,
-      tokens: this.#isContinuing ? [] : this.#knownIds.slice(start, end),
+      tokens: this.#isContinuing && numVerified === 0 ? [] : [...this.#knownIds.slice(start, end), ...proposed],
+      numProposed: numVerified,
       images: clipSpans(this.request.images, start, end),
       firstBlock: this.#numBlocksSent,
       newBlocks: this.blocks.slice(this.#numBlocksSent),
@@ -179,8 +206,8 @@ export class Sequence {
       wantsLogits: this.isForced,
     };
     this.#numBlocksSent = this.blocks.length;
-    this.#numComputed = end + numSteps - 1;
-    if (share.sample) this.#numInFlight += numSteps;
+    this.#numComputed = end + numVerified + numSteps - 1;
+    if (share.sample) this.#numInFlight += numVerified + numSteps;
     return share;
   }
 
@@ -190,10 +217,16 @@ export class Sequence {
     if (this.#numOvertaken >= most) this.#urgency = Number.POSITIVE_INFINITY;
   }
 
-  /** Ids arrive that were in flight: `numExpected` of them, or fewer if the sequence was done before. */
-  receive(ids: readonly number[], numExpected: number): void {
-    this.#numInFlight -= numExpected;
+  /** Ids arrive of a share that was in flight; fewer than were if the sequence was done before, or proposals were wrong. */
+  receive(ids: readonly number[], { numProposed }: ScheduledSequence, numSteps: number): void {
+    this.#numInFlight -= numProposed + numSteps;
     this.#knownIds.push(...ids);
+    if (numProposed > 0) {
+      // What was computed for wrong proposals is as good as not computed, and the GPU does not know which id is the last.
+      this.#numComputed = this.#knownIds.length - 1;
+      this.#numToSend = this.#knownIds.length;
+    }
+    this.speculation?.observe(this.#knownIds, ids.length, numProposed, this.#numInFlight);
   }
 
   /** Gives its slot and blocks up (the scheduler takes them) and forgets what was computed. */

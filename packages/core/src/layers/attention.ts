@@ -1,5 +1,5 @@
 // Attention of one layer over the paged cache: on decode one dispatch turns, appends and attends (and one more merges
-// long contexts); on prefill one dispatch turns and appends, one attends. How is in kernels-wgsl.
+// long contexts); otherwise one dispatch turns and appends, one attends. How is in kernels-wgsl.
 import {
   attentionDecode,
   attentionPrefill,
@@ -72,7 +72,7 @@ export function attention(
     partials,
     tiles,
   };
-  if (shape.path === 'prefill') {
+  if (shape.path !== 'decode') {
     dispatch(kvWrite.plan(common, profile), bound);
     dispatch(attentionPrefill.plan({ ...common, numTiles: shape.numTiles }, profile), bound);
     return;

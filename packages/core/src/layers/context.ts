@@ -7,11 +7,14 @@ import type { Dispatch } from '../gpu/recorder.js';
 export interface StepShape {
   /** Tokens of the step. */
   readonly numRows: number;
-  /** `decode`: every sequence has one token; the attention kernel rotates and appends. */
-  readonly path: 'decode' | 'prefill';
+  /**
+   * `decode`: every sequence has one token; the attention kernel rotates and appends. `verify`: some bring proposed tokens
+   * beside; products are those of decode, attention that of prefill.
+   */
+  readonly path: 'decode' | 'verify' | 'prefill';
   /** Decode: parts that the longest sequence's keys are split into. */
   readonly numSplits: number;
-  /** Prefill: query tiles of the attention. */
+  /** Otherwise: query tiles of the attention. */
   readonly numTiles: number;
   /** Rows that get logits. */
   readonly numSampled: number;

@@ -30,7 +30,7 @@ export interface LinearUse {
 }
 
 /** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
-const MAX_MATVEC_ROWS = 8;
+export const MAX_MATVEC_ROWS = 8;
 
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
@@ -46,7 +46,7 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
     ...(rowScale && { row_scale: rowScale.buffer }),
   };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
-  if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path === 'decode'))) {
+  if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'))) {
     const fused = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };
     dispatch(linearMatvec.plan(fused, profile), { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
     return;

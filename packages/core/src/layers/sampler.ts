@@ -10,6 +10,7 @@ import {
   type SampleShape,
   SLOT_PARAMS_BYTES,
   SLOT_STATE_BYTES,
+  SLOT_VERIFIES_OFFSET,
   samplePrepare,
   sampleSelect,
   writeSlotParams,
@@ -115,6 +116,12 @@ export function startSlot(gpu: GpuContext, buffers: SamplerBuffers, vocabSize: n
     gpu.queue.writeBuffer(buffers.tokenMarks, 0, words);
     dispatchNow(gpu, (dispatch) => markTokens(dispatch, profile, buffers, vocabSize, numMarks));
   }
+}
+
+/** Tells whether the steps from now on bring proposals of the slot's sequence: their draws then change nothing but the ring. */
+export function setVerifying(gpu: GpuContext, { slotState }: SamplerBuffers, slot: number, verifies: boolean): void {
+  const offset = slot * SLOT_STATE_BYTES + SLOT_VERIFIES_OFFSET;
+  gpu.queue.writeBuffer(slotState, offset, new Uint32Array([verifies ? 1 : 0]));
 }
 
 /** Zeroes the counts of the slot in `startedSlots`. */

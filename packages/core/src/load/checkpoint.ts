@@ -5,16 +5,10 @@ import { findQuantized } from './find-quantized.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import type { QuantizedMatrix } from './quantized.js';
-import { readSafetensorsHeader, type SafetensorsDtype, type TensorLocation } from './safetensors.js';
+import { readSafetensorsHeader, type SafetensorsDtype } from './safetensors.js';
 import { type SmallFiles, smallFiles } from './small-files.js';
 import { type ByteSource, type ModelSource, splitPath } from './source.js';
-
-/** A tensor and the file it lies in. */
-export interface TensorEntry extends TensorLocation {
-  readonly source: ByteSource;
-  /** Path of the file, for messages. */
-  readonly file: string;
-}
+import type { TensorEntry } from './tensor-entry.js';
 
 /** An opened checkpoint. */
 export interface Checkpoint extends SmallFiles {

@@ -1,9 +1,9 @@
 // Finds the quantised matrices of a checkpoint and reads the little of them that planning depends on: which group every
 // column belongs to. Layouts are quantized.ts; no other tensor is read here.
 import { PagemindError } from '../errors.js';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { readQuantization } from './quantization.js';
 import { methodOf, type QuantizedMatrix, readQuantized } from './quantized.js';
+import type { TensorEntry } from './tensor-entry.js';
 
 /** Small tensors that are read at a time. */
 const MAX_READS = 16;
@@ -40,11 +40,18 @@ export async function findQuantized(
   return matrices;
 }
 
+/** What {@link checkModelFormat} looks at of a checkpoint. */
+interface Opened {
+  readonly name: string;
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
+  readonly packed?: unknown;
+}
+
 /**
  * Checks what a user says of a checkpoint's quantisation against its tensors.
  * @throws PagemindError `invalid_option`.
  */
-export function checkModelFormat({ name, quantized, packed }: Checkpoint, said: string = 'hf'): void {
+export function checkModelFormat({ name, quantized, packed }: Opened, said: string = 'hf'): void {
   const layouts = [...(quantized?.values() ?? [])].map(({ layout }) => layout);
   const other = layouts.find((layout) => methodOf(layout) !== said);
   if (said === 'hf' || (layouts.length > 0 && other === undefined)) return;

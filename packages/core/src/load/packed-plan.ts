@@ -1,7 +1,7 @@
 // Decides how a packed checkpoint becomes weights, before its data is read: checks every plane against what the model
 // wants, and says which bytes of a file go to which buffer. Pure; checkpoints as the hub has them are weight-plan.ts.
 import { invariant, PagemindError } from '../errors.js';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import {
   type PackedFile,
   type PackedWeight,
@@ -11,6 +11,7 @@ import {
   planeTensor,
 } from './packed-format.js';
 import type { RangeRead } from './read-ahead.js';
+import type { TensorEntry } from './tensor-entry.js';
 import {
   checkBuffers,
   mismatch,

@@ -1,8 +1,9 @@
 // Plans of quantised matrices without a GPU: what may be joined, and what is refused by name.
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { QuantizedMatrix } from './quantized.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { planWeights, type WeightPlan } from './weight-plan.js';
 import { type MatrixSpec, type VectorSpec, type WeightPiece, type WeightPolicy, wholeTensor } from './weights.js';
 

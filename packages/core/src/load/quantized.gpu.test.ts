@@ -170,7 +170,7 @@ describe.each(Object.entries(layouts))('loadWeights of %s', (layout, make) => {
       { windowBytes: 800, onProgress, signal: controller.signal },
     );
     await expect(loading).rejects.toMatchObject({ code: 'aborted' });
-    const tooSmall = loadWeights(gpu, checkpoint, specs, {}, { windowBytes: 64 });
+    const tooSmall = loadWeights(gpu, checkpoint, specs, {}, { windowBytes: 32 });
     await expect(tooSmall).rejects.toMatchObject({ code: 'unsupported_model' });
     expect(gpu.allocated).toEqual({ numBuffers: 0, bytes: 0 });
   });

@@ -3,8 +3,8 @@
 import type { RepackSource } from '@pagemind/kernels-wgsl';
 import type { GridLayout, PlaneName, WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from '../errors.js';
-import type { TensorEntry } from './checkpoint.js';
 import { contradiction, type Quantization } from './quantization.js';
+import type { TensorEntry } from './tensor-entry.js';
 
 /** The layouts that are known, as messages name them. */
 export type QuantizedLayout = 'AWQ gemm' | 'AWQ gemv' | 'GPTQ' | 'compressed-tensors' | 'MLX';

@@ -6,11 +6,12 @@ import { create } from 'webgpu';
 import { PagemindError } from '../errors.js';
 import { GpuContext } from '../gpu/context.js';
 import { MAP_READ } from '../gpu/usage.js';
-import { type Checkpoint, openCheckpoint, type TensorEntry } from './checkpoint.js';
+import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { memorySource } from './memory-source.js';
 import type { SafetensorsDtype } from './safetensors.js';
 import { type TensorData, writeSafetensors } from './safetensors-writer.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { loadWeights, weightBytes } from './weight-loader.js';
 import { type WeightGroup, type WeightPiece, type WeightPolicy, type WeightSpec, wholeTensor } from './weights.js';
 

@@ -1,9 +1,10 @@
 // Plans without a GPU: formats, sizes, where every element goes, and what is refused.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { SafetensorsDtype } from './safetensors.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { weightBytes } from './weight-loader.js';
 import { planWeights, type WeightPlan } from './weight-plan.js';
 import { ELEMENT_BYTES } from './weight-windows.js';
@@ -136,7 +137,7 @@ function plannedBytes(plan: WeightPlan): Map<number, number> {
   const from = new Map<number, number>();
   for (const { offset, windows } of plan.reads) {
     for (const { shape } of windows) {
-      if (!('numCols' in shape)) throw new Error('nothing here is quantised');
+      if ('layout' in shape) throw new Error('nothing is quantised here');
       const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
       for (let i = 0; i < numRows; i++) {
         const row = dst + Math.floor(i / block) * stride + (i % block);

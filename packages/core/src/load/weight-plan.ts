@@ -3,10 +3,11 @@
 import type { PackSource } from '@pagemind/kernels-wgsl';
 import type { PlaneName, WeightFormatOptions } from '@pagemind/quant';
 import { invariant, PagemindError } from '../errors.js';
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import { planeBytesOf } from './packed-format.js';
 import { cutQuantized, type GroupTables, quantizedStorage } from './quantized-plan.js';
 import type { RangeRead } from './read-ahead.js';
+import type { TensorEntry } from './tensor-entry.js';
 import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
 import {
   formatName,

@@ -2,8 +2,8 @@
 // the tensors are and whether they fit the model was settled before.
 import type { PackShape, PackSource, PackTarget, RepackShape, RepackSource } from '@pagemind/kernels-wgsl';
 import { PagemindError } from '../errors.js';
-import type { TensorEntry } from './checkpoint.js';
 import type { ByteSource } from './source.js';
+import type { TensorEntry } from './tensor-entry.js';
 import type { WeightPiece } from './weights.js';
 
 /** Bytes of an element. */

@@ -1,6 +1,7 @@
 // What a vision-language checkpoint is resolved to: names of several generations, and configs that leave most out.
 import { describe, expect, it } from 'vitest';
-import type { Checkpoint, TensorEntry } from '../load/checkpoint.js';
+import type { Checkpoint } from '../load/checkpoint.js';
+import type { TensorEntry } from '../load/tensor-entry.js';
 import { resolveModel } from './model.js';
 
 function checkpoint(config: Readonly<Record<string, unknown>>, tensors: readonly string[]): Checkpoint {

@@ -3,10 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { InputBatch } from './input-batch.js';
 import type { ScheduledSequence } from './runner.js';
 
-const sequence = (slot: number, startPosition: number, tokens: number[], sample = true): ScheduledSequence => ({
+const sequence = (
+  slot: number,
+  startPosition: number,
+  tokens: number[],
+  sample = true,
+  numProposed = 0,
+): ScheduledSequence => ({
   slot,
   startPosition,
   tokens,
+  numProposed,
   images: [],
   firstBlock: 0,
   newBlocks: [],
@@ -35,6 +42,13 @@ describe('InputBatch', () => {
     expect(batch).toMatchObject({ numRows: 2, numSampled: 1, isDecode: true });
     batch.fill([sequence(0, 5, [1, 2])], 1, () => 0);
     expect(batch.isDecode).toBe(false);
+  });
+
+  it('samples before every proposed token, too', () => {
+    const batch = new InputBatch(8);
+    batch.fill([sequence(0, 5, [3, 8, 9], true, 2), sequence(1, 2, [])], 4, () => 0);
+    expect([...batch.sampleRows.subarray(0, 4)]).toEqual([0, 1, 2, 3]);
+    expect(batch).toMatchObject({ numRows: 4, numSampled: 4, isDecode: false });
   });
 
   it('takes one path for everything when there is no decode path', () => {

@@ -19,7 +19,7 @@ export class InputBatch {
   readonly rows: Uint32Array<ArrayBuffer>;
   /** Tile structs {slot, first row, rows, first position}, `[maxRows, 4]`. */
   readonly tiles: Uint32Array<ArrayBuffer>;
-  /** Row of every sampled token, `[maxRows]`. */
+  /** Row of every token that one is sampled after, `[maxRows]`. */
   readonly sampleRows: Uint32Array<ArrayBuffer>;
   numRows = 0;
   numTiles = 0;
@@ -52,7 +52,7 @@ export class InputBatch {
     this.numSampled = 0;
     this.isDecode = this.#hasDecodePath && sequences.every(({ tokens }) => tokens.length <= 1);
     return sequences.map((sequence) => {
-      const { slot, startPosition, tokens, images, sample } = sequence;
+      const { slot, startPosition, tokens, images, sample, numProposed } = sequence;
       const count = Math.max(tokens.length, 1);
       const first = this.numRows;
       const rope = ropeBase(slot) + startPosition;
@@ -67,7 +67,8 @@ export class InputBatch {
         this.tiles.set(tile, this.numTiles++ * TILE_WORDS);
       }
       this.numRows += count;
-      if (sample) this.sampleRows[this.numSampled++] = this.numRows - 1;
+      const firstSampled = sample ? this.numRows - 1 - numProposed : this.numRows;
+      for (let row = firstSampled; row < this.numRows; row++) this.sampleRows[this.numSampled++] = row;
       return { first, count };
     });
   }

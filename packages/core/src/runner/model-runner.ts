@@ -9,7 +9,8 @@ import { type Dispatch, Recorder, type Recording } from '../gpu/recorder.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { type KvContext, queryTileTokens, SPLIT_LENGTH } from '../layers/attention.js';
 import { type ForwardContext, rowStride, type StepShape } from '../layers/context.js';
-import { clearCounts, markTokens, sample, startSlot } from '../layers/sampler.js';
+import { MAX_MATVEC_ROWS } from '../layers/linear.js';
+import { clearCounts, markTokens, sample, setVerifying, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, type RopeConfig, ropeTable, sharedLength } from '../models/rope.js';
 import type { ImageRunner } from './image-runner.js';
@@ -54,6 +55,8 @@ export class GpuModelRunner implements ModelRunner {
   readonly #ropeBase: Uint32Array;
   /** Log probabilities that a slot's sequence asks for; see {@link StepResults}. */
   readonly #numTopLogprobs: (number | undefined)[] = [];
+  /** Slots whose latest step brought proposals. */
+  readonly #verifying = new Set<number>();
   /** What the GPU's row buffer holds, as far as it is known here; decode steps that continue it write nothing. */
   readonly #rowsOnGpu: Uint32Array<ArrayBuffer>;
   readonly #tileTokens: number;
@@ -76,6 +79,7 @@ export class GpuModelRunner implements ModelRunner {
       firstBlocks: config.firstBlocks,
       sessionLen: config.sessionLen,
       maxPrefillTokenNum: config.maxPrefillTokenNum,
+      maxVerifyRows: MAX_MATVEC_ROWS,
       maxStepsPerSubmit: config.maxStepsPerSubmit,
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
@@ -117,6 +121,7 @@ export class GpuModelRunner implements ModelRunner {
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
     if (isOwn) this.#writeRope(1 + begin.slot, length);
     this.#numTopLogprobs[begin.slot] = begin.params.numTopLogprobs;
+    this.#verifying.delete(begin.slot);
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
   }
 
@@ -167,7 +172,10 @@ export class GpuModelRunner implements ModelRunner {
   #submit(plan: StepPlan): Promise<StepResult> {
     const { sequences, numSteps } = plan;
     const { gpu, buffers, sizes } = this.#parts;
-    for (const sequence of sequences) this.#writeBlocks(sequence);
+    for (const sequence of sequences) {
+      this.#writeBlocks(sequence);
+      this.#setVerifying(sequence);
+    }
     const batch = this.#batch;
     const ranges = batch.fill(sequences, this.#tileTokens, (slot) => this.#ropeBase[slot] ?? 0);
     invariant(batch.numRows <= sizes.maxRows, 'a step has more tokens than its buffers');
@@ -191,9 +199,9 @@ export class GpuModelRunner implements ModelRunner {
     return this.#readback.map(target, results.numBytes).then((words) => ({ sequences: results.read(words) }));
   }
 
-  /** Launches of a step: replayed for decode, recorded anew for prefill, whose grids hardly ever repeat. */
+  /** Launches of a step: recorded anew for prefill, whose grids hardly ever repeat, and replayed for others. */
   #launches(shape: StepShape): Iterable<Launch> {
-    if (shape.path === 'decode') {
+    if (shape.path !== 'prefill') {
       return this.#recorder.launches(JSON.stringify(shape), this.#recording(shape));
     }
     const launches: Launch[] = [];
@@ -226,7 +234,10 @@ export class GpuModelRunner implements ModelRunner {
   #shapeOf({ sequences, numSteps }: StepPlan): StepShape {
     const { numRows, numTiles, numSampled, isDecode } = this.#batch;
     const wantsLogprobs = sequences.some(({ slot, sample }) => sample && this.#numTopLogprobs[slot] !== undefined);
-    if (!isDecode) return { numRows, path: 'prefill', numSplits: 1, numTiles, numSampled, wantsLogprobs };
+    if (!isDecode) {
+      const path = sequences.some(({ numProposed }) => numProposed > 0) ? 'verify' : 'prefill';
+      return { numRows, path, numSplits: 1, numTiles, numSampled, wantsLogprobs };
+    }
     const longest = Math.max(...sequences.map(({ startPosition }) => startPosition + numSteps));
     const numSplits = this.#bucketSplits(longest);
     return { numRows, path: 'decode', numSplits, numTiles: 0, numSampled, wantsLogprobs };
@@ -252,6 +263,10 @@ export class GpuModelRunner implements ModelRunner {
         yield this.#recording({ ...shape, wantsLogprobs: true });
       }
     }
+    for (let numRows = 2; numRows <= (this.#parts.config.speculative ? MAX_MATVEC_ROWS : 0); numRows++) {
+      const shape = { numRows, path: 'verify', numSplits: 1, numTiles: 1, numSampled: numRows } as const;
+      yield this.#recording({ ...shape, wantsLogprobs: true });
+    }
     for (let numRows = 2; numRows < 2 * maxPrefillTokenNum; numRows *= 2) {
       const size = Math.min(numRows, maxPrefillTokenNum);
       const shape = { numRows: size, path: 'prefill', numSplits: 1, numTiles: 1, numSampled: 1 } as const;
@@ -265,6 +280,14 @@ export class GpuModelRunner implements ModelRunner {
     const maxPages = maxPagesOf(sizes);
     invariant(firstBlock + newBlocks.length <= maxPages, 'a block table is longer than its row');
     gpu.queue.writeBuffer(buffers.pageTable, (slot * maxPages + firstBlock) * 4, new Uint32Array(newBlocks));
+  }
+
+  #setVerifying({ slot, numProposed }: ScheduledSequence): void {
+    const verifies = numProposed > 0;
+    if (this.#verifying.has(slot) === verifies) return;
+    if (verifies) this.#verifying.add(slot);
+    else this.#verifying.delete(slot);
+    setVerifying(this.#parts.gpu, this.#parts.buffers, slot, verifies);
   }
 
   #placeImages(spans: readonly ImageSpan[], { first }: RowRange): void {

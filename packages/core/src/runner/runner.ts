@@ -17,6 +17,8 @@ export interface RunnerLimits {
   readonly sessionLen: number;
   /** Most tokens of one step. */
   readonly maxPrefillTokenNum: number;
+  /** Most tokens of a step that verifies proposals: for so many, the weights are read once. */
+  readonly maxVerifyRows: number;
   /** Most decode steps of one submission. */
   readonly maxStepsPerSubmit: number;
   readonly vocabSize: number;
@@ -67,6 +69,12 @@ export interface ScheduledSequence {
   readonly startPosition: number;
   /** Ids to compute. Empty: one token, the one sampled last, which only the GPU may know yet. */
   readonly tokens: readonly number[];
+  /**
+   * How many of these, the last ones, are proposed and not certain. A token is sampled before each of them too, and counts as
+   * long as the proposed ones before it are what was sampled. Where they are not, what was computed for them is overwritten
+   * later. What was sampled last is then unknown to the slot: the next step of the sequence has to bring it.
+   */
+  readonly numProposed: number;
   /** Which of these tokens are rows of images. */
   readonly images: readonly ImageSpan[];
   /** Blocks added to the slot's table since the last step: table entries from `firstBlock` on. */
@@ -92,7 +100,10 @@ export interface StepPlan {
 /** What a submission gave one sequence that sampled or wanted logits, in the plan's order. */
 export interface SequenceResult {
   readonly slot: number;
-  /** Sampled ids in order: at most `numSteps`, fewer when the sequence was done before. */
+  /**
+   * Sampled ids in order: `numSteps`, fewer when the sequence was done before; with proposals one, and one more for each that
+   * was right.
+   */
   readonly tokens: readonly number[];
   /** The sequence met a stop id (its last token) or its maximal length. */
   readonly isDone: boolean;

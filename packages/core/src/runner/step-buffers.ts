@@ -12,6 +12,7 @@ import {
 import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { partialBytes } from '../layers/attention.js';
 import { rowStride, type StepBuffers } from '../layers/context.js';
+import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
 import { sharedLength } from '../models/rope.js';
@@ -45,6 +46,7 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
   const { numHeads, numKvHeads, headDim, hiddenSize, intermediateSize, vocabSize, rope, localRope } = config;
   const rows = padRows(maxRows);
   const activation = (width: number): number => rows * rowStride(width) * 4;
+  const maxSampled = Math.max(maxBatchSize, MAX_MATVEC_ROWS);
   const ropeRows = (1 + (Number.isFinite(sharedLength(rope)) ? maxBatchSize : 0)) * sessionLen;
   return {
     rows: rows * 16,
@@ -63,10 +65,10 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
     logits: maxLogitRows(vocabSize, maxBatchSize) * rowStride(vocabSize) * 4,
     slotParams: maxBatchSize * SLOT_PARAMS_BYTES,
     counts: sampleCountsBytes(maxBatchSize, rowStride(vocabSize)),
-    keys: sampleKeysBytes(maxBatchSize, rowStride(vocabSize)),
+    keys: sampleKeysBytes(maxSampled, rowStride(vocabSize)),
     ring: sampleRingBytes(maxBatchSize, RING_LENGTH),
     logprobs: sampleLogprobsBytes(maxBatchSize, RING_LENGTH),
-    samplePartials: samplePartialsBytes(maxBatchSize, vocabSize),
+    samplePartials: samplePartialsBytes(maxSampled, vocabSize),
     startedSlots: 4,
     tokenMarks: tokenMarksBytes(sessionLen),
   };

@@ -14,6 +14,7 @@ export function maxResultBytes(maxBatchSize: number): number {
 /** A sequence that samples, and where its results lie among those of the submission. */
 interface Share {
   readonly slot: number;
+  readonly proposed: readonly number[];
   /** Of the first token that is sampled. */
   readonly position: number;
   readonly ringAt: number;
@@ -37,13 +38,15 @@ export class StepResults {
     // One copy for the rings of all slots, those between them included.
     this.#ringBytes = (Math.max(...slots) - this.#firstSlot + 1) * RING_BYTES;
     let numBytes = this.#ringBytes;
-    this.#shares = sampling.map(({ slot, startPosition, tokens }) => {
+    this.#shares = sampling.map(({ slot, startPosition, tokens, numProposed }) => {
       const numTop = numTopOf(slot);
-      const position = startPosition + Math.max(tokens.length, 1);
+      const numCertain = tokens.length - numProposed;
+      const proposed = tokens.slice(numCertain);
+      const position = startPosition + Math.max(numCertain, 1);
       const ringAt = (slot - this.#firstSlot) * RING_BYTES;
       const logprobsAt = numBytes;
       if (numTop !== undefined) numBytes += numSteps * logprobsBytes(numTop);
-      return { slot, position, ringAt, numTop, logprobsAt };
+      return { slot, proposed, position, ringAt, numTop, logprobsAt };
     });
     this.numBytes = numBytes;
   }
@@ -61,15 +64,17 @@ export class StepResults {
     }
   }
 
-  /** Results in the plan's order; entries behind a done flag are from earlier laps of the rings. */
+  /** Results in the plan's order. What stands behind a done flag or a wrong proposal in a ring counts for nothing. */
   read(words: Uint32Array): readonly SequenceResult[] {
-    return this.#shares.map(({ slot, position, ringAt, numTop, logprobsAt }) => {
+    return this.#shares.map(({ slot, proposed, position, ringAt, numTop, logprobsAt }) => {
       const tokens: number[] = [];
       let isDone = false;
-      for (let step = 0; step < this.#numSteps && !isDone; step++) {
-        const { token, done } = readRingEntry(words[ringAt / 4 + ((position + step) % RING_LENGTH)] ?? 0);
+      let isRight = true;
+      for (let i = 0; i < this.#numSteps + proposed.length && !isDone && isRight; i++) {
+        const { token, done } = readRingEntry(words[ringAt / 4 + ((position + i) % RING_LENGTH)] ?? 0);
         tokens.push(token);
         isDone = done;
+        isRight = i >= proposed.length || token === proposed[i];
       }
       if (numTop === undefined) return { slot, tokens, isDone };
       const at = (step: number): number => (logprobsAt + step * logprobsBytes(numTop)) / 4;

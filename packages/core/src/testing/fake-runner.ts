@@ -20,6 +20,7 @@ const LIMITS: RunnerLimits = {
   blockSize: 4,
   sessionLen: 64,
   maxPrefillTokenNum: 16,
+  maxVerifyRows: 8,
   maxStepsPerSubmit: 4,
   vocabSize: 97,
   maxImageRows: 0,
@@ -241,7 +242,7 @@ export class FakeRunner implements ModelRunner {
   }
 
   #check({ sequences, numSteps }: StepPlan): void {
-    const { maxBatchSize, maxPrefillTokenNum, maxStepsPerSubmit, blockSize } = this.limits;
+    const { maxBatchSize, maxPrefillTokenNum, maxVerifyRows, maxStepsPerSubmit, blockSize } = this.limits;
     const numTokens = sequences.reduce((sum, { tokens }) => sum + Math.max(tokens.length, 1), 0);
     invariant(
       sequences.length > 0 && sequences.length <= maxBatchSize,
@@ -251,6 +252,12 @@ export class FakeRunner implements ModelRunner {
     invariant(numTokens <= maxPrefillTokenNum, 'a step keeps to its token budget');
     invariant(numSteps >= 1 && numSteps <= maxStepsPerSubmit, 'a submission keeps to its steps');
     invariant(numSteps === 1 || sequences.every(({ tokens }) => tokens.length === 0), 'only decode steps repeat');
+    const verifying = sequences.filter(({ numProposed }) => numProposed > 0);
+    invariant(verifying.length === 0 || numTokens <= maxVerifyRows, 'a step with proposals is small');
+    invariant(
+      verifying.every(({ tokens, numProposed, sample }) => sample && tokens.length > numProposed),
+      'proposals follow a token that is certain',
+    );
     invariant(new Set(sequences.map(({ wantsLogits }) => wantsLogits)).size === 1, 'logits and sampling do not mix');
     for (const share of sequences) this.#growTable(share);
     const read = new Map(sequences.map(({ slot }) => [slot, this.#slot(slot).table]));
@@ -276,12 +283,13 @@ export class FakeRunner implements ModelRunner {
   }
 
   #continue(share: ScheduledSequence, numSteps: number): SequenceResult {
-    const { slot: index, startPosition, tokens, sample } = share;
+    const { slot: index, startPosition, tokens, numProposed, sample } = share;
     const slot = this.#slot(index);
     const sampled: number[] = [];
     if (slot.isDone) return { slot: index, tokens: sampled, isDone: true };
     invariant(slot.position === startPosition, 'positions are contiguous');
     invariant(tokens.length > 0 || slot.lastSampled !== undefined, 'only a sampled token need not be sent');
+    if (numProposed > 0) return this.#verify(share);
     for (const id of seenBy(share)) this.#compute(slot, id);
     for (let step = 0; step < numSteps && !slot.isDone; step++) {
       if (tokens.length === 0 && slot.lastSampled !== undefined) this.#compute(slot, slot.lastSampled);
@@ -296,6 +304,28 @@ export class FakeRunner implements ModelRunner {
         logprobs: sampled.map((id) => logprobsOf(id, numTopLogprobs, this.limits.vocabSize)),
       }),
     };
+  }
+
+  /** Computes all tokens, wrong ones too, and samples before each proposed one; the slot stays behind the last right one. */
+  #verify(share: ScheduledSequence): SequenceResult {
+    const slot = this.#slot(share.slot);
+    const seen = seenBy(share);
+    const numCertain = seen.length - share.numProposed;
+    const sampled: number[] = [];
+    let isDone = false;
+    let isRight = true;
+    for (const [i, id] of [...seen, undefined].entries()) {
+      if (i >= numCertain && isRight && !isDone) {
+        sampled.push(this.#sample(slot));
+        isDone = slot.isDone;
+        isRight = sampled.at(-1) === id;
+      }
+      if (id !== undefined) this.#compute(slot, id);
+    }
+    slot.position = share.startPosition + numCertain + sampled.length - 1;
+    slot.lastSampled = undefined;
+    slot.isDone = false;
+    return { slot: share.slot, tokens: sampled, isDone };
   }
 
   #sample(slot: Slot): number {

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { type Request, resolveGeneration, resolveLogits } from '../engine/request.js';
 import { Scheduler, type SchedulerOptions, type Step } from '../engine/scheduler.js';
 import { Sequence } from '../engine/sequence.js';
+import { Speculation, type SpeculationConfig } from '../engine/speculation.js';
 import { invariant } from '../errors.js';
 import type { RunnerLimits, ScheduledSequence, SequenceResult, StepResult } from '../runner/runner.js';
 import { GREEDY } from '../sampling/params.js';
@@ -35,8 +36,8 @@ export class Tracked {
   numPreempted = 0;
   numBegins = 0;
 
-  constructor(request: Request, arrival: number) {
-    this.sequence = new Sequence(request);
+  constructor(request: Request, arrival: number, speculation: SpeculationConfig | undefined) {
+    this.sequence = new Sequence(request, speculation && new Speculation(speculation));
     this.arrival = arrival;
     const { promptIds, maxLength, stopIds, decodeFrom } = request;
     const answer = decodeFrom === undefined ? answerOf(promptIds, maxLength - promptIds.length) : [];
@@ -55,15 +56,18 @@ export class SchedulerHarness {
   readonly #scheduler: Scheduler;
   readonly #runner: FakeRunner;
   readonly #maxOvertaken: number;
+  readonly #speculation: SpeculationConfig | undefined;
   readonly #inFlight: { readonly step: Step; readonly result: StepResult }[] = [];
 
   constructor(
     limits: Partial<RunnerLimits>,
     options: Omit<SchedulerOptions, 'maxQueueLen'> & { maxOvertaken: number },
+    speculation?: SpeculationConfig,
   ) {
     this.#runner = new FakeRunner(limits);
     this.#scheduler = new Scheduler(this.#runner.limits, { maxQueueLen: 100, ...options });
     this.#maxOvertaken = options.maxOvertaken;
+    this.#speculation = speculation;
   }
 
   get numInFlight(): number {
@@ -87,7 +91,8 @@ export class SchedulerHarness {
         ? resolveGeneration(given, prompt, { limits, defaults, randomSeed: 0, words: undefined })
         : [resolveLogits(prompt, decodeFrom, limits)];
     invariant(request, 'a generation has an answer');
-    const tracked = new Tracked(request, this.tracked.length);
+    const speculation = decodeFrom === undefined ? this.#speculation : undefined;
+    const tracked = new Tracked(request, this.tracked.length, speculation);
     this.tracked.push(tracked);
     this.#scheduler.add(tracked.sequence);
   }

@@ -10,6 +10,7 @@ const LIMITS: RunnerLimits = {
   maxBatchSize: 2,
   numBlocks: 8,
   firstBlocks: 8,
+  maxVerifyRows: 8,
   blockSize: 4,
   sessionLen: 64,
   maxPrefillTokenNum: 8,

@@ -2,8 +2,8 @@
 import { expect, it } from 'vitest';
 import { createFakeTokenizer } from '../testing/fake-tokenizer.js';
 import { tinyByteLevel } from '../testing/tiny-tokenizers.js';
-import { tokenText } from './token-text.js';
 import { createTokenizer } from './create-tokenizer.js';
+import { tokenText } from './token-text.js';
 import type { Tokenizer } from './tokenizer.js';
 import { WordFinder } from './word-finder.js';
 

@@ -55,6 +55,8 @@ export class FakeEngine implements ChatEngine {
         totalMs: 9,
         prefillTokensPerSecond: 100,
         decodeTokensPerSecond: 20,
+        numProposed: 0,
+        numAccepted: 0,
       },
     };
   }

@@ -3,10 +3,11 @@
 // Several new tokens of one sequence are attention-prefill's; splits are merged in attention-reduce.
 import package::lib::row::{Row};
 import package::lib::head::{NORM, head_of_row, norm_collect, norm_local, query_growth, turned_four};
+import package::lib::lines::{four_grids, four_units, add_lines};
 import package::lib::pages::{kv_key};
 import package::lib::score::{scores_of, window_start};
 import package::attention-decode::weights::{weigh};
-import slot::kv::{kv_grid, kv_load, kv_round, kv_fit, kv_store};
+import slot::kv::{kv_round};
 import slot::spread::{spread_sum};
 
 override D4: u32;             // head size / 4
@@ -36,7 +37,7 @@ const LOWEST: f32 = -3.0e38;
 
 var<workgroup> query: array<vec4<f32>, HEADS * D4>;             // turned and scaled
 var<workgroup> fresh: array<vec4<f32>, 2u * D4>;                // the new token's k, turned, and v
-var<workgroup> grids: array<vec2<f32>, 2>;                      // on which the cache stores them
+var<workgroup> grids: array<vec2<f32>, 2>;                      // on which the cache has them
 var<workgroup> scores: array<vec4<f32>, HEADS * (SPLIT / 4u)>;  // of the cached keys, four to a block; then weights
 var<workgroup> heads: array<vec2<f32>, MAX_HEADS>;              // largest score, weight of the newest key
 var<workgroup> denominators: array<f32, MAX_HEADS>;             // of weights, by head
@@ -54,19 +55,6 @@ fn block_keys(block: u32, num_keys: u32, kv_head: u32) -> vec4<u32> {
 fn head_index(local: u32, first_query: u32, kv_head: u32) -> u32 {
   let query_head = min(first_query + local, (kv_head + 1u) * GROUP - 1u);
   return select(KV_HEADS * GROUP + kv_head, query_head, local < HEADS);
-}
-
-fn four_grids(lines: vec4<u32>) -> mat4x2<f32> {
-  return mat4x2<f32>(kv_grid(lines.x), kv_grid(lines.y), kv_grid(lines.z), kv_grid(lines.w));
-}
-
-fn load_four(lines: vec4<u32>, c: u32, grids: mat4x2<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
-    kv_load(lines.x, c, grids[0]),
-    kv_load(lines.y, c, grids[1]),
-    kv_load(lines.z, c, grids[2]),
-    kv_load(lines.w, c, grids[3]),
-  );
 }
 
 @compute @workgroup_size(LANES)
@@ -107,16 +95,9 @@ fn main(
     }
   }
   workgroupBarrier();
-  for (var i = lane; has_newest && i < 2u * D4; i += LANES) {
-    let first = i / D4 * D4;
-    let grid = kv_fit(first);
-    if (i == first) {
-      grids[i / D4] = grid;
-    }
-    if (first_head == 0u) {
-      let page = page_table[row.slot * MAX_PAGES + row.position / PAGE];
-      kv_store(kv_key(page, kv_head, row.position % PAGE) + i / D4 * PAGE, i % D4, first, grid);
-    }
+  if (has_newest) {
+    let key = kv_key(pages[(row.position - begin) / PAGE], kv_head, row.position % PAGE);
+    add_lines(key, first_head == 0u, lane);
   }
 
   // Scores: SPREAD lanes share a block of four keys, each takes a part of D for all heads.
@@ -130,7 +111,7 @@ fn main(
     var dots = array<vec4<f32>, MAX_HEADS>();
     for (var c = 0u; c < D4; c += SPREAD) {
       if (D4 % SPREAD == 0u || c + part < D4) {
-        let keys = load_four(lines, c + part, line_grids);
+        let keys = four_units(lines, c + part, line_grids);
         for (var h = 0u; h < HEADS; h++) {
           dots[h] += query[h * D4 + c + part] * keys;
         }
@@ -162,7 +143,7 @@ fn main(
     for (var i = 0u; i < UNROLL; i++) {
       let block = min(first + i * num_parties, num_blocks - 1u);
       let lines = block_keys(block, num_keys, kv_head) + PAGE;
-      let values = load_four(lines, lane % D4, four_grids(lines));
+      let values = four_units(lines, lane % D4, four_grids(lines));
       let share = select(0.0, 1.0, first + i * num_parties < num_blocks);
       for (var h = 0u; h < HEADS; h++) {
         totals[h] += values * (scores[h * (SPLIT / 4u) + block] * share);

@@ -4,7 +4,7 @@ import package::pack::half::{f32_to_f16_bits};
 
 const BITS: u32 = 8u; // knob: of a code, 8 or 4
 const LEVELS: u32 = (1u << BITS) - 1u;
-const UNITS: u32 = 8u / BITS;                // of a word: its bytes have the codes of one in their low bits, of the next above
+const UNITS: u32 = 8u / BITS;                // of a word: its bytes have one in their low bits, the next above
 const MASK: u32 = LEVELS * 0x01010101u;
 const RAISE: f32 = f32(1u << (BITS - 2u));   // scales are stored times this, as a half is coarse below 2^-14, or zero
 const TINY: f32 = 5.9604644775390625e-8;     // below any other scale than 0, which a line of equal elements has

@@ -11,7 +11,7 @@ struct SlotState {
   token: u32,      // drawn last
   flags: u32,
   step: u32,       // tokens drawn
-  reserved: u32,
+  verifies: u32,   // not 0: rows of the step hold proposed tokens, so that it is not known here which draws count
 }
 
 const FROM_STATE: u32 = 0xffffffffu;   // the token that was drawn last for the slot

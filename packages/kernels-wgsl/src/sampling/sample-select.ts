@@ -23,7 +23,7 @@ const narrow: Variant = { id: 'narrow', knobs: { DIGIT_BITS: 2 }, flags: {}, slo
 /**
  * Draws tokens from what {@link samplePrepare} left, in the same pass. Per sampled row: position and rope_row go up by
  * one; slot_state gets token, step and the done bit; counts and ring get the token. Rows whose slot was done stay as
- * they are, but for the bit that says so.
+ * they are, but for the bit that says so. Rows whose slot verifies proposals go to the ring alone.
  */
 export const sampleSelect: Kernel<SampleShape> = defineKernel({
   name: 'sample-select',

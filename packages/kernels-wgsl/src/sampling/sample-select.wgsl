@@ -99,7 +99,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   if (lane == 0u) {
     let slot = rows[row].slot;
     let is_over = (slot_state[slot].flags & STATE_DONE) != 0u;
-    slot_state[slot].flags |= select(0u, STATE_OVER, is_over);
+    if (is_over) {
+      slot_state[slot].flags |= STATE_OVER;
+    }
     shared_row = vec2(select(slot, NO_ID, is_over), rows[row].position + 1u);
   }
   let slot_position = workgroupUniformLoad(&shared_row);
@@ -127,12 +129,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
 
   if (lane == 0u) {
     let done = ends_sequence(slot, drawn.id, position);
-    rows[row].position = position;
-    rows[row].rope_row += 1u;
-    slot_state[slot].token = drawn.id;
-    slot_state[slot].flags |= select(0u, STATE_DONE, done);
-    slot_state[slot].step += 1u;
-    counts[slot * VOCAB_STRIDE + drawn.id] += 1u;
     ring[slot * RING + position % RING] = drawn.id | select(0u, 0x80000000u, done);
+    // A slot that verifies has several rows here, which must not write the same.
+    if (slot_state[slot].verifies == 0u) {
+      rows[row].position = position;
+      rows[row].rope_row += 1u;
+      slot_state[slot].token = drawn.id;
+      slot_state[slot].flags |= select(0u, STATE_DONE, done);
+      slot_state[slot].step += 1u;
+      counts[slot * VOCAB_STRIDE + drawn.id] += 1u;
+    }
   }
 }

@@ -6,8 +6,10 @@ import { tiles } from '../kernel.js';
 export const MAX_BIASES = 300;
 /** Bytes of a `SlotParams`. */
 export const SLOT_PARAMS_BYTES: number = 88 + MAX_BIASES * 8;
-/** Bytes of a `SlotState`: token, flags, step, reserved; zeroes start a sequence. */
+/** Bytes of a `SlotState`: token, flags, step, verifies; zeroes start a sequence. */
 export const SLOT_STATE_BYTES = 16;
+/** Byte of a `SlotState` at which a word says that the slot's draws go to the ring alone. */
+export const SLOT_VERIFIES_OFFSET = 12;
 /** Stop ids that a slot has room for. */
 export const MAX_STOP_IDS = 8;
 /** Bits of `SlotState.flags`: the sequence has ended and its slot is left alone, */

@@ -152,22 +152,24 @@ describe('what a draw leaves behind', () => {
         { logits, sampling: greedy, done: true },
         { logits, sampling: { ...greedy, stopIds: [20], minPosition: 9 } },
         { logits: new Float32Array(VOCAB).fill(Number.NaN), sampling: plain },
+        { logits, sampling: { ...greedy, stopIds: [20] }, verifies: true },
       ];
       const { before, after, stride, ids } = await step(test, variantId, VOCAB, sequences);
-      expect(ids).toEqual([20, 20, 20, 20, 0, 0, 0]);
-      const ends = [false, true, false, true, false, false, false];
+      expect(ids).toEqual([20, 20, 20, 20, 0, 0, 0, 0]);
+      const ends = [false, true, false, true, false, false, false, true];
       const expected = { rows: before.rows, slot_state: before.slot_state, counts: before.counts, ring: before.ring };
-      sequences.forEach(({ done }, slot) => {
+      sequences.forEach(({ done, verifies }, slot) => {
         if (done) {
           expected.slot_state[slot * 4 + 1] = STATE_DONE | STATE_OVER;
           return;
         }
-        const id = ids[slot] ?? 0;
+        const id = verifies ? 20 : (ids[slot] ?? 0);
+        expected.ring[slot * RING + (8 % RING)] = (id | (ends[slot] ? 0x80000000 : 0)) >>> 0;
+        if (verifies) return;
         const row = (sequences.length - 1 - slot) * 4;
         expected.rows.set([slot, 8, FROM_STATE, 13], row);
         expected.slot_state.set([id, ends[slot] ? STATE_DONE : 0, 1, 0], slot * 4);
         expected.counts[slot * stride + id] = 1;
-        expected.ring[slot * RING + (8 % RING)] = (id | (ends[slot] ? 0x80000000 : 0)) >>> 0;
       });
       expect(after.rows).toEqual(expected.rows);
       expect(after.slot_state).toEqual(expected.slot_state);

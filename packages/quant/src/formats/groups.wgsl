@@ -38,11 +38,21 @@ fn scaled_sums(index: u32, sums: vec4<f32>, total: f32) -> vec4<f32> {
   @if(!biases) return scales_at(index) * (sums - zeros_at(index) * total);
 }
 
+// The same for row `r` of a block alone.
+fn scale_of(index: u32, r: u32) -> f32 {
+  return unpack2x16float(scales[index][r / 2u])[r % 2u];
+}
+
+fn zero_of(index: u32, r: u32) -> f32 {
+  @if(zeros) return f32(extractBits(zeros[index], 8u * r, 8u));
+  @if(!zeros) return MIDDLE;
+}
+
 // 8 weights of row `r` of a block, all of one group.
 fn weights_of(index: u32, r: u32, codes: mat2x4<f32>) -> mat2x4<f32> {
-  let scale = scales_at(index)[r];
-  @if(biases) let bias = biases_at(index)[r];
+  let scale = scale_of(index, r);
+  @if(biases) let bias = unpack2x16float(biases[index][r / 2u])[r % 2u];
   @if(biases) return mat2x4<f32>(codes[0] * scale + bias, codes[1] * scale + bias);
-  @if(!biases) let zero = zeros_at(index)[r];
+  @if(!biases) let zero = zero_of(index, r);
   @if(!biases) return mat2x4<f32>((codes[0] - zero) * scale, (codes[1] - zero) * scale);
 }
