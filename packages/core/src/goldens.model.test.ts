@@ -34,6 +34,8 @@ const CASES = [
   'qwen1-long',
   'baichuan-7b',
   'baichuan-13b',
+  'baichuan2-7b',
+  'baichuan2-13b',
   'llama-awq-gemm-g128',
   'llama-awq-gemm-g32',
   'llama-awq-gemv-g128',

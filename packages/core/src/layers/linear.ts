@@ -22,7 +22,9 @@ export interface LinearUse {
   /** `store` by default; `add` to y; `silu_mul` of interleaved gate and up rows. */
   readonly epilogue?: Epilogue;
   /** Of the epilogue `softcap`. */
-  readonly softcap?: number | undefined;
+  readonly softcap?: number;
+  /** Of the epilogue `scale_rows`. */
+  readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
 }
@@ -33,11 +35,16 @@ export const MAX_MATVEC_ROWS = 8;
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
-  const { x, y, norm, epilogue = 'store', softcap, rows = 'all' } = use;
+  const { x, y, norm, epilogue = 'store', softcap, rowScale, rows = 'all' } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
   const product = { ...productShape(weight, epilogue, numTokens, isSampled), softcap };
-  const bound = { ...boundWeight(weight), row_ids: buffers.sampleRows, y };
+  const bound = {
+    ...boundWeight(weight),
+    row_ids: buffers.sampleRows,
+    y,
+    ...(rowScale && { row_scale: rowScale.buffer }),
+  };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
   if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'))) {
     const fused = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };

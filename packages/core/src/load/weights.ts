@@ -40,6 +40,8 @@ export interface VectorSpec {
   readonly offset?: number;
   /** Default 1. */
   readonly scale?: number;
+  /** The vector holds, of each row of so many columns, one over its Euclidean norm. */
+  readonly inverseNormsOf?: number;
 }
 
 export type WeightSpec = MatrixSpec | VectorSpec;

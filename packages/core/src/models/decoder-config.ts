@@ -71,6 +71,8 @@ export interface DecoderConfig {
   readonly embeddingScale: number;
   /** Factor on logits: 1 / `logits_scaling` */
   readonly logitScale: number;
+  /** Rows of the head count with norm 1 (NormHead of Baichuan 2) */
+  readonly hasNormHead: boolean;
   /** `final_logit_softcapping` */
   readonly logitSoftcap: number | undefined;
   /** `tie_word_embeddings` */

@@ -18,6 +18,7 @@ export const weightName = {
   embedding: 'embedding',
   finalNorm: 'norm',
   head: 'head',
+  headNorms: 'head.norms',
   layer: (layer: number, role: LayerRole): string => `layers.${layer}.${role}`,
 } as const;
 
@@ -62,6 +63,9 @@ export function decoderWeights(
   if (!config.isTied) {
     const pieces = [wholeTensor(`${names.head}.weight`, vocabSize)];
     specs.push(matrix(weightName.head, vocabSize, hiddenSize, pieces, 'embedding'));
+    if (config.hasNormHead) {
+      specs.push({ ...vector(weightName.headNorms, vocabSize, pieces), inverseNormsOf: hiddenSize });
+    }
   }
   for (let layer = 0; layer < config.numLayers; layer++) specs.push(...layerWeights(names, config, layer));
   return specs;

@@ -30,6 +30,7 @@ export class Decoder {
   readonly #layers: readonly DecoderLayer[];
   readonly #norm: NormWeight;
   readonly #head: LinearWeight;
+  readonly #headNorms: LoadedVector | undefined;
 
   constructor(config: DecoderConfig, weights: LoadedWeights) {
     this.config = config;
@@ -57,6 +58,7 @@ export class Decoder {
     }));
     this.#norm = { gamma: vector(weightName.finalNorm), epsilon };
     this.#head = config.isTied ? this.#embedding : { matrix: matrix(weightName.head), bias: undefined };
+    this.#headNorms = config.hasNormHead ? vector(weightName.headNorms) : undefined;
   }
 
   /** Token ids of the step's rows → residual stream; appends the rows' keys and values to the cache. */
@@ -77,9 +79,15 @@ export class Decoder {
   /** Residual stream of the sampled rows → logits. */
   head(ctx: ForwardContext): void {
     const { residual, logits } = ctx.buffers;
-    const { logitSoftcap: softcap } = this.config;
-    const epilogue = softcap === undefined ? 'store' : 'softcap';
-    linear(ctx, this.#head, { x: residual, y: logits, norm: this.#norm, rows: 'sampled', epilogue, softcap });
+    const { logitSoftcap } = this.config;
+    linear(ctx, this.#head, {
+      x: residual,
+      y: logits,
+      norm: this.#norm,
+      rows: 'sampled',
+      ...(logitSoftcap !== undefined && { epilogue: 'softcap', softcap: logitSoftcap }),
+      ...(this.#headNorms && { epilogue: 'scale_rows', rowScale: this.#headNorms }),
+    });
   }
 }
 

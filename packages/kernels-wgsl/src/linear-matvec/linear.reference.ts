@@ -8,6 +8,7 @@ export interface LinearInputs {
   readonly x: Float32Array;
   readonly gamma: Float32Array;
   readonly bias: Float32Array;
+  readonly row_scale: Float32Array;
   readonly row_ids: Uint32Array;
   readonly y: Float32Array;
 }
@@ -42,6 +43,7 @@ export const activations: Readonly<Record<Epilogue, (x: number, softcap?: number
   gelu,
   gelu_tanh: geluTanh,
   quick_gelu: (x) => x * sigmoid(1.702 * x),
+  scale_rows: (x) => x,
   softcap: (x, softcap = 1) => softcap * Math.tanh(x / softcap),
   silu_mul: (x) => x * sigmoid(x),
   gelu_mul: gelu,
@@ -73,6 +75,7 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
         value = activate(product(gateRow)) * product(gateRow + 4);
       } else if (n < numOutputs) {
         value = activate(product(n), shape.softcap) + (epilogue === 'add' ? before : 0);
+        if (epilogue === 'scale_rows') value *= inputs.row_scale[n] ?? 0;
       }
       expected[token * yStride + n] = value;
     }

@@ -33,6 +33,7 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
     bias: random.normals(weightRows),
+    row_scale: random.normals(weightRows),
     row_ids: new Uint32Array(numRows),
     y: random.normals(numRows * yStride),
   };
@@ -111,6 +112,7 @@ export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNo
   { epilogue: 'store', hasNorm: false, hasBias, hasRowIds: false },
   { epilogue: 'add', hasNorm: false, hasBias, hasRowIds: false },
   { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
+  ...(hasBias ? [] : [{ epilogue: 'scale_rows' as const, hasNorm: true, hasBias, hasRowIds: true }]),
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
 

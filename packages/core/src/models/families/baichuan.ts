@@ -9,7 +9,9 @@ export const baichuan: Family = {
   names: { ...LLAMA_NAMES, layer: { ...LLAMA_NAMES.layer, qkv: { fused: 'model.layers.{i}.self_attn.W_pack' } } },
   ignored: OLD_ROPE_BUFFERS,
   readConfig(raw) {
-    const config = readLlamaConfig(raw);
+    // Of the second generation: its vocabulary, and a key that tiny ones have too.
+    const hasNormHead = raw.get('vocab_size') === 125696 || raw.get('z_loss_weight') !== undefined;
+    const config = { ...readLlamaConfig(raw), hasNormHead };
     if (raw.get('max_position_embeddings') !== undefined) return config;
     return {
       ...config,

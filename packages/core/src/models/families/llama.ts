@@ -75,6 +75,7 @@ export function readLlamaConfig(raw: RawConfig): DecoderConfig {
     hasMlpBias: raw.flag('mlp_bias', false),
     embeddingScale: 1,
     logitScale: 1,
+    hasNormHead: false,
     logitSoftcap: undefined,
     isTied: raw.flag('tie_word_embeddings', false),
     bosId: raw.ids('bos_token_id')[0],
