@@ -97,6 +97,11 @@ export function checkDecoderConfig(config: DecoderConfig): DecoderConfig {
     refuse(`head_dim ${config.headDim} is no multiple of 4 up to 256`);
   if (config.rope.dims % 2 !== 0 || config.rope.dims < 2 || config.rope.dims > config.headDim)
     refuse(`${config.rope.dims} of ${config.headDim} elements of a head would turn`);
+  if (config.lognLength === 1) refuse('its queries would grow from the first token on');
+  const { attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon } = config;
+  for (const factor of [attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon]) {
+    if (factor !== undefined && !(factor > 1e-30 && factor < 1e30)) refuse(`a factor of ${factor} is out of range`);
+  }
   return config;
 }
 

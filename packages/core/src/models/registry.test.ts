@@ -54,6 +54,13 @@ describe('resolveFamily', () => {
       { architectures: ['Gemma2ForCausalLM'], attn_logit_softcapping: '3' },
       'invalid_config',
     ],
+    ['a cap beyond f32', { architectures: ['Gemma2ForCausalLM'], final_logit_softcapping: 1e60 }, 'unsupported_model'],
+    [
+      'an epsilon beyond f32',
+      { architectures: ['GraniteForCausalLM'], residual_multiplier: 1e-40 },
+      'unsupported_model',
+    ],
+    ['logn from one token on', { architectures: ['QWenLMHeadModel'], seq_length: 1 }, 'unsupported_model'],
     ['a factor of zero', { architectures: ['GraniteForCausalLM'], residual_multiplier: 0 }, 'invalid_config'],
   ])('refuses %s', (_what, change, code) => {
     expect(() => resolveFamily({ ...LLAMA, ...change })).toThrowError(expect.objectContaining({ code }));
