@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chat import about_missing_picture, ask_story, small_talk, talk
 from pictures import Picture
-from questions import ask_of_nothing, ask_something, describe
+from questions import ask_of_nothing, ask_something, describe, description
 from talk import Turn, typed
 from world import sample_scene
 
@@ -28,6 +28,7 @@ class Conversation:
 
 def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: bool = True) -> Conversation:
     turns: list[Turn] = []
+    is_described = False
     for index in range(num_turns):
         if picture.sort != "things":
             turn = ask_of_nothing(rng)
@@ -35,6 +36,10 @@ def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: 
             turn = describe(rng, picture.scene)
         else:
             turn = ask_something(rng, picture.scene)
+            # Describing is what the model does best, and the rest follows from a description.
+            if not is_described:
+                turn = Turn(turn.user, f"{description(picture.scene)} {turn.answer}", turn.sort, turn.expect)
+        is_described = True
         turns.append(turn)
         # Thanks, praise or a story between the questions must not derail the picture.
         roll = rng.random()

@@ -22,6 +22,8 @@ def attributes_right(line: dict, answer: str) -> list[tuple[str, bool]]:
     answer, expect = answer.lower(), line["expect"]
     if line["kind"] == "describe":
         return description_right(expect, answer)
+    # What is asked first about a picture is answered with a description before the answer.
+    answer = answer.rstrip(". ").rsplit(". ", 1)[-1] + "."
     results = []
     for name, value in expect.items():
         if name == "answer" and value in ("yes", "no"):
