@@ -1,6 +1,14 @@
 // Uploads raw rows of a checkpoint and packs them on the device, quantised ones as they are. Where rows come from is
 // weight-loader.ts; no number is converted in JavaScript.
-import { type KernelPlan, pack, packParams, REPACK_PARAMS_BYTES, repack, repackParams } from '@pagemind/kernels-wgsl';
+import {
+  type KernelPlan,
+  PACK_PARAMS_BYTES,
+  pack,
+  packParams,
+  REPACK_PARAMS_BYTES,
+  repack,
+  repackParams,
+} from '@pagemind/kernels-wgsl';
 import { writeTables } from '@pagemind/quant';
 import { invariant } from '../errors.js';
 import type { BoundBuffers, GpuContext } from '../gpu/context.js';
@@ -24,7 +32,7 @@ export class WeightPacker {
     const { weights, reads } = this.#plan;
     this.#staging = {
       source: await this.#buffers.allocate('load.source', Math.max(0, ...reads.map(({ length }) => length))),
-      params: await this.#buffers.allocate('load.params', REPACK_PARAMS_BYTES),
+      params: await this.#buffers.allocate('load.params', Math.max(PACK_PARAMS_BYTES, REPACK_PARAMS_BYTES)),
     };
     await gpu.compile(reads.flatMap(({ windows }) => windows.map(({ shape }) => planOf(shape, gpu))));
     for (const weight of weights) await this.#writeTables(weight);

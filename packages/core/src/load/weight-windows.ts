@@ -39,13 +39,15 @@ export interface CutOptions {
   readonly rowLength: number;
   /** Most bytes of a window. */
   readonly windowBytes: number;
+  /** What happens to elements of a vector. */
+  readonly change: Pick<PackShape, 'offset' | 'scale'>;
 }
 
 /**
  * Cuts a piece into windows of whole rows. A window holds whole blocks of the piece, or lies inside one.
  * @throws PagemindError `unsupported_model` when a single row is larger than a window.
  */
-export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }: CutOptions): RowWindow[] {
+export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, change }: CutOptions): RowWindow[] {
   const rowBytes = rowLength * ELEMENT_BYTES[from];
   const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes);
   if (maxRows === 0) {
@@ -67,6 +69,7 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
         sourceStart: 0,
         ...(isRow ? { dst: place.dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
+        ...change,
       },
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,

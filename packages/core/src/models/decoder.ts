@@ -1,74 +1,104 @@
 // The forward pass of every decoder family, from token ids to logits, read from top to bottom. One call is one dispatch
-// on decode (the norms are fused into the matrix products); what differs between families is in DecoderConfig.
+// on decode (the norms before products are fused into them); what differs between families is in DecoderConfig.
 // What a layer dispatches is in layers/; which tokens are in the step is decided by the engine.
 
 import { invariant } from '../errors.js';
 import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
 import { embedding } from '../layers/embedding.js';
-import { type LinearWeight, linear, type Vector } from '../layers/linear.js';
-import type { LoadedMatrix, LoadedWeights } from '../load/weight-loader.js';
+import { type LinearWeight, linear } from '../layers/linear.js';
+import { addNormed, type NormWeight } from '../layers/norm.js';
+import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { type LayerRole, weightName } from './decoder-weights.js';
 
 interface DecoderLayer {
-  readonly attentionNorm: Vector;
+  readonly attentionNorm: NormWeight | undefined;
   readonly qkv: LinearWeight;
+  readonly learned: LoadedVector | undefined;
   readonly output: LinearWeight;
-  readonly mlpNorm: Vector;
+  readonly attentionPostNorm: NormWeight | undefined;
+  readonly mlpNorm: NormWeight | undefined;
   readonly gateUp: LinearWeight;
   readonly down: LinearWeight;
+  readonly mlpPostNorm: NormWeight | undefined;
 }
 
 export class Decoder {
   readonly config: DecoderConfig;
   readonly #embedding: LinearWeight;
   readonly #layers: readonly DecoderLayer[];
-  readonly #norm: Vector;
+  readonly #norm: NormWeight;
   readonly #head: LinearWeight;
+  readonly #headNorms: LoadedVector | undefined;
 
   constructor(config: DecoderConfig, weights: LoadedWeights) {
     this.config = config;
     const matrix = (name: string): LoadedMatrix => need(weights.matrices, name);
-    const vector = (name: string): Vector => need(weights.vectors, name);
-    const { hasQkvBias, hasOutputBias, hasMlpBias } = config;
+    const vector = (name: string): LoadedVector => need(weights.vectors, name);
+    const { hasQkvBias, hasOutputBias, hasMlpBias, norms, normEpsilon: epsilon } = config;
     const withBias = (layer: number, role: LayerRole, biasRole: LayerRole, hasBias: boolean): LinearWeight => ({
       matrix: matrix(weightName.layer(layer, role)),
       bias: hasBias ? vector(weightName.layer(layer, biasRole)) : undefined,
     });
+    const norm = (layer: number, role: LayerRole, isThere: boolean): NormWeight | undefined =>
+      isThere ? { gamma: vector(weightName.layer(layer, role)), epsilon } : undefined;
+    const [isBefore, isBehind] = [norms !== 'behind', norms !== 'before'];
     this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
-      attentionNorm: vector(weightName.layer(layer, 'attentionNorm')),
+      attentionNorm: norm(layer, 'attentionNorm', isBefore),
       qkv: withBias(layer, 'qkv', 'qkvBias', hasQkvBias),
+      learned: config.queryKeyNorm && vector(weightName.layer(layer, 'learned')),
       output: withBias(layer, 'output', 'outputBias', hasOutputBias),
-      mlpNorm: vector(weightName.layer(layer, 'mlpNorm')),
+      attentionPostNorm: norm(layer, 'attentionPostNorm', isBehind),
+      mlpNorm: norm(layer, 'mlpNorm', isBefore),
       gateUp: withBias(layer, 'gateUp', 'gateUpBias', hasMlpBias),
       down: withBias(layer, 'down', 'downBias', hasMlpBias),
+      mlpPostNorm: norm(layer, 'mlpPostNorm', isBehind),
     }));
-    this.#norm = vector(weightName.finalNorm);
+    this.#norm = { gamma: vector(weightName.finalNorm), epsilon };
     this.#head = config.isTied ? this.#embedding : { matrix: matrix(weightName.head), bias: undefined };
+    this.#headNorms = config.hasNormHead ? vector(weightName.headNorms) : undefined;
   }
 
   /** Token ids of the step's rows → residual stream; appends the rows' keys and values to the cache. */
   forward(ctx: ForwardContext): void {
     const { residual, qkv, attention: heads, mlp } = ctx.buffers;
-    const epsilon = this.config.normEpsilon;
+    const { embeddingScale, activation } = this.config;
 
-    embedding(ctx, this.#embedding.matrix, residual);
+    embedding(ctx, this.#embedding.matrix, residual, embeddingScale);
     this.#layers.forEach((layer, index) => {
-      linear(ctx, layer.qkv, { x: residual, y: qkv, norm: { gamma: layer.attentionNorm, epsilon } });
-      attention(ctx, this.config, index, { qkv, out: heads });
-      linear(ctx, layer.output, { x: heads, y: residual, epilogue: 'add' });
-      linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: { gamma: layer.mlpNorm, epsilon }, epilogue: 'silu_mul' });
-      linear(ctx, layer.down, { x: mlp, y: residual, epilogue: 'add' });
+      linear(ctx, layer.qkv, { x: residual, y: qkv, norm: layer.attentionNorm });
+      attention(ctx, this.config, index, { qkv, out: heads, learned: layer.learned });
+      addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
+      linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
+      addToResidual(ctx, layer.down, mlp, layer.mlpPostNorm);
     });
   }
 
   /** Residual stream of the sampled rows → logits. */
   head(ctx: ForwardContext): void {
     const { residual, logits } = ctx.buffers;
-    const norm = { gamma: this.#norm, epsilon: this.config.normEpsilon };
-    linear(ctx, this.#head, { x: residual, y: logits, norm, rows: 'sampled' });
+    const { logitSoftcap } = this.config;
+    linear(ctx, this.#head, {
+      x: residual,
+      y: logits,
+      norm: this.#norm,
+      rows: 'sampled',
+      ...(logitSoftcap !== undefined && { epilogue: 'softcap', softcap: logitSoftcap }),
+      ...(this.#headNorms && { epilogue: 'scale_rows', rowScale: this.#headNorms }),
+    });
+  }
+}
+
+/** residual += W x, or, with a norm behind the product, residual += norm(W x). */
+function addToResidual(ctx: ForwardContext, weight: LinearWeight, x: GPUBuffer, norm: NormWeight | undefined): void {
+  const { residual, normed } = ctx.buffers;
+  if (norm) {
+    linear(ctx, weight, { x, y: normed });
+    addNormed(ctx, norm, { x: normed, y: residual });
+  } else {
+    linear(ctx, weight, { x, y: residual, epilogue: 'add' });
   }
 }
 

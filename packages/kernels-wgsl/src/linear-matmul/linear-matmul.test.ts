@@ -47,6 +47,7 @@ const shapes: readonly TestShape[] = linearMatmulChoices.map((choice, index) => 
     yStride: Math.ceil(numOutputs / 32) * 32,
     hasNorm: false,
     epsilon: 0,
+    softcap: 3,
   };
 });
 

@@ -73,6 +73,7 @@ const shapes: readonly TestShape[] = linearMatvecChoices.map((choice, index) => 
     xStride: Math.ceil(numInputs / 32) * 32,
     yStride: Math.ceil(numOutputs / 32) * 32,
     epsilon: index % 2 === 0 ? 1e-6 : 0.005,
+    softcap: 3,
   };
 });
 

@@ -48,7 +48,10 @@ function makeShape(source: PackSource, target: PackTarget, numRows: number, numC
 }
 
 const kinds = (['f32', 'f16', 'bf16'] as const).flatMap((source) =>
-  [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => ({ source, target })),
+  [...declaredWeightOptions.filter(isPackTarget), 'vector' as const, 'inverse_norms' as const].map((target) => ({
+    source,
+    target,
+  })),
 );
 
 describeParity<PackShape>({
@@ -57,13 +60,18 @@ describeParity<PackShape>({
     makeShape(source, target, 6, 48),
     makeShape(source, target, 7, 300, { sourceStart: 3 }),
     makeShape(source, target, 12, 1, { sourceStart: 1 }),
-    makeShape(source, target, 3, 100, { pitch: 128 }),
+    makeShape(source, target, 3, 100, target === 'vector' ? { pitch: 128 } : {}),
   ]),
   accepts: (variant, { source, target }) =>
-    variant.id === `${source}-${target === 'vector' ? target : weightSlot(target).id}`,
+    variant.id === `${source}-${typeof target === 'string' ? target : weightSlot(target).id}`,
   makeCase(shape, _variant, random) {
     const window = makeWindow(shape, random);
     const planes = packReference([{ shape, window }], shape.numRows);
+    if (shape.target === 'inverse_norms') {
+      const vector = new Float32Array((planes as { vector: Uint32Array }).vector.buffer);
+      const buffers = { vector: new Float32Array(vector.length), source: window, params: packParams(shape) };
+      return { shape, buffers, expected: { vector: Float64Array.from(vector) } };
+    }
     const expected = Object.entries(planes).map(([name, plane]) => [name, Float64Array.from(plane)]);
     return {
       shape,
@@ -71,7 +79,7 @@ describeParity<PackShape>({
       expected: Object.fromEntries(expected),
     };
   },
-  tolerance: () => 0,
+  tolerance: ({ id }) => (id.endsWith('norms') ? 1e-5 : 0),
 });
 
 /** Runs pieces one after the other into the same planes. */
@@ -123,6 +131,13 @@ describe('pack puts rows where they belong', () => {
     const planes = packReference(pieces, 16);
     expect(await packPieces(pieces, planes)).toEqual(planes);
   });
+});
+
+it('adds to the elements of a vector, and scales them', async () => {
+  const shape = makeShape('bf16', 'vector', 1, 40, { sourceStart: 3, offset: 1, scale: 0.25 });
+  const piece = { shape, window: makeWindow(shape, makeRandom(4)) };
+  const planes = packReference([piece], 1);
+  expect(await packPieces([piece], planes)).toEqual(planes);
 });
 
 describe('pack converts exactly', () => {

@@ -9,13 +9,14 @@ import sourceF32 from './source-f32.wgsl';
 import targetF32 from './target-f32.wgsl';
 import targetHalves from './target-halves.wgsl';
 import targetInt4 from './target-int4.wgsl';
+import targetNorms from './target-norms.wgsl';
 import targetVector from './target-vector.wgsl';
 
 /** Element types of checkpoints that the kernel reads. */
 export type PackSource = 'f32' | 'f16' | 'bf16';
 
-/** A weight format, or `vector`: plain f32 rows. */
-export type PackTarget = WeightFormatOptions | 'vector';
+/** A weight format; `vector`: plain f32 rows; or `inverse_norms`: of each row 1 / its norm, in f32. */
+export type PackTarget = WeightFormatOptions | 'vector' | 'inverse_norms';
 
 /** Rows of a window and where they go. A vector may be seen as rows of length 1. */
 export interface PackShape {
@@ -32,6 +33,9 @@ export interface PackShape {
   readonly stride: number;
   /** Target `vector`: elements between rows; `numCols` by default. */
   readonly pitch?: number;
+  /** Target `vector`: an element w becomes `(w + offset) * scale`; bits stay as they are by default. */
+  readonly offset?: number;
+  readonly scale?: number;
 }
 
 const LANES = 64;
@@ -51,10 +55,10 @@ export function isPackTarget({ format, hasBiases, numTables }: WeightFormatOptio
 
 function variantOf(from: PackSource, target: PackTarget): Variant {
   const common = { requires: [], slots: { source: sources[from] } };
-  if (target === 'vector') {
+  if (target === 'vector' || target === 'inverse_norms') {
     const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }];
-    const slots = { ...common.slots, target: targetVector };
-    return { ...common, id: `${from}-vector`, knobs: { LANES }, flags: {}, slots, slotBindings };
+    const slots = { ...common.slots, target: target === 'vector' ? targetVector : targetNorms };
+    return { ...common, id: `${from}-${target}`, knobs: { LANES }, flags: {}, slots, slotBindings };
   }
   const module = targets[target.format];
   if (!module || !isPackTarget(target)) throw new Error(`pack: ${weightSlot(target).id} is no target`);
@@ -70,10 +74,15 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
   };
 }
 
-/** Contents of the binding `params` for a shape, 32 bytes. */
+/** Bytes of the binding `params`. */
+export const PACK_PARAMS_BYTES = 36;
+
+/** Contents of the binding `params` for a shape. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
-  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
-  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0);
+  const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols, offset = 0, scale = 1 } = shape;
+  const params = Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, 0, 0);
+  new Float32Array(params.buffer).set([offset, scale], 7);
+  return params;
 }
 
 /**
@@ -90,12 +99,14 @@ export const pack: Kernel<PackShape> = defineKernel({
   ],
   constants: [],
   variants: (['f32', 'f16', 'bf16'] as const).flatMap((from) =>
-    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => variantOf(from, target)),
+    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const, 'inverse_norms' as const].map((target) =>
+      variantOf(from, target),
+    ),
   ),
   pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
   constantsOf: () => ({}),
   workgroupsOf({ target, numRows, numCols }) {
-    const span = target === 'vector' ? 32 : Math.max(target.groupSize, 32);
+    const span = target === 'inverse_norms' ? numCols : target === 'vector' ? 32 : Math.max(target.groupSize, 32);
     return [...foldGrid(tiles(numRows * tiles(numCols, span), LANES)), 1];
   },
 });

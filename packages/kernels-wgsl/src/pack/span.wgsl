@@ -9,7 +9,8 @@ struct Params {
   block: u32,
   stride: u32,
   pitch: u32,          // elements between rows of a plain target
-  reserved: u32,
+  offset: f32,         // plain targets: an element w becomes (w + offset) * scale
+  scale: f32,
 }
 
 @group(0) @binding(4) var<storage, read> params: Params;
