@@ -84,6 +84,7 @@ export class GpuModelRunner implements ModelRunner {
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
       maxSharedLen,
+      window: Math.max(...decoder.config.layers.map(({ window = Number.POSITIVE_INFINITY }) => window)),
       maxKeptLen: config.dynamicRope === 'recompute' ? maxSharedLen : Number.POSITIVE_INFINITY,
     };
   }

@@ -30,9 +30,16 @@ const shapes: readonly Case[] = [
     cases(all, [
       { ...sizes, kvType, lengths: [1, 7, 8, 9, 15, 16] },
       { ...sizes, kvType, lengths: [17, 1, 31, 32, 33, 16, 48], numSplits: 4 },
+    ]),
+  ),
+  ...(['f16', 'f32'] as const).flatMap((kvType) =>
+    cases(all, [
       { ...sizes, ...traits, ...(kvType === 'f32' && norm), kvType, lengths: [1, 4, 5, 6, 9, 16] },
       { ...sizes, ...traits, ...(kvType === 'f32' && norm), kvType, lengths: [17, 1, 20, 21, 36, 37, 70] },
     ]),
+  ),
+  ...(['int8', 'int4'] as const).flatMap((kvType) =>
+    cases(['portable', 'narrow'], [{ ...sizes, ...traits, kvType, lengths: [17, 1, 20, 21, 36, 37, 70] }]),
   ),
   ...cases(
     ['portable', 'narrow'],

@@ -8,7 +8,7 @@ import package::lib::pages::{kv_key};
 import package::lib::score::{scores_of, window_start};
 import package::attention-decode::weights::{weigh};
 import slot::kv::{kv_round};
-import slot::spread::{spread_sum};
+import slot::spread::{num_units, spread_sum};
 
 override D4: u32;             // head size / 4
 override KV_HEADS: u32;
@@ -109,7 +109,7 @@ fn main(
     let lines = block_keys(min(block, num_blocks - 1u), num_keys, kv_head);
     let line_grids = four_grids(lines);
     var dots = array<vec4<f32>, MAX_HEADS>();
-    for (var c = 0u; c < D4; c += SPREAD) {
+    for (var c = 0u; c < num_units(); c += SPREAD) {
       if (D4 % SPREAD == 0u || c + part < D4) {
         let keys = four_units(lines, c + part, line_grids);
         for (var h = 0u; h < HEADS; h++) {
