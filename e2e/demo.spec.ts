@@ -1,8 +1,9 @@
 // The demo page with a real model on a real (software) GPU: what a first visitor does, with the network on and off.
 // How the page behaves around the engine is demo-page.spec.ts.
+import { readFileSync } from 'node:fs';
 import { expect, type Locator, type Page, test } from '@playwright/test';
 import { DEMO_URL } from './testing/addresses.mjs';
-import { MODEL, MODEL_FOLDER, needsModel } from './testing/fixtures.js';
+import { GGUF_FILE, MODEL, MODEL_FOLDER, needsModel } from './testing/fixtures.js';
 import { watch } from './testing/page-watch.js';
 
 needsModel();
@@ -83,6 +84,32 @@ test('a folder from the disk is a model like any other', async ({ page }) => {
   await page.getByRole('main').locator('input[type=file]').setInputFiles(MODEL_FOLDER);
   await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible({ timeout: 120_000 });
   await expect(page.getByRole('button', { name: 'Choose a model' })).toContainText(MODEL);
+});
+
+test('a GGUF file that is dropped is a model with all its parts', async ({ page }) => {
+  await page.addInitScript(
+    (text) => {
+      localStorage['pagemind.settings'] ??= text;
+    },
+    JSON.stringify({ generation: { maxTokens: 16, seed: 1 } }),
+  );
+  await page.route('**/models/index.json', (route) => route.fulfill({ json: [] }));
+  await page.goto('./');
+  await expect(page.getByRole('heading', { name: 'No model yet' })).toBeVisible();
+  const transfer = await page.evaluateHandle((base64) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))], 'tiny.gguf'));
+    return data;
+  }, readFileSync(GGUF_FILE).toString('base64'));
+  await page.dispatchEvent('body', 'drop', { dataTransfer: transfer });
+  // Its chat template makes it a partner to talk to, its vocabulary text of what it says.
+  await expect(page.getByRole('button', { name: 'Choose a model' })).toContainText('tiny.gguf');
+  const input = page.getByRole('textbox', { name: 'Write a message' });
+  await expect(input).toBeEnabled({ timeout: 120_000 });
+  await input.fill('Hello');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('log').locator('.answer').last()).toHaveText(/./, { timeout: 120_000 });
+  await expect(page.getByRole('alert')).toBeHidden();
 });
 
 test('quantised weights take less memory', async ({ page }) => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from '@playwright/test';
-import { fixtureFolder } from '../../tools/setup/fixtures.mjs';
+import { fixtureFolder, sharedFolder } from '../../tools/setup/fixtures.mjs';
 import { repository } from '../../tools/setup/process.mjs';
 
 /** Id of the model of the fixtures. */
@@ -12,6 +12,9 @@ const folder = fixtureFolder('models');
 
 /** The model's folder; call it in tests that {@link needsModel} guards. */
 export const MODEL_FOLDER: string = join(folder ?? '', MODEL);
+
+/** A GGUF file with vocabulary and chat template. */
+export const GGUF_FILE: string = join(sharedFolder, 'goldens/llama-gguf-q40/model.gguf');
 
 /** Tests of the file need the model: without it they are skipped by name, and with `CI` set they fail. */
 export function needsModel(): void {

@@ -22,6 +22,7 @@ const sideRooms = {
   text: ['base'],
   image: ['base'],
   store: ['base', 'load'],
+  hub: ['base', 'load', 'store'],
 };
 
 /** Files that stand in `core/src` itself. The entry points are above all rooms. */
@@ -35,6 +36,7 @@ const rootFiles = {
   'assemble-text.ts': 'engine',
   'assemble-vision.ts': 'engine',
   'create-engine.ts': 'api',
+  'load-model.ts': 'api',
   'browser-stores.ts': 'api',
   'index.ts': 'entry',
   'client.ts': 'entry',

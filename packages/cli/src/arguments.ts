@@ -1,7 +1,7 @@
 // Reads command lines: which options exist, their types, and what they mean to the library.
 import { readFile } from 'node:fs/promises';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import type { EngineOptions, GenerateRequest } from '@pagemind/core/node';
+import type { EngineOptions, GenerateRequest, NodeHubOptions } from '@pagemind/core/node';
 import { UsageError } from './usage.js';
 
 type QuantizeOptions = Pick<EngineOptions, 'quantize' | 'quantizeEmbeddings' | 'quantizeVision'>;
@@ -22,7 +22,20 @@ export const QUANTIZE_OPTIONS: OptionTypes = {
   'quantize-vision': text,
 };
 
+/** Where models of hubs are kept. */
+export const CACHE_OPTIONS: OptionTypes = { 'download-dir': text };
+
+/** Models of hubs. */
+export const HUB_OPTIONS: OptionTypes = {
+  ...CACHE_OPTIONS,
+  revision: text,
+  endpoint: text,
+  'weights-file': text,
+  revalidate: flag,
+};
+
 export const MODEL_OPTIONS: OptionTypes = {
+  ...HUB_OPTIONS,
   ...QUANTIZE_OPTIONS,
   dtype: text,
   'session-len': text,
@@ -67,7 +80,7 @@ export function readArguments(
     throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
   }
   if (parsed.positionals.length !== numPositionals) {
-    const expected = ['No argument is expected.', 'Name one model folder.', 'Name a model folder and one to write.'];
+    const expected = ['No argument is expected.', 'Name one model.', 'Name a model and a folder to write.'];
     throw new UsageError(missing ?? expected[numPositionals] ?? '');
   }
   return parsed as { values: Values; positionals: string[] };
@@ -109,9 +122,21 @@ export function quantizeOptions(values: Values): QuantizeOptions {
   } as QuantizeOptions);
 }
 
-/** Engine options of a command line; the library checks their values. */
-export function engineOptions(values: Values): EngineOptions {
-  return defined<EngineOptions>({
+/** How models of hubs are found and kept. */
+export function hubOptions(values: Values): NodeHubOptions {
+  return defined<NodeHubOptions>({
+    cacheDir: stringOf(values, 'download-dir'),
+    revision: stringOf(values, 'revision'),
+    endpoint: stringOf(values, 'endpoint'),
+    weightsFile: stringOf(values, 'weights-file'),
+    revalidate: values['revalidate'] as boolean | undefined,
+  } as NodeHubOptions);
+}
+
+/** Options of a command line for loading a model; the library checks their values. */
+export function engineOptions(values: Values): EngineOptions & NodeHubOptions {
+  return defined<EngineOptions & NodeHubOptions>({
+    ...hubOptions(values),
     ...quantizeOptions(values),
     dtype: stringOf(values, 'dtype') as EngineOptions['dtype'],
     sessionLen: numberOf(values, 'session-len'),
@@ -122,7 +147,7 @@ export function engineOptions(values: Values): EngineOptions {
     memoryBudget: numberOf(values, 'memory-budget'),
     deterministic: values['deterministic'] as boolean | undefined,
     speculative: readSpeculative(stringOf(values, 'speculative')),
-  } as EngineOptions);
+  } as EngineOptions & NodeHubOptions);
 }
 
 /** Reads `ngram` or `ngram:4`. */

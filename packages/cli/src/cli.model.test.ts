@@ -48,6 +48,21 @@ describe('pagemind', () => {
     expect(report.probe.bytesPerSecond).toBeGreaterThan(0);
   });
 
+  it('loads from a hub that loses connections, in little memory, and then without it', async () => {
+    const { code, stdout } = await pagemind(
+      ...['bench', '--synthetic', 'miniature', '--prompt-tokens', '4', '--new-tokens', '3', '--json'],
+    );
+    expect(code).toBe(0);
+    const { bytes, droppedConnections, first, second } = JSON.parse(stdout);
+    expect([droppedConnections, second.requests, second.downloadedBytes]).toEqual([3, 0, 0]);
+    // Of a connection that is lost, what was on its way comes twice.
+    expect(first.downloadedBytes).toBeGreaterThanOrEqual(bytes);
+    expect(first.downloadedBytes).toBeLessThan(bytes + 3.1e6);
+    expect(first.peakBytes).toBeLessThan(128 * 2 ** 20);
+    expect(second.tokenIds).toHaveLength(3);
+    expect(second.tokenIds).toEqual(first.tokenIds);
+  });
+
   it('names a command that it does not have', async () => {
     const { code, stderr } = await pagemind('frobnicate');
     expect(code).toBe(2);
@@ -111,6 +126,17 @@ describeWithFixtures('pagemind encode', 'fixtures/tokenizers', (tokenizers) => {
     const outcome = await pagemind(...args);
     expect(outcome.code).toBe(code);
     expect(complaint(outcome)).toMatch(line);
+  });
+});
+
+describeWithFixtures('pagemind with a GGUF file', 'goldens/llama-gguf-q40/model.gguf', (model) => {
+  it('generates the ids of the reference', async () => {
+    const golden = readTensors(readFileSync(join(model, '../golden.safetensors')));
+    const ids = idsOf(golden, 'input_ids').join(',');
+    const limit = ['--max-new-tokens', '24', '--ignore-eos'];
+    const { code, stdout, stderr } = await pagemind('generate', model, '--input-ids', ids, ...limit, '--json');
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout).token_ids).toEqual(idsOf(golden, 'greedy_ids'));
   });
 });
 

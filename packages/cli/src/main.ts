@@ -7,6 +7,7 @@ import { convert } from './commands/convert.js';
 import { encode } from './commands/encode.js';
 import { generate } from './commands/generate.js';
 import { logits } from './commands/logits.js';
+import { exportTo, list, pull, rm } from './commands/models.js';
 import { plan } from './commands/plan.js';
 import { HELP, OVERVIEW, UsageError } from './usage.js';
 
@@ -19,6 +20,10 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   bench,
   convert,
   plan,
+  pull,
+  list,
+  rm,
+  export: exportTo,
 };
 
 /** Runs `pagemind ARGS`; sets the process's exit code. */

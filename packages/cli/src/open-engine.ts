@@ -1,11 +1,11 @@
 // Opens a model for a command, with progress, and closes it whatever happens.
-import { createEngine, type Engine, type EngineOptions } from '@pagemind/core/node';
+import { createEngine, type Engine, type EngineOptions, type NodeHubOptions } from '@pagemind/core/node';
 import { showProgress } from './progress.js';
 
 /** Runs `use` with an engine for `model`. */
 export async function withEngine<T>(
   model: string,
-  options: EngineOptions,
+  options: EngineOptions & NodeHubOptions,
   use: (engine: Engine) => Promise<T>,
 ): Promise<T> {
   const { onProgress, end } = showProgress();

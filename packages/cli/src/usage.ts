@@ -9,6 +9,17 @@ const QUANTIZE_OPTIONS = `  --quantize int4-g32|int4-g64|int4-g128|f16|bf16   fo
   --quantize-embeddings FORMAT   the same for the embedding table and the head
   --quantize-vision FORMAT       the same for the vision tower and projector`;
 
+const CACHE_OPTIONS =
+  '  --download-dir DIR       where they are kept (default: $PAGEMIND_CACHE_DIR, or the folder for caches)';
+
+const HUB_OPTIONS = `Models of hubs:
+  --revision REV           branch, tag or commit (default: the main branch)
+  --endpoint URL           a mirror, as https://hf-mirror.com, or https://www.modelscope.cn
+                           (default: $HF_ENDPOINT, or https://huggingface.co; $HF_TOKEN is sent to that)
+  --weights-file FILE      which file of weights, e.g. one .gguf among several
+  --revalidate             ask whether there is a newer version; without, what is in the cache is taken
+${CACHE_OPTIONS}`;
+
 const MODEL_OPTIONS = `Model options:
 ${QUANTIZE_OPTIONS}
   --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
@@ -19,7 +30,9 @@ ${QUANTIZE_OPTIONS}
   --max-prefill-token-num N                most tokens of one step
   --memory-budget BYTES                    GPU memory to plan with
   --deterministic                          the same bits alone, in a batch, in any chunks
-  --speculative ngram[:N]                  guess N (1 to 7) tokens from earlier text, verify them in one step`;
+  --speculative ngram[:N]                  guess N (1 to 7) tokens from earlier text, verify them in one step
+
+${HUB_OPTIONS}`;
 
 const SAMPLING_OPTIONS = `Sampling options:
   --max-new-tokens N  --temperature T  --top-p P  --top-k K  --min-p P  --seed S
@@ -59,12 +72,17 @@ Keys and values are kept in float32 here unless --dtype or --quant-policy says o
 
 ${MODEL_OPTIONS}`,
   encode: `pagemind encode DIR TEXT|@texts.json [--add-special-tokens] [--json]
-Turn texts into token ids, and those into text again. DIR needs nothing but tokenizer files; @texts.json is a JSON list.
+Turn texts into token ids, and those into text again. DIR needs nothing but tokenizer files, or is a model of a hub;
+@texts.json is a JSON list.
   --add-special-tokens   put around each text what the model puts there, e.g. BOS
-  --json                 print {"ids": [[…]], "decoded": ["…"]}; without, the ids of a text on a line`,
+  --json                 print {"ids": [[…]], "decoded": ["…"]}; without, the ids of a text on a line
+
+${HUB_OPTIONS}`,
   bench: `pagemind bench MODEL [--prompt-tokens N] [--new-tokens N] [--concurrency 1,2,4,8] [--json]
 Measure decode and prefill beside the bandwidth of the device, and count what a step takes.
   --concurrency 1,2,4,8   then so many clients at once: tokens per second in all, latencies, shared prefixes, preemptions
+  --synthetic qwen2.5-0.5b|miniature   in place of MODEL: how random weights in these shapes are loaded into INT4, from a
+                          hub on this machine that loses connections, and then from the cache (writes twice their size)
 
 ${MODEL_OPTIONS}`,
   plan: `pagemind plan MODEL [options] [--json]
@@ -77,7 +95,25 @@ Write MODEL into the folder OUT in the layout of the GPU, which loads faster: qu
   --json   print what was written as JSON
 
 Formats (what is not named stays as it is stored):
-${QUANTIZE_OPTIONS}`,
+${QUANTIZE_OPTIONS}
+
+${HUB_OPTIONS}`,
+  pull: `pagemind pull MODEL [options]
+Bring a model of a hub into the cache, or what is missing of it. What was left in the middle goes on where it was.
+
+${HUB_OPTIONS}`,
+  list: `pagemind list [--json]
+Models of hubs in the cache, the one used last first.
+
+${CACHE_OPTIONS}`,
+  rm: `pagemind rm MODEL
+Delete a model from the cache, in all its revisions.
+
+${CACHE_OPTIONS}`,
+  export: `pagemind export MODEL OUT
+Write a model of the cache into the folder OUT, as the hub has it.
+
+${CACHE_OPTIONS}`,
 };
 
 /** The overview. */
@@ -87,5 +123,6 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out: config.json, *.safetensors, tokenizer files.
+MODEL is a folder as the hub lays it out (config.json, *.safetensors or *.bin, tokenizer files), a .gguf file, or a name on
+a hub, as in Qwen/Qwen2.5-0.5B-Instruct, which is downloaded once and then kept.
 \`pagemind COMMAND --help\` tells the rest.`;

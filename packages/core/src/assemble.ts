@@ -8,7 +8,9 @@ import { LocalEngine } from './engine/engine.js';
 import { ngramProposer } from './engine/proposer.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
+import type { HubModelOptions } from './hub/open-model.js';
 import { openCheckpoint } from './load/checkpoint.js';
+import { type Pace, RateMeter } from './load/rate.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import { formatName } from './load/weights.js';
@@ -26,7 +28,7 @@ import { GpuModelRunner } from './runner/model-runner.js';
 import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
 /** Options beside the model. */
-export interface AssembleOptions extends EngineOptions {
+export interface AssembleOptions extends EngineOptions, HubModelOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -41,8 +43,9 @@ export async function assembleEngine(
   options: AssembleOptions,
 ): Promise<LocalEngine> {
   const { onProgress, signal } = options;
-  const report = (phase: LoadProgress['phase'], text: string, loadedBytes = 0, totalBytes = 0): void =>
-    onProgress?.({ phase, loadedBytes, totalBytes, text });
+  const report = (phase: LoadProgress['phase'], text: string, loadedBytes = 0, totalBytes = 0, pace: Pace = {}): void =>
+    onProgress?.({ phase, loadedBytes, totalBytes, ...pace, text });
+  const meter = new RateMeter(platform.now);
   throwIfAborted(signal);
   report('files', `Opening ${source.name}`);
   const checkpoint = await openCheckpoint(source, signal);
@@ -56,9 +59,16 @@ export async function assembleEngine(
     const weights = await loadWeights(gpu, model.checkpoint, specs, config.weightPolicy, {
       ignored: model.isIgnored,
       onProgress: (loaded, total) =>
-        report('weights', `Loading weights: ${megabytes(loaded)} of ${megabytes(total)}`, loaded, total),
+        report(
+          'weights',
+          `Loading weights: ${megabytes(loaded)} of ${megabytes(total)}`,
+          loaded,
+          total,
+          meter.pace(loaded, total),
+        ),
       ...(signal && { signal }),
     });
+    await source.settle?.(signal);
     report('compile', 'Compiling kernels', weights.bytes, weights.bytes);
     const { blockSize, maxBatchSize, sessionLen } = config;
     const kv = await KvCache.create(gpu, decoderConfig, config.firstBlocks, blockSize, config.kvDtype);
@@ -118,6 +128,7 @@ export async function assembleEngine(
       ...(speculative && { speculation: { ...speculative, proposer: ngramProposer(speculative.maxNgram) } }),
       defaults: text.defaults,
       info,
+      maxStepsInFlight: config.maxStepsInFlight,
       maxQueueLen: config.maxQueueLen,
       enablePrefixCaching: config.enablePrefixCaching,
       clock: platform.now,
@@ -142,7 +153,7 @@ async function createImageRunner(
 
 /** The first layer speaks for the decoder. */
 function weightFormat({ matrices }: LoadedWeights): string {
-  const first = matrices.get(weightName.layer(0, 'qkv'));
+  const first = matrices.get(weightName.layer(0, 'qkv')) ?? matrices.get(weightName.layer(0, 'q'));
   return first ? formatName(first.options) : 'none';
 }
 

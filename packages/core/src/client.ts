@@ -3,7 +3,9 @@
 import type { Engine } from './api/engine-api.js';
 import type { AssembleOptions } from './assemble.js';
 import { PagemindError } from './errors.js';
+import { isHubId } from './hub/hub-api.js';
 import type { DirectoryHandle } from './load/directory-source.js';
+import { keepStorage } from './platform/opfs-models.js';
 import { type ConnectHooks, connectEngine as connect } from './remote/client.js';
 import type { Endpoint } from './remote/endpoints.js';
 
@@ -29,9 +31,12 @@ export {
 export type { SessionData, SessionTurn } from './api/session-data.js';
 export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type * from './api/types.js';
-export { dataStore, sessionStore } from './browser-stores.js';
+export { dataStore, deleteCached, exportModel, listCached, sessionStore } from './browser-stores.js';
 export type * from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
+export { isHubId } from './hub/hub-api.js';
+export type { CachedModel, FileSink } from './hub/model-cache.js';
+export type { HubModelOptions } from './hub/open-model.js';
 export type { ImageInput, Pixels } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { ConnectHooks } from './remote/client.js';
@@ -41,7 +46,7 @@ export type { DataStore } from './store/data-store.js';
 
 /** Options of {@link connectEngine}: those of `createEngine` that can be sent to a worker. */
 export interface ConnectOptions extends Omit<AssembleOptions, 'onProgress' | 'signal'> {
-  /** The URL of a model's folder, files picked by a person, or a folder handle. */
+  /** Its name on a hub (`Qwen/Qwen2.5-0.5B-Instruct`), the URL of its folder, files picked by a person, or a folder handle. */
   readonly model: string | URL | readonly File[] | DirectoryHandle;
 }
 
@@ -54,7 +59,10 @@ export async function connectEngine(
   { model, ...options }: ConnectOptions,
   hooks?: ConnectHooks,
 ): Promise<Engine> {
-  const isUrl = typeof model === 'string' || model instanceof URL;
+  const isOfHub = typeof model === 'string' && isHubId(model);
+  const isUrl = !isOfHub && (typeof model === 'string' || model instanceof URL);
+  // Only a page may ask for it, not its worker.
+  if (isOfHub) void keepStorage();
   return connect(target, { ...options, model: isUrl ? absoluteUrl(model) : model }, hooks);
 }
 

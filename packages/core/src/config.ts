@@ -65,6 +65,11 @@ export interface EngineOptions {
    * token, as the models' authors do, which is exact and slow.
    */
   readonly dynamicRope?: 'frozen' | 'recompute';
+  /**
+   * Steps that may be submitted before the ids of the oldest have arrived, 1 to 4: the GPU then never waits for this thread.
+   * Answers are the same with any. Default 3.
+   */
+  readonly maxStepsInFlight?: number;
   /** Requests that may wait before `queue_full`. Default 64. */
   readonly maxQueueLen?: number;
   /** Bytes of GPU memory to plan with. Default 4 GiB, 2 GiB on a software adapter. */
@@ -110,6 +115,7 @@ export interface EngineConfig {
   readonly firstBlocks: number;
   readonly blockSize: number;
   readonly maxPrefillTokenNum: number;
+  readonly maxStepsInFlight: number;
   readonly maxQueueLen: number;
   readonly enablePrefixCaching: boolean;
   readonly dynamicRope: 'frozen' | 'recompute';
@@ -195,6 +201,7 @@ export function resolveConfig(
     firstBlocks: Math.min(numBlocks, Math.ceil(FIRST_TOKENS / blockSize)),
     blockSize,
     maxPrefillTokenNum,
+    maxStepsInFlight: count('maxStepsInFlight', 3, 1, 4),
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
     // Steps in a row take kernels of their own.

@@ -6,6 +6,7 @@ import { invariant, PagemindError, throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
 import { readBuffer } from './gpu/read-buffer.js';
 import { BufferUsage } from './gpu/usage.js';
+import type { HubModelOptions } from './hub/open-model.js';
 import { matrixDtype, openCheckpoint } from './load/checkpoint.js';
 import type { PackedWeight } from './load/packed-format.js';
 import { MAX_SHARD_BYTES, PackedWriter } from './load/packed-writer.js';
@@ -19,11 +20,11 @@ import { TOKEN_FILES, TOKENIZER_FILES } from './text/create-tokenizer.js';
 
 /** Progress of a conversion; bytes count those read from the source, then those written. */
 export interface ConvertProgress extends Omit<LoadProgress, 'phase'> {
-  readonly phase: 'files' | 'weights' | 'write';
+  readonly phase: 'files' | 'download' | 'weights' | 'write';
 }
 
 /** How to convert a checkpoint; weights of a group that is not mentioned stay as they are stored. */
-export interface ConvertOptions extends QuantizeOptions {
+export interface ConvertOptions extends QuantizeOptions, HubModelOptions {
   /** Largest file of weights. Default 64 MiB; at least 64 KiB. */
   readonly maxShardBytes?: number;
   readonly onProgress?: (progress: ConvertProgress) => void;
@@ -89,6 +90,7 @@ export async function convertCheckpoint(
         onProgress?.({ phase: 'weights', loadedBytes, totalBytes, text: 'Loading weights' }),
       ...(signal && { signal }),
     });
+    await source.settle?.(signal);
     const writer = new PackedWriter(packedWeights(specs, weights), matrixDtype(original), maxShardBytes);
     const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
     for (const shard of writer.shards) {
@@ -110,7 +112,7 @@ export async function convertCheckpoint(
   } finally {
     gpu.dispose();
   }
-  await copyTexts(source, write, signal);
+  await copyTexts(original.texts ?? source, write, signal);
   return {
     sourceBytes: [...original.tensors.values()].reduce((sum, { length }) => sum + length, 0),
     totalBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,12 +1,16 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { assembleTokenizer } from './assemble-text.js';
-import { createEngine, type ModelLocation, modelSource } from './create-engine.js';
+import { modelStorage } from './browser-stores.js';
+import { browserPlaces, createEngine, type ModelLocation } from './create-engine.js';
+import type { HubModelOptions } from './hub/open-model.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import { fetchModel, type LoadHooks, withModel } from './load-model.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
+import { keepStorage } from './platform/opfs-models.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
 export { Engine } from './api/engine-api.js';
@@ -32,7 +36,7 @@ export {
 export type { SessionData, SessionTurn } from './api/session-data.js';
 export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
-export { dataStore, sessionStore } from './browser-stores.js';
+export { dataStore, deleteCached, exportModel, listCached, sessionStore } from './browser-stores.js';
 export type { EngineConfig, EngineOptions, MemoryPlan, SpeculativeOptions } from './config.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
@@ -59,10 +63,14 @@ export type {
   Usage,
 } from './engine/core.js';
 export { PagemindError, type PagemindErrorCode } from './errors.js';
+export { type HubOptions, isHubId } from './hub/hub-api.js';
+export type { CachedModel, FileSink } from './hub/model-cache.js';
+export type { HubModelOptions } from './hub/open-model.js';
 export type { ImageInput, Pixels, RgbImage } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { LoadImageOptions } from './image/load-image.js';
 export type { ByteSource, ModelSource } from './load/source.js';
+export type { LoadHooks } from './load-model.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';
@@ -84,7 +92,7 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  * @throws PagemindError; its code says what was wrong.
  */
 export function planModel({ model, ...options }: PlanOptions & { readonly model: ModelLocation }): Promise<EnginePlan> {
-  return planEngine(browserPlatform, modelSource(model), options);
+  return withModel(browserPlaces, model, options, options, (source) => planEngine(browserPlatform, source, options));
 }
 
 /**
@@ -99,6 +107,25 @@ export function pipeline(model: ModelLocation, options: PipelineOptions = {}): P
  * Loads the tokenizer of a model and nothing else; its folder needs no other files.
  * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
  */
-export function loadTokenizer(model: ModelLocation, signal?: AbortSignal): Promise<Tokenizer> {
-  return assembleTokenizer(modelSource(model), signal);
+export function loadTokenizer(
+  model: ModelLocation,
+  signal?: AbortSignal,
+  hub: HubModelOptions = {},
+): Promise<Tokenizer> {
+  const hooks = signal ? { signal } : {};
+  return withModel(browserPlaces, model, hub, hooks, (source) => assembleTokenizer(source, signal));
+}
+
+/**
+ * Brings a model of a hub into this browser's cache, or what is missing of it; engines then load it without a network.
+ * @param id as in `Qwen/Qwen2.5-0.5B-Instruct`
+ * @throws PagemindError `model_not_found`, `source_unreachable`, `checksum_mismatch`, `storage_full`,
+ * `storage_unavailable`, `aborted`, …
+ */
+export async function downloadModel(
+  id: string,
+  { onProgress, signal, ...hub }: HubModelOptions & LoadHooks = {},
+): Promise<void> {
+  void keepStorage();
+  await fetchModel(modelStorage(), id, hub, { ...(onProgress && { onProgress }), ...(signal && { signal }) });
 }

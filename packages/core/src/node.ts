@@ -1,4 +1,5 @@
-// Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders.
+// Public names of @pagemind/core/node: the same engine in Node, on Dawn, reading models from folders and files.
+import { basename, dirname } from 'node:path';
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { SessionStore } from './api/session-store.js';
@@ -8,15 +9,21 @@ import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './c
 import { modelSource } from './create-engine.js';
 import { GpuContext } from './gpu/context.js';
 import { type BandwidthProbe, probeDevice } from './gpu/probe.js';
+import { type CachedModel, type FileSink, ModelCache } from './hub/model-cache.js';
+import type { HubModelOptions } from './hub/open-model.js';
+import type { ModelStorage } from './hub/storage.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import { fileInSource } from './load/file-in-source.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
+import { fetchModel, type LoadHooks, type ModelPlaces, withModel } from './load-model.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { createNodePlatform } from './platform/node.js';
 import { diskFolder } from './platform/node-folder.js';
 import { createNodeImageDecoder } from './platform/node-image.js';
+import { defaultCacheFolder, diskModels, folderFileSink, isThere } from './platform/node-models.js';
 import { folderSink } from './platform/node-sink.js';
 import { folderSource } from './platform/node-source.js';
 import { DataStore } from './store/data-store.js';
@@ -25,22 +32,30 @@ import type { Tokenizer } from './text/tokenizer.js';
 export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
 export { readSafetensorsHeader, type SafetensorsHeader, type TensorLocation } from './load/safetensors.js';
-export { writeSafetensors } from './load/safetensors-writer.js';
+export { safetensorsHeader, writeSafetensors } from './load/safetensors-writer.js';
 export type { ModelSink } from './load/sink.js';
 export type { BandwidthProbe };
 
 /** Options of {@link createEngine} in Node. */
-export interface NodeEngineOptions extends AssembleOptions {
-  /** A folder as the hub lays it out, the http(s) URL of one, or a source of your own. */
+export interface NodeEngineOptions extends AssembleOptions, NodeHubOptions {
+  /** A folder as the hub lays it out, a GGUF file, a name on a hub, the http(s) URL of a folder or file, or a source of your own. */
   readonly model: string | ModelSource;
+}
+
+/** Options of hubs in Node. */
+export interface NodeHubOptions extends HubModelOptions {
+  /** Where models of hubs are kept. Default: `$PAGEMIND_CACHE_DIR`, or the system's folder for caches. */
+  readonly cacheDir?: string;
 }
 
 /**
  * Loads a model and makes an engine.
  * @throws PagemindError; its code says what was wrong.
  */
-export async function createEngine({ model, ...options }: NodeEngineOptions): Promise<Engine> {
-  return new Engine(await assembleEngine(createNodePlatform(), nodeSource(model), options));
+export function createEngine({ model, ...options }: NodeEngineOptions): Promise<Engine> {
+  return withNodeModel(model, options, options, async (source, hooks) => {
+    return new Engine(await assembleEngine(createNodePlatform(), source, { ...options, ...hooks }));
+  });
 }
 
 /**
@@ -50,8 +65,8 @@ export async function createEngine({ model, ...options }: NodeEngineOptions): Pr
 export function planModel({
   model,
   ...options
-}: PlanOptions & { readonly model: string | ModelSource }): Promise<EnginePlan> {
-  return planEngine(createNodePlatform(), nodeSource(model), options);
+}: PlanOptions & NodeHubOptions & { readonly model: string | ModelSource }): Promise<EnginePlan> {
+  return withNodeModel(model, options, options, (source) => planEngine(createNodePlatform(), source, options));
 }
 
 /**
@@ -63,15 +78,80 @@ export function planModel({
 export async function convertModel(
   model: string | ModelSource,
   out: string | ModelSink,
-  options: ConvertOptions = {},
+  options: ConvertOptions & NodeHubOptions = {},
 ): Promise<ConvertSummary> {
   const sink = typeof out === 'string' ? folderSink(out) : out;
-  return convertCheckpoint(createNodePlatform(), nodeSource(model), sink, options);
+  return withNodeModel(model, options, options, (source) => {
+    return convertCheckpoint(createNodePlatform(), source, sink, options);
+  });
+}
+
+/**
+ * Brings a model of a hub into the cache, or what is missing of it; it then loads without a network.
+ * @param id as in `Qwen/Qwen2.5-0.5B-Instruct`
+ * @throws PagemindError `model_not_found`, `source_unreachable`, `checksum_mismatch`, `storage_full`,
+ * `storage_unavailable`, `aborted`, …
+ */
+export function downloadModel(id: string, options: NodeHubOptions & LoadHooks = {}): Promise<void> {
+  return fetchModel(cacheOf(options), id, withEnvironment(options), options);
+}
+
+/** Models of hubs that are in the cache, completely or in part, the one used last first. */
+export function listCached(options: Pick<NodeHubOptions, 'cacheDir'> = {}): Promise<readonly CachedModel[]> {
+  return new ModelCache(cacheOf(options)).list();
+}
+
+/** Deletes a model from the cache, in all its revisions. Waits for a download of it to end. */
+export function deleteCached(
+  id: string,
+  { signal, ...options }: Pick<NodeHubOptions, 'cacheDir'> & Pick<LoadHooks, 'signal'> = {},
+): Promise<void> {
+  return new ModelCache(cacheOf(options)).delete(id, signal);
+}
+
+/**
+ * Writes the files of a model in the cache, as the hub has them.
+ * @param target a folder, which is made when it does not exist, or a sink of your own
+ * @throws PagemindError `model_not_found` when not all of it is in the cache; `storage_unavailable`, `storage_full`, `aborted`.
+ */
+export function exportModel(
+  id: string,
+  target: string | FileSink,
+  { signal, ...options }: Pick<NodeHubOptions, 'cacheDir'> & Pick<LoadHooks, 'signal'> = {},
+): Promise<void> {
+  const sink = typeof target === 'string' ? folderFileSink(target) : target;
+  return new ModelCache(cacheOf(options)).export(id, sink, signal);
+}
+
+function withNodeModel<T>(
+  model: string | ModelSource,
+  options: NodeHubOptions,
+  hooks: { readonly onProgress?: (progress: never) => void; readonly signal?: AbortSignal },
+  use: (source: ModelSource, hooks: LoadHooks) => Promise<T>,
+): Promise<T> {
+  const places: ModelPlaces<string | ModelSource> = {
+    storage: () => cacheOf(options),
+    source: nodeSource,
+    // A folder that is there is meant.
+    isElsewhere: isThere,
+  };
+  return withModel(places, model, withEnvironment(options), hooks as LoadHooks, use);
+}
+
+function cacheOf({ cacheDir }: Pick<NodeHubOptions, 'cacheDir'>): ModelStorage {
+  return diskModels(cacheDir ?? defaultCacheFolder());
+}
+
+/** What the hub's own tools take from the environment. A token is for the hub of the environment alone. */
+function withEnvironment(options: HubModelOptions): HubModelOptions {
+  const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = process.env;
+  if (options.endpoint !== undefined) return options;
+  return { ...(endpoint && { endpoint }), ...(token && { token }), ...options };
 }
 
 function nodeSource(model: string | ModelSource): ModelSource {
-  const isFolder = typeof model === 'string' && !/^https?:\/\//.test(model);
-  return isFolder ? folderSource(model) : modelSource(model);
+  if (typeof model !== 'string' || /^https?:\/\//.test(model)) return modelSource(model);
+  return model.endsWith('.gguf') ? fileInSource(folderSource(dirname(model)), basename(model)) : folderSource(model);
 }
 
 /**
@@ -105,8 +185,13 @@ export function dataStore(folder: string): DataStore {
  * Loads the tokenizer of a model and nothing else; its folder needs no other files.
  * @throws PagemindError `file_missing`, `invalid_tokenizer`, `file_malformed`, `source_unreachable` or `aborted`.
  */
-export function loadTokenizer(model: NodeEngineOptions['model'], signal?: AbortSignal): Promise<Tokenizer> {
-  return assembleTokenizer(nodeSource(model), signal);
+export function loadTokenizer(
+  model: NodeEngineOptions['model'],
+  signal?: AbortSignal,
+  hub: NodeHubOptions = {},
+): Promise<Tokenizer> {
+  const hooks = signal ? { signal } : {};
+  return withNodeModel(model, hub, hooks, (source) => assembleTokenizer(source, signal));
 }
 
 /** What this machine offers. */

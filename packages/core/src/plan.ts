@@ -3,6 +3,7 @@ import type { DeviceProfile } from '@pagemind/kernels-wgsl';
 import { type EngineConfig, type EngineOptions, type MemoryPlan, resolveConfig } from './config.js';
 import type { EngineInfo } from './engine/core.js';
 import { GpuContext } from './gpu/context.js';
+import type { HubModelOptions } from './hub/open-model.js';
 import { type Checkpoint, matrixDtype, openCheckpoint } from './load/checkpoint.js';
 import { checkModelFormat } from './load/find-quantized.js';
 import type { ModelSource } from './load/source.js';
@@ -25,7 +26,7 @@ export interface EnginePlan
 }
 
 /** Options of planning. */
-export interface PlanOptions extends EngineOptions {
+export interface PlanOptions extends EngineOptions, HubModelOptions {
   readonly signal?: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 // Starts the page: gathers what the environment offers, makes the state, draws.
-import { dataStore } from '@pagemind/core/client';
+import { dataStore, deleteCached, listCached } from '@pagemind/core/client';
 import { render } from 'preact';
 import { AppContext } from './app-context.js';
 import { Page } from './components/page.js';
@@ -13,6 +13,7 @@ import './styles/writing.css';
 import './styles/settings.css';
 import './styles/pictures.css';
 import './styles/sketch.css';
+import './styles/models.css';
 
 /** The browser may forbid storage; asking for it then throws. */
 function pageStorage(): Storage | undefined {
@@ -35,6 +36,7 @@ const app = new App({
   languages: navigator.languages,
   storage: pageStorage(),
   shelf: dataStore('pagemind-demo'),
+  models: { list: listCached, delete: deleteCached },
   connect: connectWorker,
   fetchJson: async (url) => (await fetchFile(url)).json(),
   fetchBlob: async (address) => (await fetchFile(address)).blob(),

@@ -2,8 +2,14 @@
 // The order of units inside the main plane is common to all formats and lives in tile-layout.ts.
 import type { WgslModule } from './wgsl-module.js';
 
+/** Name of a weight format that any numbers can be packed in. */
+export type FloatFormatId = 'f32' | 'f16' | 'bf16' | 'int4' | 'int8';
+
+/** Name of a weight format that keeps a block-quantised type of GGUF files as it is. */
+export type GgmlFormatId = 'q5_0' | 'q5_1' | 'q4_k' | 'q5_k' | 'q6_k';
+
 /** Name of a weight format. */
-export type WeightFormatId = 'f32' | 'f16' | 'bf16' | 'int4' | 'int8';
+export type WeightFormatId = FloatFormatId | GgmlFormatId;
 
 /** A format with its parameters: how one matrix is stored. */
 export interface WeightFormatOptions {
@@ -22,7 +28,7 @@ export interface WeightFormatOptions {
 }
 
 /** Buffers that a matrix may consist of; the names are those of the bindings. */
-export type PlaneName = 'weight' | 'scales' | 'zeros' | 'biases';
+export type PlaneName = 'weight' | 'scales' | 'zeros' | 'biases' | 'high';
 
 /** A storage-buffer binding that a format brings into a kernel. */
 export interface PlaneBinding {
@@ -55,6 +61,8 @@ export interface WeightFormat {
   readonly id: WeightFormatId;
   /** Units of 16 bytes that hold 32 consecutive columns of one row. */
   readonly unitsPerGroup: number;
+  /** What the columns of a matrix are a multiple of. */
+  readonly columnMultiple: number;
   /**
    * WGSL with `weight_dot` (32 columns of 4 rows times 32 activations) and `weight_oct` (8 consecutive weights).
    * Declares the planes' bindings and `override COLS`.
@@ -64,8 +72,13 @@ export interface WeightFormat {
   slot(options: WeightFormatOptions): WeightSlot;
   /** Byte size of every plane that a matrix has. */
   planeBytes(rows: number, cols: number, options: WeightFormatOptions): Readonly<Partial<Record<PlaneName, number>>>;
-  /** Packs `values` `[rows, cols]`; bit for bit what the GPU's pack kernel writes. */
-  pack(values: Float32Array, rows: number, cols: number, options: WeightFormatOptions): Planes;
   /** The numbers that kernels see, `[rows, cols]`. */
   unpack(planes: Planes, rows: number, cols: number, options: WeightFormatOptions): Float32Array;
+}
+
+/** A format that any numbers can be packed in; others hold what a checkpoint has quantised. */
+export interface FloatFormat extends WeightFormat {
+  readonly id: FloatFormatId;
+  /** Packs `values` `[rows, cols]`; bit for bit what the GPU's pack kernel writes. */
+  pack(values: Float32Array, rows: number, cols: number, options: WeightFormatOptions): Planes;
 }

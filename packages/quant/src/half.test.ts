@@ -1,6 +1,6 @@
 // The 16-bit floats over all their values.
 import { describe, expect, it } from 'vitest';
-import { bf16ToF32, bitsToF32, f16ToF32, f32ToBf16, f32ToBits, f32ToF16 } from './half.js';
+import { bf16ToF32, bitsToF32, f8ToF32, f16ToF32, f32ToBf16, f32ToBits, f32ToF16 } from './half.js';
 
 const all = Array.from({ length: 65536 }, (_, bits) => bits);
 
@@ -56,5 +56,23 @@ describe('bf16', () => {
       0x3f80, 0x3f82, 0x3f81, 0x3f80,
     ]);
     expect(bf16ToF32(f32ToBf16(Number.NaN))).toBeNaN();
+  });
+});
+
+describe('f8', () => {
+  it('has the numbers of e4m3 and e5m2', () => {
+    const e4m3 = [0x00, 0x80, 0x01, 0x07, 0x08, 0x38, 0x39, 0xb8, 0x7e];
+    expect(e4m3.map((bits) => f8ToF32(bits, 4))).toEqual([0, -0, 2 ** -9, 7 * 2 ** -9, 2 ** -6, 1, 1.125, -1, 448]);
+    const e5m2 = [0x00, 0x01, 0x03, 0x04, 0x3c, 0x3d, 0xbc, 0x7b];
+    expect(e5m2.map((bits) => f8ToF32(bits, 5))).toEqual([0, 2 ** -16, 3 * 2 ** -16, 2 ** -14, 1, 1.25, -1, 57344]);
+  });
+
+  it('fits into f16', () => {
+    const bits = Array.from({ length: 256 }, (_, i) => i).filter((i) => (i & 0x7f) < 0x7c);
+    for (const exponentBits of [4, 5] as const) {
+      expect(bits.map((i) => f16ToF32(f32ToF16(f8ToF32(i, exponentBits))))).toEqual(
+        bits.map((i) => f8ToF32(i, exponentBits)),
+      );
+    }
   });
 });

@@ -1,4 +1,4 @@
-// Exact conversions between f32 and the 16-bit floats of checkpoints. Formats and GPU kernels repeat these bit for bit.
+// Exact conversions between f32 and the shorter floats of checkpoints. Formats and GPU kernels repeat these bit for bit.
 
 // Scratch to look at a number's bits; nothing lives in it between calls.
 const f32 = new Float32Array(1);
@@ -51,4 +51,17 @@ export function f32ToBf16(value: number): number {
 /** Value of a bf16's bits. */
 export function bf16ToF32(half: number): number {
   return bitsToF32(half << 16);
+}
+
+/**
+ * Value of an f8's bits: `e4m3` with 4 bits of exponent, as `float8_e4m3fn`, or `e5m2` with 5. What stands for NaN or infinity
+ * there is read as the next number of its row: no weight is either.
+ */
+export function f8ToF32(bits: number, exponentBits: 4 | 5): number {
+  const mantissaBits = 7 - exponentBits;
+  const bias = 2 ** (exponentBits - 1) - 1;
+  const exponent = (bits & 0x7f) >> mantissaBits;
+  const fraction = (bits & (2 ** mantissaBits - 1)) / 2 ** mantissaBits;
+  const magnitude = exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias);
+  return bits & 0x80 ? -magnitude : magnitude;
 }

@@ -1,16 +1,18 @@
 // `pagemind bench`: decode and prefill speed of a model beside the device's own bandwidth, and what a step costs in
 // counts. The counts are what tests look at; the speeds are for people.
-import { checkEnvironment, type Engine, type EngineOptions, type EngineStats } from '@pagemind/core/node';
+import { checkEnvironment, type Engine, type EngineStats } from '@pagemind/core/node';
 import { engineOptions, MODEL_OPTIONS, numberOf, readArguments, stringOf } from '../arguments.js';
 import { withEngine } from '../open-engine.js';
 import { UsageError } from '../usage.js';
 import { type ConcurrencyRow, measureConcurrency } from './bench-concurrency.js';
+import { benchSynthetic } from './bench-synthetic.js';
 
 const OPTIONS = {
   ...MODEL_OPTIONS,
   'prompt-tokens': { type: 'string' },
   'new-tokens': { type: 'string' },
   concurrency: { type: 'string' },
+  synthetic: { type: 'string' },
   json: { type: 'boolean' },
 } as const;
 
@@ -18,6 +20,7 @@ const OPTIONS = {
 const SETTLED = 8;
 
 export async function bench(args: readonly string[]): Promise<void> {
+  if (args.some((arg) => /^--synthetic(=|$)/.test(arg))) return synthetic(args);
   const { values, positionals } = readArguments(args, OPTIONS, 1);
   const [model = ''] = positionals;
   const numPrompt = numberOf(values, 'prompt-tokens') ?? 64;
@@ -39,10 +42,19 @@ export async function bench(args: readonly string[]): Promise<void> {
   process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
 }
 
+/** Loading instead of running: no model is named, one is made. */
+async function synthetic(args: readonly string[]): Promise<void> {
+  const { values } = readArguments(args, OPTIONS, 0);
+  const numPrompt = numberOf(values, 'prompt-tokens') ?? 16;
+  const numNew = numberOf(values, 'new-tokens') ?? 16;
+  const result = await benchSynthetic(stringOf(values, 'synthetic') ?? '', engineOptions(values), numPrompt, numNew);
+  process.stdout.write(values['json'] === true ? `${JSON.stringify(result)}\n` : `${table(result)}\n`);
+}
+
 /** One engine for all numbers of clients, with slots for the largest. */
 function together(
   model: string,
-  options: EngineOptions,
+  options: ReturnType<typeof engineOptions>,
   levels: readonly number[],
   numPrompt: number,
   numNew: number,

@@ -2,11 +2,11 @@
 import { readdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConvertSummary, convertModel } from '@pagemind/core/node';
-import { QUANTIZE_OPTIONS, quantizeOptions, readArguments } from '../arguments.js';
+import { HUB_OPTIONS, hubOptions, QUANTIZE_OPTIONS, quantizeOptions, readArguments } from '../arguments.js';
 import { showProgress } from '../progress.js';
 import { UsageError } from '../usage.js';
 
-const OPTIONS = { ...QUANTIZE_OPTIONS, force: { type: 'boolean' }, json: { type: 'boolean' } } as const;
+const OPTIONS = { ...HUB_OPTIONS, ...QUANTIZE_OPTIONS, force: { type: 'boolean' }, json: { type: 'boolean' } } as const;
 
 export async function convert(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, OPTIONS, 2);
@@ -19,7 +19,8 @@ export async function convert(args: readonly string[]): Promise<void> {
     throw new UsageError('A model cannot be converted into its own folder.');
   }
   const { onProgress, end } = showProgress();
-  const summary = await convertModel(model, out, { ...quantizeOptions(values), onProgress }).finally(end);
+  const options = { ...hubOptions(values), ...quantizeOptions(values), onProgress };
+  const summary = await convertModel(model, out, options).finally(end);
   await removeOldWeights(out, summary);
   process.stdout.write(values['json'] === true ? `${JSON.stringify(summary)}\n` : `${lines(summary, out)}\n`);
 }

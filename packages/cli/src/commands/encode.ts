@@ -1,20 +1,20 @@
 // `pagemind encode`: texts to token ids and back, for comparing tokenizers. No model is loaded and no GPU is needed.
 import { loadTokenizer } from '@pagemind/core/node';
-import { readArguments, readTextFile } from '../arguments.js';
+import { HUB_OPTIONS, hubOptions, readArguments, readTextFile } from '../arguments.js';
 import { UsageError } from '../usage.js';
 
-const OPTIONS = { 'add-special-tokens': { type: 'boolean' }, json: { type: 'boolean' } } as const;
+const OPTIONS = { ...HUB_OPTIONS, 'add-special-tokens': { type: 'boolean' }, json: { type: 'boolean' } } as const;
 
 export async function encode(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(
     args,
     OPTIONS,
     2,
-    'Name a folder and a text, or @FILE with a JSON list.',
+    'Name a model and a text, or @FILE with a JSON list.',
   );
   const [folder = '', given = ''] = positionals;
   const texts = await readTexts(given);
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadTokenizer(folder, undefined, hubOptions(values));
   const ids = texts.map((text) => tokenizer.encode(text, { addSpecialTokens: values['add-special-tokens'] === true }));
   const decoded = ids.map((list) => tokenizer.decode(list));
   const lines = ids.map((list) => list.join(' ')).join('\n');

@@ -283,9 +283,14 @@ export interface EngineCore {
 
 /** Progress of loading a model. */
 export interface LoadProgress {
-  readonly phase: 'files' | 'weights' | 'compile' | 'ready';
+  /** `download` takes the place of `weights` while anything comes from a hub: the weights follow it onto the GPU. */
+  readonly phase: 'files' | 'download' | 'weights' | 'compile' | 'ready';
   readonly loadedBytes: number;
   readonly totalBytes: number;
+  /** Of the last seconds; missing until it is known. */
+  readonly bytesPerSecond?: number;
+  /** What the rest of the bytes will take at that rate. */
+  readonly secondsLeft?: number;
   /** One short line for people. */
   readonly text: string;
 }

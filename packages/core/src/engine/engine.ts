@@ -26,8 +26,8 @@ import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
 import { canSpeculate, Speculation, type SpeculationConfig } from './speculation.js';
 
-/** Submissions that the GPU may have before it: one it works on, the rest so that it never waits for this thread. */
-const MAX_IN_FLIGHT = 3;
+/** One that the GPU works on, the rest so that it never waits for this thread. */
+const DEFAULT_MAX_IN_FLIGHT = 3;
 
 const DEFAULT_MAX_QUEUE_LEN = 64;
 
@@ -41,6 +41,8 @@ export interface LocalEngineParts {
   readonly text?: TextTools;
   /** Missing: the model takes no images. */
   readonly images?: ImageReader;
+  /** Submissions that the GPU may have before it; default 3. */
+  readonly maxStepsInFlight?: number;
   /** Requests that may wait before `queue_full`; default 64. */
   readonly maxQueueLen?: number;
   /** Share KV blocks among requests that begin alike; default true. */
@@ -82,6 +84,7 @@ export class LocalEngine implements EngineCore {
   readonly #speculation: SpeculationConfig | undefined;
   readonly #scheduler: Scheduler;
   readonly #pacer: StepPacer;
+  readonly #maxInFlight: number;
   readonly #jobs = new Map<Sequence, Job>();
   /** In order of submission, which is the order in which results are taken. */
   readonly #inFlight: Submission[] = [];
@@ -107,6 +110,7 @@ export class LocalEngine implements EngineCore {
     this.#randomSeed = randomSeed ?? (() => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0);
     this.#scheduler = new Scheduler(runner.limits, { maxQueueLen, enablePrefixCaching });
     this.#pacer = new StepPacer(runner.limits.maxStepsPerSubmit);
+    this.#maxInFlight = parts.maxStepsInFlight ?? DEFAULT_MAX_IN_FLIGHT;
     void this.#run();
   }
 
@@ -231,7 +235,7 @@ export class LocalEngine implements EngineCore {
 
   /** schedule → execute, as far ahead of the results as is allowed. */
   #submit(): void {
-    while (this.#inFlight.length < MAX_IN_FLIGHT) {
+    while (this.#inFlight.length < this.#maxInFlight) {
       const step = this.#scheduler.schedule(this.#pacer.numSteps);
       if (!step) return;
       this.#execute(step);

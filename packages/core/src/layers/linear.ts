@@ -27,6 +27,8 @@ export interface LinearUse {
   readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
+  /** The outputs are a part of y's rows of `width` elements, from `start` on. */
+  readonly part?: { readonly start: number; readonly width: number };
 }
 
 /** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
@@ -35,10 +37,14 @@ export const MAX_MATVEC_ROWS = 8;
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
-  const { x, y, norm, epilogue = 'store', softcap, rowScale, rows = 'all' } = use;
+  const { x, y, norm, epilogue = 'store', softcap, rowScale, rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
-  const product = { ...productShape(weight, epilogue, numTokens, isSampled), softcap };
+  const product = {
+    ...productShape(weight, epilogue, numTokens, isSampled),
+    softcap,
+    ...(part && { yStart: part.start, yStride: rowStride(part.width) }),
+  };
   const bound = {
     ...boundWeight(weight),
     row_ids: buffers.sampleRows,

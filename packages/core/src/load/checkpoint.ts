@@ -1,9 +1,12 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
+import { joinF8Scales } from './f8-scales.js';
 import { findQuantized } from './find-quantized.js';
+import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
+import { readPytorchFile } from './pytorch.js';
 import type { QuantizedMatrix } from './quantized.js';
 import { readSafetensorsHeader, type SafetensorsDtype } from './safetensors.js';
 import { type SmallFiles, smallFiles } from './small-files.js';
@@ -13,7 +16,7 @@ import type { TensorEntry } from './tensor-entry.js';
 /** An opened checkpoint. */
 export interface Checkpoint extends SmallFiles {
   readonly name: string;
-  /** config.json as it is. */
+  /** config.json as it is, or what a GGUF file says in its terms. */
   readonly config: Readonly<Record<string, unknown>>;
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
@@ -22,13 +25,25 @@ export interface Checkpoint extends SmallFiles {
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
+  /** Where the small files come from, if not from the source: a GGUF file holds them. */
+  readonly texts?: ModelSource;
 }
 
 const MAX_SHARDS = 1024;
 
-const WEIGHTS = 'model.safetensors';
-const INDEX = 'model.safetensors.index.json';
-const PICKLED_WEIGHTS: readonly string[] = ['pytorch_model.bin', 'pytorch_model.bin.index.json'];
+/** How weights lie in a folder: in one file, or in shards that an index names. */
+interface Layout {
+  readonly single: string;
+  readonly index: string;
+  readonly ending: string;
+}
+
+const SAFETENSORS: Layout = {
+  single: 'model.safetensors',
+  index: 'model.safetensors.index.json',
+  ending: '.safetensors',
+};
+const PYTORCH: Layout = { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', ending: '.bin' };
 
 /**
  * Opens the checkpoint of a source.
@@ -36,15 +51,21 @@ const PICKLED_WEIGHTS: readonly string[] = ['pytorch_model.bin', 'pytorch_model.
  * `source_unreachable`, `aborted`.
  */
 export async function openCheckpoint(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+  const gguf = await findGguf(source);
+  if (gguf !== undefined && !(await hasSafetensors(source, signal))) {
+    const contents = await openGguf(source, gguf, signal);
+    return { ...contents, name: source.name, ...smallFiles(contents.texts) };
+  }
   const files = smallFiles(source);
   const config = await files.readText('config.json', signal);
   if (config === undefined) {
-    throw await missing(source, 'no config.json', signal);
+    throw missing(source, 'no config.json');
   }
   const generationConfig = await files.readText('generation_config.json', signal);
   const values = parseJsonObject(config, 'config.json', 'invalid_config');
-  const found = await findTensors(source, signal);
-  const quantized = found.packed ? undefined : await findQuantized(found.tensors, values, files.readText, signal);
+  const { tensors: stored, packed } = await findTensors(source, signal);
+  const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
+  const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
   return {
     name: source.name,
     config: values,
@@ -52,31 +73,57 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
       generationConfig === undefined
         ? undefined
         : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
-    ...found,
+    tensors,
+    ...(packed && { packed }),
     ...(quantized?.size && { quantized }),
     ...files,
   };
+}
+
+async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefined): Promise<boolean> {
+  const { single, index } = SAFETENSORS;
+  return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
 }
 
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
 ): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
-  const single = await source.open(WEIGHTS, signal);
-  if (single) {
-    const { tensors, packed } = await readShard(single, WEIGHTS, signal);
+  for (const layout of [SAFETENSORS, PYTORCH]) {
+    const found = await readLayout(source, layout, signal);
+    if (found) return found;
+  }
+  // Checkpoints of PyTorch have many names; one file alone leaves no doubt.
+  const [path, ...others] = ((await source.list?.()) ?? []).filter((name) => /\.(bin|pth|pt)$/.test(name));
+  const file = path === undefined || others.length > 0 ? undefined : await source.open(path, signal);
+  if (path !== undefined && file) return { tensors: (await readShard(file, path, signal)).tensors };
+  throw missing(source, `neither ${SAFETENSORS.single} nor ${SAFETENSORS.index}`);
+}
+
+async function readLayout(
+  source: ModelSource,
+  { single, index: indexPath, ending }: Layout,
+  signal: AbortSignal | undefined,
+): Promise<Pick<Checkpoint, 'tensors' | 'packed'> | undefined> {
+  const whole = await source.open(single, signal);
+  if (whole) {
+    const { tensors, packed } = await readShard(whole, single, signal);
     return withPacked(tensors, [packed]);
   }
-  const index = await smallFiles(source).readText(INDEX, signal);
-  if (index === undefined) throw await missing(source, `neither ${WEIGHTS} nor ${INDEX}`, signal);
+  const index = await smallFiles(source).readText(indexPath, signal);
+  if (index === undefined) return undefined;
 
-  const shardOf = parseIndex(index);
+  const malformedIndex = (reason: string): PagemindError =>
+    new PagemindError('file_malformed', `${indexPath} cannot be used: ${reason}.`, {
+      hint: 'Download the index again.',
+    });
+  const shardOf = parseIndex(index, indexPath, ending, malformedIndex);
   const paths = [...new Set(shardOf.values())];
   const shards = await Promise.all(
     paths.map(async (path) => {
       const file = await source.open(path, signal);
       if (file) return readShard(file, path, signal);
-      throw new PagemindError('file_missing', `${source.name} has no ${path}, which ${INDEX} names.`, {
+      throw new PagemindError('file_missing', `${source.name} has no ${path}, which ${indexPath} names.`, {
         hint: 'Download all shards of the model.',
       });
     }),
@@ -92,7 +139,7 @@ async function findTensors(
   }
   for (const [name, path] of shardOf) {
     if (tensors.has(name)) continue;
-    throw new PagemindError('tensor_missing', `${path} lacks tensor ${name}, which ${INDEX} places there.`, {
+    throw new PagemindError('tensor_missing', `${path} lacks tensor ${name}, which ${indexPath} places there.`, {
       hint: 'Index and shards do not belong together; download all of them again.',
     });
   }
@@ -108,6 +155,11 @@ interface Shard {
 }
 
 async function readShard(source: ByteSource, file: string, signal: AbortSignal | undefined): Promise<Shard> {
+  if (!file.endsWith(SAFETENSORS.ending)) {
+    const found = await readPytorchFile(source, file, signal);
+    const entries = Array.from(found, ([name, location]) => [name, { ...location, source, file }] as const);
+    return { tensors: new Map(entries), packed: undefined };
+  }
   const header = await readSafetensorsHeader(source, file, signal);
   const tensors = Array.from(header.tensors, ([name, location]) => [name, { ...location, source, file }] as const);
   const metadata = readPackedMetadata(header, source.size, file);
@@ -131,19 +183,28 @@ export function hasTensor({ tensors, quantized }: Checkpoint, name: string): boo
 /** Dtype of the matrices as they were trained or published: the first one speaks for the checkpoint. */
 export function matrixDtype({ tensors, packed }: Checkpoint): SafetensorsDtype | undefined {
   if (packed) return packed.dtype;
-  // Of quantised matrices, the scales.
-  for (const { dtype, shape } of tensors.values()) if (shape.length === 2 && /F\d\d$/.test(dtype)) return dtype;
+  // Of quantised matrices, the scales; blocks have none.
+  for (const { dtype, shape } of tensors.values()) if (shape.length === 2 && isFloat(dtype)) return dtype;
   return undefined;
 }
 
+function isFloat(dtype: TensorEntry['dtype']): dtype is SafetensorsDtype {
+  return /F\d\d$/.test(dtype);
+}
+
 /** Shard by tensor name. */
-function parseIndex(text: string): ReadonlyMap<string, string> {
-  const { weight_map: weightMap } = parseJsonObject(text, INDEX, 'file_malformed');
+function parseIndex(
+  text: string,
+  indexPath: string,
+  ending: string,
+  malformedIndex: (reason: string) => PagemindError,
+): ReadonlyMap<string, string> {
+  const { weight_map: weightMap } = parseJsonObject(text, indexPath, 'file_malformed');
   if (!isRecord(weightMap)) throw malformedIndex('it has no weight_map');
   const shardOf = new Map<string, string>();
   for (const [name, path] of Object.entries(weightMap)) {
-    if (typeof path !== 'string' || !path.endsWith('.safetensors') || !splitPath(path)) {
-      throw malformedIndex(`the shard of tensor ${name} is not a .safetensors file of this checkpoint`);
+    if (typeof path !== 'string' || !path.endsWith(ending) || !splitPath(path)) {
+      throw malformedIndex(`the shard of tensor ${name} is not a ${ending} file of this checkpoint`);
     }
     shardOf.set(name, path);
   }
@@ -151,24 +212,9 @@ function parseIndex(text: string): ReadonlyMap<string, string> {
   return shardOf;
 }
 
-function malformedIndex(reason: string): PagemindError {
-  return new PagemindError('file_malformed', `${INDEX} cannot be used: ${reason}.`, {
-    hint: 'Download the index again.',
+/** The error for a checkpoint without what it must have. */
+function missing(source: ModelSource, what: string): PagemindError {
+  return new PagemindError('file_missing', `${source.name} has ${what}.`, {
+    hint: 'Point to the folder that holds config.json and the weights, as the hub lays them out, or to a GGUF file.',
   });
-}
-
-/** The error for a checkpoint without what it must have; names weights of another kind when those are there instead. */
-async function missing(source: ModelSource, what: string, signal: AbortSignal | undefined): Promise<PagemindError> {
-  const names = [...((await source.list?.()) ?? [])];
-  for (const path of PICKLED_WEIGHTS) if (await source.open(path, signal)) names.push(path);
-  const other = names.find((name) => /\.(gguf|bin|pth|pt)$|\.bin\.index\.json$/.test(name));
-  if (other === undefined) {
-    return new PagemindError('file_missing', `${source.name} has ${what}.`, {
-      hint: 'Point to the folder that holds config.json and the safetensors files, as the hub lays them out.',
-    });
-  }
-  const hint = other.endsWith('.gguf')
-    ? 'GGUF files are not read yet; take the safetensors version of the model.'
-    : 'Pickled PyTorch weights are not read, since they can run code; convert them to safetensors.';
-  return new PagemindError('unsupported_format', `${source.name} has ${what}, but ${other}.`, { hint });
 }

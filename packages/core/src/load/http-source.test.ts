@@ -2,7 +2,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HttpOptions, httpSource } from './http-source.js';
+import type { HttpOptions } from './http-request.js';
+import { httpSource } from './http-source.js';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

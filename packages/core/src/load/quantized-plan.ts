@@ -4,7 +4,7 @@ import type { RepackShape, RepackTarget } from '@pagemind/kernels-wgsl';
 import { GROUP, middleCode, numBlocks, numGroups, type PlaneName, type WeightFormatOptions } from '@pagemind/quant';
 import { PagemindError } from '../errors.js';
 import type { QuantizedMatrix, QuantizedPart } from './quantized.js';
-import { cutRows, NUMBER_BYTES, type RowWindow } from './weight-windows.js';
+import { cutRows, type RowWindow, tensorUnits } from './weight-windows.js';
 import { formatName, type MatrixSpec, type WeightPiece } from './weights.js';
 
 /** Tables that name the groups of columns, and which of them a block of rows uses. */
@@ -166,16 +166,18 @@ function groupsOf({ numCols, options }: QuantizedMatrix): number {
   return Math.ceil(numCols / options.groupSize);
 }
 
+/** Numbers that share a word. */
 function perWord({ source }: QuantizedPart): number {
-  return 4 / NUMBER_BYTES[source];
+  const { bytes, columns } = tensorUnits[source];
+  return (4 / bytes) * columns;
 }
 
 /** Bytes of neighbouring lines. */
 function bytesOfLines(part: QuantizedPart, count: number): number {
-  const { layout, source } = part;
+  const { layout } = part;
   return layout.isAcross
     ? Math.ceil(count / perWord(part)) * layout.pitch * 4
-    : count * layout.pitch * NUMBER_BYTES[source];
+    : (count * layout.pitch * 4) / perWord(part);
 }
 
 function rangeOf(part: QuantizedPart, first: number, count: number): Pick<RowWindow, 'source' | 'offset' | 'length'> {

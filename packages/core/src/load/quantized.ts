@@ -9,6 +9,15 @@ import type { TensorEntry } from './tensor-entry.js';
 /** The layouts that are known, as messages name them. */
 export type QuantizedLayout = 'AWQ gemm' | 'AWQ gemv' | 'GPTQ' | 'compressed-tensors' | 'MLX';
 
+/** Bits of codes that are read. */
+export const LAYOUT_BITS: Readonly<Record<QuantizedLayout, readonly number[]>> = {
+  'AWQ gemm': [4],
+  'AWQ gemv': [4],
+  GPTQ: [4, 8],
+  'compressed-tensors': [4, 8],
+  MLX: [4, 8],
+};
+
 /** A tensor of a quantised matrix and the plane that its numbers go to. */
 export interface QuantizedPart {
   readonly plane: PlaneName;
@@ -173,9 +182,9 @@ class Reader {
   /** The columns that follow from a count of words. */
   #sizes(sizes: Omit<Sizes, 'numCols'>, numWords: number): Sizes {
     const { layout, bits } = sizes;
-    if (bits === 4 || bits === 8) return { ...sizes, numCols: (numWords * 32) / bits };
+    if (LAYOUT_BITS[layout].includes(bits)) return { ...sizes, numCols: (numWords * 32) / bits };
     throw new PagemindError('unsupported_format', `${this.#stem} is quantised to ${bits} bits (${layout}).`, {
-      hint: '4 and 8 bits are supported; take such a version of the model.',
+      hint: `${LAYOUT_BITS[layout].join(' and ')} bits are supported; take such a version of the model.`,
     });
   }
 

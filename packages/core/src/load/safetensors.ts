@@ -4,7 +4,8 @@ import { PagemindError } from '../errors.js';
 import { isRecord } from './json.js';
 import type { ByteSource } from './source.js';
 
-const DTYPE_BYTES = {
+/** Bytes of an element. */
+export const DTYPE_BYTES = {
   F64: 8,
   F32: 4,
   F16: 2,

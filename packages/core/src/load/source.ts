@@ -20,6 +20,11 @@ export interface ModelSource {
   open(path: string, signal?: AbortSignal): Promise<ByteSource | undefined>;
   /** Names of the files at the top, where the source can tell; only used to explain what is missing. */
   list?(): Promise<readonly string[]>;
+  /**
+   * Where bytes are given before they can be verified: waits until all were, and throws when one was wrong. Whoever has read
+   * what it needs calls this before it uses it.
+   */
+  settle?(signal?: AbortSignal): Promise<void>;
 }
 
 /** Throws unless the range lies in a file of `size` bytes and the signal has not fired. */

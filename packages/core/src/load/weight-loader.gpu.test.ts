@@ -1,6 +1,6 @@
 // The loader on a device: every format bit for bit against the CPU packers, nothing left behind by a failure, and a bound on
 // the bytes that JavaScript holds.
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16, weightFormats } from '@pagemind/quant';
+import { bf16ToF32, type FloatFormatId, f16ToF32, f32ToBf16, f32ToF16, floatFormats } from '@pagemind/quant';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
 import { PagemindError } from '../errors.js';
@@ -155,7 +155,7 @@ describe('loadWeights packs as the CPU does', () => {
       const isMixed = dtype !== other && spec.name === 'qkv';
       expect(options?.format).toBe(policy[spec.group as WeightGroup]?.format ?? (isMixed ? 'f32' : stored[dtype]));
       if (!options) continue;
-      const expected = weightFormats[options.format].pack(values, spec.numRows, spec.numCols, options);
+      const expected = floatFormats[options.format as FloatFormatId].pack(values, spec.numRows, spec.numCols, options);
       expect(Object.keys(planes ?? {})).toEqual(Object.keys(expected));
       for (const [plane, words] of Object.entries(expected)) {
         expect(await readBack(planes?.[plane] as GPUBuffer, words.byteLength), `${spec.name}.${plane}`).toEqual(words);

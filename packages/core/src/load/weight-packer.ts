@@ -2,6 +2,7 @@
 // weight-loader.ts; no number is converted in JavaScript.
 import {
   type KernelPlan,
+  numFactors,
   PACK_PARAMS_BYTES,
   pack,
   packParams,
@@ -19,7 +20,7 @@ import type { WindowRead } from './weight-windows.js';
 export class WeightPacker {
   readonly #buffers: WeightBuffers;
   readonly #plan: WeightPlan;
-  #staging: { readonly source: GPUBuffer; readonly params: GPUBuffer } | undefined;
+  #staging: { readonly source: GPUBuffer; readonly params: GPUBuffer; readonly factors: GPUBuffer } | undefined;
 
   constructor(buffers: WeightBuffers, plan: WeightPlan) {
     this.#buffers = buffers;
@@ -30,11 +31,14 @@ export class WeightPacker {
   async prepare(): Promise<void> {
     const { gpu } = this.#buffers;
     const { weights, reads } = this.#plan;
+    const shapes = reads.flatMap(({ windows }) => windows.map(({ shape }) => shape));
+    const factors = shapes.map((shape) => ('layout' in shape ? 0 : numFactors(shape)));
     this.#staging = {
       source: await this.#buffers.allocate('load.source', Math.max(0, ...reads.map(({ length }) => length))),
       params: await this.#buffers.allocate('load.params', Math.max(PACK_PARAMS_BYTES, REPACK_PARAMS_BYTES)),
+      factors: await this.#buffers.allocate('load.factors', 4 * Math.max(1, ...factors)),
     };
-    await gpu.compile(reads.flatMap(({ windows }) => windows.map(({ shape }) => planOf(shape, gpu))));
+    await gpu.compile(shapes.map((shape) => planOf(shape, gpu)));
     for (const weight of weights) await this.#writeTables(weight);
   }
 
@@ -57,9 +61,10 @@ export class WeightPacker {
     invariant(staging, 'prepare comes before upload');
     await this.#buffers.submit(() => {
       writeBytes(gpu.queue, staging.source, bytes);
-      for (const { weight, shape, plane } of windows) {
+      for (const { weight, shape, plane, factors } of windows) {
         const buffers = this.#buffers.of(weight);
         const planes: BoundBuffers = plane ? { plane: buffers[plane] as GPUBuffer } : buffers;
+        if (factors) gpu.queue.writeBuffer(staging.factors, 0, factors());
         gpu.queue.writeBuffer(staging.params, 0, 'layout' in shape ? repackParams(shape) : packParams(shape));
         gpu.submit([gpu.launch(planOf(shape, gpu), { ...planes, ...staging })]);
       }

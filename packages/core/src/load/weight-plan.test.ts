@@ -1,4 +1,6 @@
 // Plans without a GPU: formats, sizes, where every element goes, and what is refused.
+
+import { packUnits } from '@pagemind/kernels-wgsl';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from './checkpoint.js';
@@ -7,10 +9,9 @@ import type { ByteSource } from './source.js';
 import type { TensorEntry } from './tensor-entry.js';
 import { weightBytes } from './weight-loader.js';
 import { planWeights, type WeightPlan } from './weight-plan.js';
-import { ELEMENT_BYTES } from './weight-windows.js';
 import { type MatrixSpec, type VectorSpec, type WeightPiece, wholeTensor } from './weights.js';
 
-const BYTES: Partial<Record<SafetensorsDtype, number>> = { F32: 4, F16: 2, BF16: 2, I8: 1 };
+const BYTES: Partial<Record<TensorEntry['dtype'], number>> = { F32: 4, F16: 2, BF16: 2, I8: 1 };
 
 /** Headers only: `name: [dtype, ...shape]`, one after the other in one file. */
 function checkpointOf(tensors: Readonly<Record<string, readonly [SafetensorsDtype, ...number[]]>>): Checkpoint {
@@ -144,7 +145,7 @@ function plannedBytes(plan: WeightPlan): Map<number, number> {
         for (let c = 0; c < numCols; c++) {
           const element = row * pitch + c;
           if (from.has(element)) throw new Error(`element ${element} is written twice`);
-          from.set(element, offset + (sourceStart + i * numCols + c) * ELEMENT_BYTES[shape.source]);
+          from.set(element, offset + (sourceStart + i * numCols + c) * packUnits[shape.source].bytes);
         }
       }
     }

@@ -1,7 +1,13 @@
 // Decides how a checkpoint becomes weights, before a byte of a tensor is read: checks every tensor against what the model
 // wants, chooses formats, and counts bytes. Pure; cutting into windows is weight-windows.ts, doing is weight-loader.ts.
-import type { PackSource } from '@pagemind/kernels-wgsl';
-import type { PlaneName, WeightFormatOptions } from '@pagemind/quant';
+import { isF8, type PackSource, packUnits } from '@pagemind/kernels-wgsl';
+import {
+  type GgmlType,
+  ggmlBlocks,
+  ggmlWeightOptions,
+  type PlaneName,
+  type WeightFormatOptions,
+} from '@pagemind/quant';
 import { invariant, PagemindError } from '../errors.js';
 import type { Checkpoint } from './checkpoint.js';
 import { planeBytesOf } from './packed-format.js';
@@ -19,7 +25,10 @@ import {
 } from './weights.js';
 
 /** Dtypes of tensors that weights are made of. */
-const SOURCES: Readonly<Record<string, PackSource>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' };
+export const WEIGHT_DTYPES: Readonly<Record<string, PackSource>> = {
+  ...{ F32: 'f32', F16: 'f16', BF16: 'bf16', F8_E4M3: 'e4m3', F8_E5M2: 'e5m2' },
+  ...(Object.fromEntries(Object.keys(ggmlBlocks).map((type) => [type, type])) as Record<GgmlType, GgmlType>),
+};
 
 /** Tables that old checkpoints carry along; the engine computes its own. */
 const ROPE_TABLE = /(^|\.)rotary_(pos_)?emb\.inv_freq$/;
@@ -129,43 +138,52 @@ export function bytesOf({ buffers }: PlannedWeight): number {
 /** What becomes of a weight, checked against the tensors it is made of. */
 export function planWeight(checkpoint: Checkpoint, spec: WeightSpec, policy: WeightPolicy): PlannedWeight {
   if (spec.kind === 'vector') return { spec, buffers: planeBytesOf(spec) };
+  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
   const quantized = quantizedStorage(spec, (tensor) => checkpoint.quantized?.get(tensor));
   if (quantized) {
-    checkQuantized(checkpoint, spec, policy, quantized.options);
+    checkQuantized(checkpoint, spec);
+    checkWanted(spec, wanted, quantized.options);
     return { spec, ...quantized, buffers: planeBytesOf({ ...spec, ...quantized }) };
   }
-  const options = formatOf(checkpoint, spec, policy);
+  const sources = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
+  const stored = storedFormat(sources);
+  if ([...sources].some(isBlocks)) checkWanted(spec, wanted, stored);
+  const options = wanted ?? stored;
   return { spec, options, buffers: planeBytesOf({ ...spec, options }) };
 }
 
-/** Checks quantised pieces against what the model and the policy want. */
-function checkQuantized(
-  { quantized }: Checkpoint,
-  spec: MatrixSpec,
-  policy: WeightPolicy,
-  options: WeightFormatOptions,
-): void {
+/** Checks quantised pieces against what the model wants. */
+function checkQuantized({ quantized }: Checkpoint, spec: MatrixSpec): void {
   for (const { tensor, firstRow, numRows } of spec.pieces) {
     const matrix = quantized?.get(tensor);
     if (!matrix || (matrix.numCols === spec.numCols && firstRow + numRows <= matrix.numRows)) continue;
     const [is, expected] = [`[${matrix.numRows}, ${matrix.numCols}]`, `[${firstRow + numRows}, ${spec.numCols}]`];
     throw mismatch(tensor, `has shape ${is} (${matrix.layout}), ${spec.name} expects ${expected}`);
   }
-  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
-  if (!wanted || formatName(wanted) === formatName(options)) return;
-  const [is, asked] = [formatName(options), formatName(wanted)];
-  throw new PagemindError('invalid_option', `${spec.name} is stored as ${is}; quantising to ${asked} is impossible.`, {
+}
+
+/** What is quantised stays as it is: a policy may at most ask for that. */
+function checkWanted({ name }: MatrixSpec, wanted: WeightFormatOptions | undefined, stored: WeightFormatOptions): void {
+  if (!wanted || formatName(wanted) === formatName(stored)) return;
+  const [is, asked] = [formatName(stored), formatName(wanted)];
+  throw new PagemindError('invalid_option', `${name} is stored as ${is}; quantising to ${asked} is impossible.`, {
     hint: 'Load the quantised checkpoint as it is, or quantise the original one.',
   });
 }
 
-/** What the policy says; else the stored dtype, or f32 when the pieces differ. */
-function formatOf(checkpoint: Checkpoint, spec: MatrixSpec, policy: WeightPolicy): WeightFormatOptions {
-  const wanted = spec.group === 'none' ? undefined : policy[spec.group];
-  if (wanted) return wanted;
-  const stored = new Set(spec.pieces.map((piece) => tensorOf(checkpoint, spec, piece).from));
-  const [only = 'f32'] = stored;
-  return { format: stored.size > 1 ? 'f32' : only, groupSize: 0, hasZeros: false };
+function isBlocks(source: PackSource): source is GgmlType {
+  return Object.hasOwn(ggmlBlocks, source);
+}
+
+/**
+ * The format that keeps what pieces are made of as it is; f32, which holds them all, when they differ. f8 becomes f16: exact
+ * without scales, else rounded once.
+ */
+export function storedFormat(sources: ReadonlySet<PackSource>): WeightFormatOptions {
+  const [first = 'f32'] = sources;
+  const only = sources.size > 1 ? 'f32' : first;
+  if (isBlocks(only)) return ggmlWeightOptions[only];
+  return { format: isF8(only) ? 'f16' : only, groupSize: 0, hasZeros: false };
 }
 
 interface PieceTensor {
@@ -181,8 +199,11 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   const entry = checkpoint.tensors.get(tensor);
   if (!entry) throw missingTensor(checkpoint, tensor);
   const { dtype, shape } = entry;
-  const from = SOURCES[dtype];
-  if (!from) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  const from = WEIGHT_DTYPES[dtype];
+  if (!from || (spec.kind === 'vector' && (isF8(from) || isBlocks(from)))) {
+    throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+  }
+  const { columns } = packUnits[from];
   const [numDstRows, rowLength] =
     spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, spec.inverseNormsOf ?? 1];
   let numRowDims = shape.length;
@@ -192,6 +213,7 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
     const expected = spec.kind === 'matrix' ? `[${firstRow + numRows}, ${rowLength}]` : `[${firstRow + numRows}]`;
     throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
   }
+  if (rowLength % columns !== 0) throw mismatch(tensor, `has dtype ${dtype}, which ${spec.name} cannot take apart`);
   const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
   invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
   return { entry, from, rowLength };

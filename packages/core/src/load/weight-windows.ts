@@ -1,21 +1,30 @@
 // Cuts pieces of tensors into windows of whole rows and joins neighbouring windows into reads of bounded size. Pure; what
 // the tensors are and whether they fit the model was settled before.
-import type { PackShape, PackSource, PackTarget, RepackShape, RepackSource } from '@pagemind/kernels-wgsl';
-import { PagemindError } from '../errors.js';
+import {
+  isF8,
+  type PackShape,
+  type PackSource,
+  type PackTarget,
+  type PackUnit,
+  packUnits,
+  type RepackShape,
+  type RepackSource,
+  repackUnits,
+} from '@pagemind/kernels-wgsl';
+import { invariant, PagemindError } from '../errors.js';
 import type { ByteSource } from './source.js';
 import type { TensorEntry } from './tensor-entry.js';
 import type { WeightPiece } from './weights.js';
 
-/** Bytes of an element. */
-export const ELEMENT_BYTES: Readonly<Record<PackSource, number>> = { f32: 4, f16: 2, bf16: 2 };
-
-/** Bytes of an element, or of a number that shares a word with others. */
-export const NUMBER_BYTES: Readonly<Record<RepackSource, number>> = { ...ELEMENT_BYTES, u4: 0.5, u8: 1 };
+/** What tensors are made of: plain elements, blocks, or numbers that share words. */
+export const tensorUnits: Readonly<Record<PackSource | RepackSource, PackUnit>> = { ...packUnits, ...repackUnits };
 
 /** Rows that are packed by one dispatch, and where they lie in their file. */
 export interface RowWindow {
   /** Its `sourceStart` counts from `offset`, until windows are joined. */
   readonly shape: PackShape | RepackShape;
+  /** Of sources that have them: what the rows are multiplied by, as the pack kernel wants it. */
+  readonly factors?: () => Float32Array<ArrayBuffer>;
   readonly source: ByteSource;
   readonly offset: number;
   readonly length: number;
@@ -48,18 +57,24 @@ export interface CutOptions {
  * @throws PagemindError `unsupported_model` when a single row is larger than a window.
  */
 export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, change }: CutOptions): RowWindow[] {
-  const rowBytes = rowLength * ELEMENT_BYTES[from];
-  const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes);
+  const unit = packUnits[from];
+  const rowBytes = (rowLength / unit.columns) * unit.bytes;
+  const { headDim = 1, factors } = entry;
+  const maxRows = rowBytes === 0 ? piece.numRows : Math.floor(windowBytes / rowBytes / headDim) * headDim;
   if (maxRows === 0) {
     throw new PagemindError(
       'unsupported_model',
-      `A row of tensor ${piece.tensor} has ${rowBytes} bytes; at most ${windowBytes} are loaded at once.`,
+      `${headDim === 1 ? 'A row' : 'A head'} of tensor ${piece.tensor} has ${rowBytes * headDim} bytes; at most ${windowBytes} are loaded at once.`,
       { hint: 'Load with a larger windowBytes.' },
     );
   }
+  const { block, firstRow, numRows: total } = piece;
+  const isWholeHeads = [firstRow, total, block].every((rows) => rows % headDim === 0);
+  invariant(isWholeHeads, `${piece.tensor} is taken in whole heads`);
+  const factorCols = factors && Math.min(factors.blockCols, rowLength);
   return cutRows(piece, maxRows).map(({ row, numRows, ...place }) => {
     // Elements of a vector that stay together are one long row: fewer, longer strokes for the kernel.
-    const isRow = target === 'vector' && place.block === numRows;
+    const isRow = target === 'vector' && place.block === numRows && headDim === 1;
     return {
       shape: {
         source: from,
@@ -69,12 +84,31 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, c
         sourceStart: 0,
         ...(isRow ? { dst: place.dst, block: 1, stride: 1 } : place),
         ...(target === 'vector' ? { pitch: 1 } : {}),
+        ...(headDim > 1 ? { headDim } : {}),
+        ...(factorCols && { factorCols }),
         ...change,
       },
+      ...(isF8(from) && { factors: () => factorsOf(entry, piece.firstRow + row, numRows, rowLength) }),
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
       length: numRows * rowBytes,
     };
+  });
+}
+
+/** Factors of some rows: one for every row and run of columns. */
+function factorsOf(
+  { factors }: TensorEntry,
+  firstRow: number,
+  numRows: number,
+  numCols: number,
+): Float32Array<ArrayBuffer> {
+  if (!factors) return new Float32Array(numRows).fill(1);
+  const { values, blockRows, blockCols } = factors;
+  const runs = Math.ceil(numCols / blockCols);
+  return Float32Array.from({ length: numRows * runs }, (_, i) => {
+    const row = firstRow + Math.floor(i / runs);
+    return values[Math.floor(row / blockRows) * runs + (i % runs)] ?? 1;
   });
 }
 
@@ -115,15 +149,13 @@ export function joinWindows<Window extends RowWindow>(
   const reads: { source: ByteSource; offset: number; length: number; windows: Window[] }[] = [];
   for (const window of windows.toSorted((a, b) => fileOf(a) - fileOf(b) || a.offset - b.offset)) {
     const { source, offset, length, shape } = window;
-    const numberBytes = NUMBER_BYTES[shape.source];
-    // Numbers that share words begin with one.
-    const alignment = numberBytes < 2 ? 4 : numberBytes;
+    const unit = tensorUnits[shape.source];
     const last = reads.at(-1);
     const at = last?.source === source ? offset - last.offset : Number.POSITIVE_INFINITY;
     const joined = Math.max(last?.length ?? 0, at + length);
-    if (last && at <= last.length && joined <= windowBytes && at % alignment === 0) {
+    if (last && at <= last.length && joined <= windowBytes && at % unit.bytes === 0) {
       last.length = joined;
-      last.windows.push({ ...window, shape: { ...shape, sourceStart: at / numberBytes } });
+      last.windows.push({ ...window, shape: { ...shape, sourceStart: (at / unit.bytes) * unit.columns } });
     } else {
       reads.push({ source, offset, length, windows: [window] });
     }

@@ -2,7 +2,9 @@
 // said here once, so that the forward pass sees one matrix per dispatch.
 import { learnedLayout } from '@pagemind/kernels-wgsl';
 import { invariant } from '../errors.js';
+import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
 import {
+  formatName,
   type MatrixSpec,
   type VectorSpec,
   type WeightGroup,
@@ -26,6 +28,9 @@ export type LayerRole =
   | 'attentionNorm'
   | 'attentionPostNorm'
   | 'qkv'
+  | 'q'
+  | 'k'
+  | 'v'
   | 'qkvBias'
   | 'learned'
   | 'output'
@@ -45,17 +50,32 @@ export function gateUpRows(intermediateSize: number): number {
   return Math.ceil(intermediateSize / INTERLEAVE) * INTERLEAVE * 2;
 }
 
-/**
- * Weights of a decoder. `has` tells which tensors the checkpoint holds: a tied model may store its one table under
- * either name.
- */
-export function decoderWeights(
-  { names }: Family,
-  config: DecoderConfig,
-  has: (tensor: string) => boolean,
-): readonly WeightSpec[] {
+/** A part of the product that makes queries, keys and values, and the first of its outputs. */
+export interface QkvPart {
+  readonly role: 'qkv' | 'q' | 'k' | 'v';
+  readonly start: number;
+}
+
+/** Rows of queries, keys and values. */
+export function qkvRows({ numHeads, numKvHeads, headDim }: DecoderConfig): number {
+  return (numHeads + 2 * numKvHeads) * headDim;
+}
+
+/** The parts of a product that is not stored in one way. */
+export function splitQkv({ numHeads, numKvHeads, headDim }: DecoderConfig): readonly QkvPart[] {
+  const [queries, keys] = [numHeads * headDim, numKvHeads * headDim];
+  return [
+    { role: 'q', start: 0 },
+    { role: 'k', start: queries },
+    { role: 'v', start: queries + keys },
+  ];
+}
+
+/** Weights of a decoder, as they can be had from the tensors of a checkpoint. */
+export function decoderWeights({ names }: Family, config: DecoderConfig, stored: Checkpoint): readonly WeightSpec[] {
   const { hiddenSize, vocabSize } = config;
-  const table = config.isTied && !has(`${names.embedding}.weight`) ? names.head : names.embedding;
+  // A tied model may store its one table under either name.
+  const table = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
   const specs: WeightSpec[] = [
     matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
     { ...normOf(config, weightName.finalNorm, names.finalNorm), scale: config.logitScale },
@@ -67,8 +87,24 @@ export function decoderWeights(
       specs.push({ ...vector(weightName.headNorms, vocabSize, pieces), inverseNormsOf: hiddenSize });
     }
   }
-  for (let layer = 0; layer < config.numLayers; layer++) specs.push(...layerWeights(names, config, layer));
+  for (let layer = 0; layer < config.numLayers; layer++) {
+    specs.push(...layerWeights(names, config, layer, isQkvSplit(names, layer, stored)));
+  }
   return specs;
+}
+
+/** Whether q, k and v of a layer are quantised in several ways: one matrix would have to give up what they are. */
+function isQkvSplit({ layer: { qkv } }: DecoderNames, layer: number, checkpoint: Checkpoint): boolean {
+  const { tensors, packed, quantized } = checkpoint;
+  if (packed) return packed.weights.has(weightName.layer(layer, 'q'));
+  const stems = 'q' in qkv ? [qkv.q, qkv.k, qkv.v] : [];
+  const stored = stems.map((stem) => {
+    const name = `${stem.replace('{i}', String(layer))}.weight`;
+    const options = quantized?.get(name)?.options;
+    return options ? formatName(options) : tensors.get(name)?.dtype;
+  });
+  const isQuantized = (kind: string | undefined): boolean => kind !== undefined && !/^B?F\d\d$/.test(kind);
+  return new Set(stored).size > 1 && stored.some(isQuantized);
 }
 
 /** Tensors that a tied model may hold twice. */
@@ -76,12 +112,11 @@ export function isTiedCopy({ names }: Family, config: DecoderConfig, tensor: str
   return config.isTied && tensor === `${names.head}.weight`;
 }
 
-function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number): WeightSpec[] {
-  const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim, norms } = config;
+function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number, isSplit: boolean): WeightSpec[] {
+  const { hiddenSize, intermediateSize, numHeads, headDim, norms } = config;
   const stem = (name: string): string => name.replace('{i}', String(layer));
   const name = (role: LayerRole): string => weightName.layer(layer, role);
   const { output, gate, up, down } = names.layer;
-  const qkvRows = (numHeads + 2 * numKvHeads) * headDim;
   const fusedRows = gateUpRows(intermediateSize);
   const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
   const whole = (part: string): WeightPiece[] => [wholeTensor(`${stem(part)}.weight`, hiddenSize)];
@@ -92,8 +127,13 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number)
       block: INTERLEAVE,
       stride: 2 * INTERLEAVE,
     }));
+  const splitMatrices = splitQkv(config).flatMap(({ role, start }) =>
+    qkv('weight')
+      .filter(({ dst }) => dst === start)
+      .map((piece) => matrix(name(role), piece.numRows, hiddenSize, [{ ...piece, dst: 0 }], 'decoder')),
+  );
   const specs: WeightSpec[] = [
-    matrix(name('qkv'), qkvRows, hiddenSize, qkv('weight'), 'decoder'),
+    ...(isSplit ? splitMatrices : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
     matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
     matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'),
     matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'),
@@ -102,7 +142,7 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number)
   if (norms !== 'behind') specs.push(norm('attentionNorm'), norm('mlpNorm'));
   if (norms !== 'before') specs.push(norm('attentionPostNorm'), norm('mlpPostNorm'));
   if (config.queryKeyNorm) specs.push(learnedOf(config, name('learned'), names.layer, stem));
-  if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows, qkv('bias')));
+  if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows(config), qkv('bias')));
   if (config.hasOutputBias) {
     specs.push(vector(name('outputBias'), hiddenSize, [wholeTensor(`${stem(output)}.bias`, hiddenSize)]));
   }

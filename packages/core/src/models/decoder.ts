@@ -10,11 +10,12 @@ import { type LinearWeight, linear } from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
 import type { DecoderConfig } from './decoder-config.js';
-import { type LayerRole, weightName } from './decoder-weights.js';
+import { type LayerRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
 
 interface DecoderLayer {
   readonly attentionNorm: NormWeight | undefined;
-  readonly qkv: LinearWeight;
+  /** One matrix, or three that are stored in different ways. */
+  readonly qkv: readonly { readonly weight: LinearWeight; readonly start: number }[];
   readonly learned: LoadedVector | undefined;
   readonly output: LinearWeight;
   readonly attentionPostNorm: NormWeight | undefined;
@@ -47,7 +48,10 @@ export class Decoder {
     this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
       attentionNorm: norm(layer, 'attentionNorm', isBefore),
-      qkv: withBias(layer, 'qkv', 'qkvBias', hasQkvBias),
+      qkv: qkvParts(config, weights, layer).map(({ role, start }) => ({
+        weight: withBias(layer, role, 'qkvBias', hasQkvBias),
+        start,
+      })),
       learned: config.queryKeyNorm && vector(weightName.layer(layer, 'learned')),
       output: withBias(layer, 'output', 'outputBias', hasOutputBias),
       attentionPostNorm: norm(layer, 'attentionPostNorm', isBehind),
@@ -68,7 +72,10 @@ export class Decoder {
 
     embedding(ctx, this.#embedding.matrix, residual, embeddingScale);
     this.#layers.forEach((layer, index) => {
-      linear(ctx, layer.qkv, { x: residual, y: qkv, norm: layer.attentionNorm });
+      for (const { weight, start } of layer.qkv) {
+        const part = { start, width: qkvRows(this.config) };
+        linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part });
+      }
       attention(ctx, this.config, index, { qkv, out: heads, learned: layer.learned });
       addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
       linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
@@ -100,6 +107,10 @@ function addToResidual(ctx: ForwardContext, weight: LinearWeight, x: GPUBuffer, 
   } else {
     linear(ctx, weight, { x, y: residual, epilogue: 'add' });
   }
+}
+
+function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: number): readonly QkvPart[] {
+  return matrices.has(weightName.layer(layer, 'qkv')) ? [{ role: 'qkv', start: 0 }] : splitQkv(config);
 }
 
 function need<T>(loaded: ReadonlyMap<string, T>, name: string): T {

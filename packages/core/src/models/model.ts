@@ -4,7 +4,6 @@ import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
 import type { WeightSpec } from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderWeights, isTiedCopy, weightName } from './decoder-weights.js';
-import type { Family } from './family.js';
 import { RawConfig } from './raw-config.js';
 import { FAMILIES, resolveFamily } from './registry.js';
 import { vlmWeights } from './vlm/projector.js';
@@ -44,7 +43,7 @@ function resolveText(checkpoint: Checkpoint): ModelPlan {
     decoder: config,
     vision: undefined,
     checkpoint,
-    specs: decoderSpecs(family, config, checkpoint),
+    specs: decoderWeights(family, config, checkpoint),
     isIgnored: (tensor) => family.ignored.test(tensor) || isTiedCopy(family, config, tensor),
   };
 }
@@ -60,7 +59,7 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
     decoder,
     vision,
     checkpoint,
-    specs: [...decoderSpecs(family, decoder, checkpoint), ...vlmWeights(vision)],
+    specs: [...decoderWeights(family, decoder, checkpoint), ...vlmWeights(vision)],
     isIgnored: (tensor) =>
       vlm.ignored.test(tensor) || family.ignored.test(tensor) || isTiedCopy(family, decoder, tensor),
   };
@@ -70,10 +69,6 @@ function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | u
   const architectures = new RawConfig(config).get('architectures');
   const named = Array.isArray(architectures) ? architectures : [];
   return VLM_FAMILIES.find((family) => family.architectures.some((name) => named.includes(name)));
-}
-
-function decoderSpecs(family: Family, config: DecoderConfig, checkpoint: Checkpoint): readonly WeightSpec[] {
-  return decoderWeights(family, config, (tensor) => hasTensor(checkpoint, tensor));
 }
 
 /**

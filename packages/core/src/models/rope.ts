@@ -9,7 +9,10 @@ export interface RopeConfig {
   /** Rotated elements of a head, even. */
   readonly dims: number;
   readonly scaling: RopeScaling;
-  /** Neighbouring elements turn together (GPT-J, ChatGLM2), not those half of `dims` apart. */
+  /**
+   * Neighbouring elements turn together (GPT-J, ChatGLM2), not those half of `dims` apart. It speaks of heads, and of norms
+   * learned for them, in Hugging Face's order, which loading restores where a file has another (`headDim` of a tensor).
+   */
   readonly isInterleaved?: boolean;
 }
 

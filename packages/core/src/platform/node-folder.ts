@@ -65,7 +65,8 @@ async function isAbandoned(path: string): Promise<boolean> {
   return info !== undefined && Date.now() - info.mtimeMs > ABANDONED_MS;
 }
 
-async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
+/** Works on the disk, and explains what it refuses. */
+export async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

@@ -4,12 +4,9 @@ import { PagemindError } from '../errors.js';
 import { blobByteSource } from '../load/blob-source.js';
 import { type Folder, UNFINISHED } from '../store/folder.js';
 
-/** The folder `name` at the top of this origin's file system; made when something is written. */
-export function opfsFolder(name: string): Folder {
-  const open = async (create: boolean): Promise<FileSystemDirectoryHandle | undefined> => {
-    const root = await navigator.storage.getDirectory();
-    return root.getDirectoryHandle(name, { create }).catch(unlessMissing);
-  };
+/** The folder at `path` (`a` or `a/b`) in this origin's file system; made when something is written. */
+export function opfsFolder(path: string): Folder {
+  const open = (create: boolean): Promise<FileSystemDirectoryHandle | undefined> => opfsDirectory(path, create);
   return {
     open: (file) =>
       explained(`${file} cannot be opened.`, async () => {
@@ -20,14 +17,7 @@ export function opfsFolder(name: string): Folder {
     write: (file, chunks) =>
       explained(`${file} cannot be written.`, async () => {
         const handle = await (await open(true))?.getFileHandle(file, { create: true });
-        const writable = await handle?.createWritable();
-        try {
-          for await (const chunk of chunks) await writable?.write(chunk);
-          await writable?.close();
-        } catch (error) {
-          await writable?.abort().catch(() => {});
-          throw error;
-        }
+        if (handle) await writeWhole(handle, chunks);
       }),
     list: () =>
       explained('What is stored cannot be listed.', async () => {
@@ -48,6 +38,28 @@ export function opfsFolder(name: string): Folder {
   };
 }
 
+/** Writes a file; what was there stays when that fails. */
+export async function writeWhole(
+  handle: FileSystemFileHandle,
+  chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): Promise<void> {
+  const writable = await handle.createWritable();
+  try {
+    for await (const chunk of chunks) await writable.write(chunk);
+    await writable.close();
+  } catch (error) {
+    await writable.abort().catch(() => {});
+    throw error;
+  }
+}
+
+/** The folder at `path`; undefined when it is not there and not to be made. */
+export async function opfsDirectory(path: string, create: boolean): Promise<FileSystemDirectoryHandle | undefined> {
+  let folder: FileSystemDirectoryHandle | undefined = await navigator.storage.getDirectory();
+  for (const name of path.split('/')) folder = await folder?.getDirectoryHandle(name, { create }).catch(unlessMissing);
+  return folder;
+}
+
 async function handlesIn(folder: FileSystemDirectoryHandle | undefined): Promise<readonly FileSystemHandle[]> {
   const handles: FileSystemHandle[] = [];
   if (folder) for await (const handle of folder.values()) handles.push(handle);
@@ -58,7 +70,8 @@ function unlessMissing(error: unknown): undefined {
   if (!(error instanceof DOMException && error.name === 'NotFoundError')) throw error;
 }
 
-async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
+/** Works in the browser's file system, and explains what it refuses. */
+export async function explained<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

@@ -62,14 +62,8 @@ export function logprobsOf(id: number, numTop: number, vocabSize: number = LIMIT
 
 /** What the toy model sees in place of a token for a row of an image. */
 export function imageRow(hash: string, row: number): number {
-  return (
-    nextToken(
-      [...hash].map((letter) => letter.charCodeAt(0)),
-      1000,
-    ) *
-      1000 +
-    row
-  );
+  const letters = Array.from(hash, (letter) => letter.charCodeAt(0));
+  return nextToken(letters, 1000) * 1000 + row;
 }
 
 /** The tokens of a share, rows of images in their places. */
@@ -197,15 +191,9 @@ export class FakeRunner implements ModelRunner {
     while (deliveries.length < count && this.#queue.length > 0) {
       const entry = this.#queue.shift();
       if (!entry) break;
-      if ('copy' in entry) {
-        entry.copy();
-        continue;
-      }
-      if (!('plan' in entry)) {
-        this.begin(entry);
-        continue;
-      }
-      deliveries.push(this.#run(entry));
+      if ('copy' in entry) entry.copy();
+      else if ('plan' in entry) deliveries.push(this.#run(entry));
+      else this.begin(entry);
     }
     for (const deliver of order === 'in order' ? deliveries : deliveries.reverse()) deliver();
   }

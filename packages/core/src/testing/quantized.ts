@@ -12,7 +12,7 @@ import {
   writeTables,
 } from '@pagemind/quant';
 import type { QuantizedMatrix, QuantizedPart } from '../load/quantized.js';
-import { NUMBER_BYTES } from '../load/weight-windows.js';
+import { tensorUnits } from '../load/weight-windows.js';
 
 /** Words of a tensor, whole. */
 async function wordsOf({ entry }: QuantizedPart): Promise<Uint32Array> {
@@ -26,7 +26,8 @@ function readerOf(
   { source, layout, added }: QuantizedPart,
   words: Uint32Array,
 ): (row: number, column: number) => number {
-  const bits = (NUMBER_BYTES[source] * 8) as GridLayout['bits'];
+  const { bytes, columns } = tensorUnits[source];
+  const bits = ((bytes * 8) / columns) as GridLayout['bits'];
   const grid = { ...layout, bits };
   if (bits <= 8) return (row, column) => (gridNumber(words, grid, row, column) + added) % 2 ** bits;
   const value = { f16: f16ToF32, bf16: bf16ToF32, f32: bitsToF32 }[source as 'f16'];

@@ -2,7 +2,7 @@
 import type { LoadProgress } from '@pagemind/core/client';
 import type { VNode } from 'preact';
 import { useApp, useText } from '../app-context.js';
-import { formatBytes } from '../text/format.js';
+import { formatBytes, formatWait } from '../text/format.js';
 
 interface Props {
   readonly name: string;
@@ -13,7 +13,7 @@ interface Props {
 export function LoadingCard({ name, progress, onCancel }: Props): VNode {
   const { language } = useApp();
   const text = useText();
-  const { loadedBytes = 0, totalBytes = 0 } = progress ?? {};
+  const { loadedBytes = 0, totalBytes = 0, bytesPerSecond, secondsLeft } = progress ?? {};
   const bytes = (value: number): string => formatBytes(value, language.value);
   const phase = text.loading.phase[progress?.phase ?? 'worker'];
   return (
@@ -25,9 +25,18 @@ export function LoadingCard({ name, progress, onCancel }: Props): VNode {
         <span role="status">{phase}</span>
         <span class="figures">{totalBytes > 0 && text.loading.bytes(bytes(loadedBytes), bytes(totalBytes))}</span>
       </div>
-      <button type="button" class="plain" onClick={onCancel}>
-        {text.loading.cancel}
-      </button>
+      <div class="loading-line">
+        <button type="button" class="plain" onClick={onCancel}>
+          {text.loading.cancel}
+        </button>
+        <span class="figures">
+          {bytesPerSecond !== undefined && <span class="rate">{text.loading.rate(bytes(bytesPerSecond))}</span>}
+          {secondsLeft !== undefined && (
+            <span class="wait">{text.loading.left(formatWait(secondsLeft, language.value))}</span>
+          )}
+        </span>
+      </div>
+      {progress?.phase === 'download' && <p class="privacy">{text.loading.canResume}</p>}
     </section>
   );
 }

@@ -1,6 +1,8 @@
-// The models that can be loaded: those beside the page, and a folder of one's own. Used in the picker and on the stage.
+// The models that can be loaded: those beside the page, those of hubs that the browser keeps, one of a hub by its name, and
+// a folder of one's own. Used in the picker and on the stage.
+import { isHubId } from '@pagemind/core/client';
 import type { TargetedEvent, VNode } from 'preact';
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { useApp, useText } from '../app-context.js';
 import { filesChoice } from '../state/catalog.js';
 import { formatBytes } from '../text/format.js';
@@ -38,8 +40,93 @@ export function ModelList({ onChosen }: Props): VNode {
           {model.id === current && <Icon name="check" />}
         </button>
       ))}
+      <CachedModels {...(onChosen && { onChosen })} />
+      <HubForm {...(onChosen && { onChosen })} />
       <FolderButton {...(onChosen && { onChosen })} />
     </div>
+  );
+}
+
+function CachedModels({ onChosen }: Props): VNode | null {
+  const app = useApp();
+  const text = useText();
+  const state = app.session.state.value;
+  const current = state.kind === 'ready' ? state.choice.hostedId : undefined;
+  const bytes = (value: number): string => formatBytes(value, app.language.value);
+  const models = app.library.models.value;
+  if (models.length === 0) return null;
+  return (
+    <>
+      <p class="list-title">{text.model.cached}</p>
+      {models.map(({ id, isComplete, cachedBytes, totalBytes }) => (
+        <div class="model-row" key={id}>
+          <button
+            type="button"
+            class="model-entry"
+            aria-current={id === current ? 'true' : undefined}
+            onClick={() => {
+              onChosen?.();
+              void app.openFromHub(id);
+            }}
+          >
+            <span class="model-name">{id}</span>
+            <span class="model-note">
+              {isComplete ? bytes(totalBytes) : text.model.partly(bytes(cachedBytes), bytes(totalBytes))}
+            </span>
+            {id === current && <Icon name="check" />}
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            aria-label={text.model.deleteCached(id)}
+            onClick={() => void app.library.delete(id)}
+          >
+            <Icon name="clear" />
+          </button>
+        </div>
+      ))}
+    </>
+  );
+}
+
+function HubForm({ onChosen }: Props): VNode {
+  const app = useApp();
+  const text = useText();
+  const [isWrong, setWrong] = useState(false);
+  const { host } = new URL(app.preferences.settings.value.endpoint);
+  const submit = (event: TargetedEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const id = String(new FormData(event.currentTarget).get('id')).trim();
+    setWrong(!isHubId(id));
+    if (!isHubId(id)) return;
+    onChosen?.();
+    void app.openFromHub(id);
+  };
+  return (
+    <>
+      <p class="list-title">{text.model.fromHub}</p>
+      <form class="hub-form" onSubmit={submit}>
+        <input
+          type="text"
+          name="id"
+          placeholder="Qwen/Qwen2.5-0.5B-Instruct"
+          aria-label={text.model.hubName}
+          aria-invalid={isWrong}
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck={false}
+        />
+        <button type="submit" class="plain">
+          {text.model.download}
+        </button>
+      </form>
+      {isWrong && (
+        <p class="hub-problem" role="alert">
+          {text.model.hubNameWrong}
+        </p>
+      )}
+      <p class="list-help">{text.model.fromHubHelp(host)}</p>
+    </>
   );
 }
 

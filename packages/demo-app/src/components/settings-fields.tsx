@@ -2,7 +2,15 @@
 import type { VNode } from 'preact';
 import { useApp, useText } from '../app-context.js';
 import type { Labelled } from '../i18n/dictionary.js';
-import { QUANTIZE_CHOICES, type QuantizeChoice, type Range, type SliderRange, within } from '../state/settings.js';
+import {
+  addressIn,
+  DEFAULT_ENDPOINT,
+  QUANTIZE_CHOICES,
+  type QuantizeChoice,
+  type Range,
+  type SliderRange,
+  within,
+} from '../state/settings.js';
 
 interface NumberProps<Value> {
   readonly name: string;
@@ -71,6 +79,39 @@ export function OptionalNumber({ name, words, range, value, placeholder, onChang
       />
       <p class="help" id={`${id}-help`}>
         {words.help}
+      </p>
+    </div>
+  );
+}
+
+interface EndpointProps {
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+/** An address; what is none is put back, and an empty field is the default. */
+export function EndpointField({ value, onChange }: EndpointProps): VNode {
+  const { settings: words } = useText();
+  return (
+    <div class="field">
+      <label class="field-head" for="setting-endpoint">
+        {words.endpoint.label}
+      </label>
+      <input
+        id="setting-endpoint"
+        type="url"
+        value={value}
+        placeholder={DEFAULT_ENDPOINT}
+        aria-describedby="setting-endpoint-help"
+        onChange={(event) => {
+          const field = event.currentTarget;
+          const given = field.value.trim() === '' ? DEFAULT_ENDPOINT : (addressIn(field.value) ?? value);
+          field.value = given;
+          onChange(given);
+        }}
+      />
+      <p class="help" id="setting-endpoint-help">
+        {words.endpoint.help}
       </p>
     </div>
   );

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useApp, useText } from '../app-context.js';
 import { SEED_RANGE, SESSION_RANGE, SLIDERS, type SliderKey } from '../state/settings.js';
 import { Icon } from './icon.js';
-import { OptionalNumber, QuantizeSelect, Slider } from './settings-fields.js';
+import { EndpointField, OptionalNumber, QuantizeSelect, Slider } from './settings-fields.js';
 
 const NARROW = '(max-width: 60rem)';
 
@@ -107,7 +107,7 @@ function Loading(): VNode {
   const app = useApp();
   const { preferences, session } = app;
   const { settings: words } = useText();
-  const { load } = preferences.settings.value;
+  const { load, endpoint } = preferences.settings.value;
   const state = session.state.value;
   const used = state.kind === 'ready' ? state.loadSettings : undefined;
   const isChanged = used !== undefined && (used.quantize !== load.quantize || used.sessionLen !== load.sessionLen);
@@ -123,6 +123,7 @@ function Loading(): VNode {
         placeholder={words.automatic}
         onChange={(sessionLen) => preferences.setLoad({ sessionLen })}
       />
+      <EndpointField value={endpoint} onChange={(value) => preferences.set({ endpoint: value })} />
       {isChanged && (
         <div class="apply">
           <p class="help">{words.applyByReload}</p>

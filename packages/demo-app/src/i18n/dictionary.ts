@@ -16,6 +16,15 @@ export interface Dictionary {
   readonly model: {
     readonly choose: string;
     readonly hosted: string;
+    readonly cached: string;
+    /** What is here of what there is. */
+    readonly partly: (cached: string, total: string) => string;
+    readonly deleteCached: (name: string) => string;
+    readonly fromHub: string;
+    readonly fromHubHelp: (hub: string) => string;
+    readonly hubName: string;
+    readonly hubNameWrong: string;
+    readonly download: string;
     readonly openFolder: string;
     readonly openFolderHelp: string;
     readonly dropHere: string;
@@ -29,7 +38,10 @@ export interface Dictionary {
     readonly title: (name: string) => string;
     readonly phase: Readonly<Record<LoadProgress['phase'] | 'worker', string>>;
     readonly bytes: (loaded: string, total: string) => string;
+    readonly rate: (bytesPerSecond: string) => string;
+    readonly left: (time: string) => string;
     readonly cancel: string;
+    readonly canResume: string;
   };
   readonly chat: {
     readonly greeting: string;
@@ -138,6 +150,7 @@ export interface Dictionary {
     readonly quantizeChoices: Readonly<Record<QuantizeChoice, string>>;
     readonly sessionLen: Labelled;
     readonly automatic: string;
+    readonly endpoint: Labelled;
     readonly applyByReload: string;
     readonly reload: string;
     readonly reset: string;

@@ -16,6 +16,7 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
     languages: ['en-GB'],
     storage: undefined,
     shelf: new FakeShelf(),
+    models: { list: async () => [], delete: async () => {} },
     connect: async () => new FakeEngine(),
     fetchJson: async () => MODELS,
     fetchBlob: async () => new Blob(),
@@ -26,6 +27,62 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
 }
 
 const OWN: ModelChoice = { hostedId: null, name: 'own', model: [] };
+
+const KEPT = { id: 'owner/kept', totalBytes: 10, cachedBytes: 10, isComplete: true, usedAt: 1 };
+
+describe('models of hubs', () => {
+  const storageOf = (settings: object): AppEnvironment['storage'] => ({
+    getItem: () => JSON.stringify(settings),
+    setItem: () => {},
+  });
+
+  it('are looked up at the hub of the settings, and loaded again on the next visit', async () => {
+    const loaded: unknown[] = [];
+    const connect: Connect = async ({ model, endpoint }) => {
+      loaded.push([model, endpoint]);
+      return new FakeEngine();
+    };
+    const storage = storageOf({ endpoint: 'https://mirror.example/', lastModel: 'owner/kept' });
+    const models = { list: async () => [KEPT], delete: async () => {} };
+    const app = new App(environment({ connect, storage, models }));
+    await app.start();
+    await app.openFromHub('owner/other');
+    expect(loaded).toEqual(['owner/kept', 'owner/other'].map((id) => [id, 'https://mirror.example']));
+    expect(app.preferences.settings.value.lastModel).toBe('owner/other');
+  });
+
+  it('that are not complete wait until somebody wants to go on', async () => {
+    const loaded: unknown[] = [];
+    const connect: Connect = async ({ model }) => {
+      loaded.push(model);
+      return new FakeEngine();
+    };
+    const storage = storageOf({ lastModel: 'owner/kept' });
+    const models = { list: async () => [{ ...KEPT, isComplete: false }], delete: async () => {} };
+    await new App(environment({ connect, storage, models })).start();
+    expect(loaded).toEqual(['https://example.org/models/first/']);
+  });
+
+  it('are listed as they come, go and cannot be listed', async () => {
+    let kept = [KEPT];
+    const models = {
+      list: async () => kept,
+      delete: async (id: string) => {
+        kept = kept.filter((model) => model.id !== id);
+      },
+    };
+    const app = new App(environment({ models }));
+    await app.start();
+    kept = [KEPT, { ...KEPT, id: 'owner/new' }];
+    await app.openFromHub('owner/new');
+    expect(app.library.models.value.map(({ id }) => id)).toEqual(['owner/kept', 'owner/new']);
+    await app.library.delete('owner/kept');
+    expect(app.library.models.value.map(({ id }) => id)).toEqual(['owner/new']);
+    models.list = () => Promise.reject(new PagemindError('storage_unavailable', 'no'));
+    await app.library.refresh();
+    expect(app.library.models.value).toEqual([]);
+  });
+});
 
 describe('the page', () => {
   it('loads the first model on the first visit, and the last one used after that', async () => {

@@ -4,12 +4,13 @@ import { computed, effect, type ReadonlySignal, type Signal, signal } from '@pre
 import type { Dictionary } from '../i18n/dictionary.js';
 import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
 import { fetchSamples, type Sample } from '../pictures/samples.js';
-import { fetchCatalog, filesChoice, type HostedModel, hostedChoice, type ModelChoice } from './catalog.js';
+import { fetchCatalog, filesChoice, type HostedModel, hostedChoice, hubChoice, type ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
 import { Conversation } from './conversation.js';
 import { type Dropped, isForPicture } from './dropped.js';
 import { type Failure, needsReload } from './failure.js';
 import { Keeper, type Shelf } from './keeper.js';
+import { Library, type ModelShelf } from './library.js';
 import { type GivenPicture, type MakeThumbnail, PictureTray } from './pictures.js';
 import { Preferences, type SettingsStorage } from './preferences.js';
 import type { Mode } from './prompt.js';
@@ -25,6 +26,8 @@ export interface AppEnvironment {
   readonly storage: SettingsStorage | undefined;
   /** Keeps the conversation. */
   readonly shelf: Shelf;
+  /** Keeps models of hubs. */
+  readonly models: ModelShelf;
   readonly connect: Connect;
   readonly fetchJson: (url: URL) => Promise<unknown>;
   readonly fetchBlob: (address: string) => Promise<Blob>;
@@ -37,6 +40,7 @@ export class App {
   readonly session: ModelSession;
   readonly conversation: Conversation;
   readonly keeper: Keeper;
+  readonly library: Library;
   readonly language: ReadonlySignal<'en' | 'zh'>;
   readonly text: ReadonlySignal<Dictionary>;
   readonly isSettingsOpen: Signal<boolean> = signal(false);
@@ -60,6 +64,7 @@ export class App {
     this.language = computed(() => resolveLanguage(settings.value.language, environment.languages));
     this.text = computed(() => dictionaryOf(this.language.value));
     this.session = new ModelSession(environment.connect);
+    this.library = new Library(environment.models);
     this.tray = new PictureTray(environment.makeThumbnail);
     const { state, mode } = this.session;
     this.conversation = new Conversation({
@@ -86,11 +91,22 @@ export class App {
     if (!this.#environment.hasWebGpu) return;
     const keptMode = await this.keeper.start();
     this.#lastMode ??= keptMode;
-    const models = await fetchCatalog(this.#environment.base, this.#environment.fetchJson);
+    const [models] = await Promise.all([
+      fetchCatalog(this.#environment.base, this.#environment.fetchJson),
+      this.library.refresh(),
+    ]);
     this.session.catalog.value = models;
+    if (this.session.state.peek().kind !== 'empty') return;
     const { lastModel } = this.preferences.settings.peek();
+    const kept = this.library.models.peek().find(({ id, isComplete }) => id === lastModel && isComplete);
     const model = models.find(({ id }) => id === lastModel) ?? models[0];
-    if (model && this.session.state.peek().kind === 'empty') await this.openHosted(model);
+    if (kept) await this.openFromHub(kept.id);
+    else if (model) await this.openHosted(model);
+  }
+
+  /** A model by its name on the hub of the settings. */
+  openFromHub(id: string): Promise<void> {
+    return this.open(hubChoice(id, this.preferences.settings.peek().endpoint));
   }
 
   openHosted(model: HostedModel): Promise<void> {
@@ -103,6 +119,7 @@ export class App {
     await this.session.load(choice, this.preferences.settings.peek().load);
     const { kind } = this.session.state.peek();
     if (kind === 'ready' && choice.hostedId !== null) this.preferences.set({ lastModel: choice.hostedId });
+    if (choice.endpoint !== undefined) await this.library.refresh();
   }
 
   async reload(): Promise<void> {

@@ -9,10 +9,12 @@ export interface HostedModel {
 
 /** A model to load, and what to call it. */
 export interface ModelChoice {
-  /** Id of a hosted model; null for a folder of the person's own. */
+  /** Id of a hosted model or name on a hub, by which it is found again; null for a folder of the person's own. */
   readonly hostedId: string | null;
   readonly name: string;
   readonly model: ConnectOptions['model'];
+  /** Of the hub that the name is looked up at; missing for anything that is no hub's model. */
+  readonly endpoint?: string;
 }
 
 /** The list at `models/index.json` below `base`: the page's own model first, then those of its server. */
@@ -39,6 +41,11 @@ export function parseCatalog(list: unknown): HostedModel[] {
 
 export function hostedChoice({ id }: HostedModel, base: string): ModelChoice {
   return { hostedId: id, name: id, model: new URL(`models/${encodeURIComponent(id)}/`, base).href };
+}
+
+/** A model by its name on a hub, as in `Qwen/Qwen2.5-0.5B-Instruct`. */
+export function hubChoice(id: string, endpoint: string): ModelChoice {
+  return { hostedId: id, name: id, model: id, endpoint };
 }
 
 /** Files of `<input webkitdirectory>`, or single files. */

@@ -41,7 +41,7 @@ export class Preferences {
     this.set({ load: { ...this.settings.peek().load, ...change } });
   }
 
-  /** Language and model stay. */
+  /** Language, model and hub stay. */
   resetToDefaults(): void {
     const { generation, load, systemPrompt } = DEFAULT_SETTINGS;
     this.set({ generation, load, systemPrompt });

@@ -53,7 +53,11 @@ export class ModelSession {
     try {
       await this.#released;
       const engine = await this.#connect(
-        { ...engineOptionsOf(loadSettings), model: choice.model },
+        {
+          ...engineOptionsOf(loadSettings),
+          model: choice.model,
+          ...(choice.endpoint !== undefined && { endpoint: choice.endpoint }),
+        },
         {
           signal: controller.signal,
           onProgress: (progress) => {

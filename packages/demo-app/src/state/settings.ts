@@ -29,6 +29,8 @@ export interface Settings {
   readonly language: LanguageChoice;
   /** Id of the hosted model that was used last. */
   readonly lastModel: string | null;
+  /** Address of the hub where models are looked up by name. */
+  readonly endpoint: string;
 }
 
 /** A number with a slider. */
@@ -60,6 +62,8 @@ export const SEED_RANGE: Range = { min: 0, max: 0xffffffff, step: 1 };
 export const SESSION_RANGE: Range = { min: 64, max: 131_072, step: 1 };
 const MAX_SYSTEM_PROMPT = 20_000;
 
+export const DEFAULT_ENDPOINT = 'https://huggingface.co';
+
 export const DEFAULT_SETTINGS: Settings = {
   generation: {
     temperature: 0.7,
@@ -76,6 +80,7 @@ export const DEFAULT_SETTINGS: Settings = {
   systemPrompt: '',
   language: 'auto',
   lastModel: null,
+  endpoint: DEFAULT_ENDPOINT,
 };
 
 /** Sampling that takes the likeliest word each time, whatever the settings say. */
@@ -88,7 +93,7 @@ export const LIKELIEST: Partial<SamplingParams> = {
 
 /** Settings from what storage held, which may be of another version or broken: what does not fit takes its default. */
 export function parseSettings(stored: string | null): Settings {
-  const { generation, load, systemPrompt, language, lastModel } = record(parseJson(stored));
+  const { generation, load, systemPrompt, language, lastModel, endpoint } = record(parseJson(stored));
   const base = DEFAULT_SETTINGS;
   const sliders = Object.keys(SLIDERS) as SliderKey[];
   const given = record(generation);
@@ -106,7 +111,14 @@ export function parseSettings(stored: string | null): Settings {
     systemPrompt: typeof systemPrompt === 'string' ? systemPrompt.slice(0, MAX_SYSTEM_PROMPT) : base.systemPrompt,
     language: oneOf(LANGUAGE_CHOICES, language) ?? base.language,
     lastModel: typeof lastModel === 'string' ? lastModel : base.lastModel,
+    endpoint: addressIn(endpoint) ?? base.endpoint,
   };
+}
+
+/** An http(s) address, without a slash at its end; undefined for anything else. */
+export function addressIn(value: unknown): string | undefined {
+  const isAddress = typeof value === 'string' && URL.canParse(value) && /^https?:$/.test(new URL(value).protocol);
+  return isAddress ? value.trim().replace(/\/+$/, '') : undefined;
 }
 
 /** The engine's words for the sampling settings. */

@@ -13,6 +13,17 @@ export function formatNumber(value: number, locale: string): string {
   return value.toLocaleString(locale, { maximumFractionDigits: digits });
 }
 
+/** A time to wait, roughly: `45 s`, `12 min`, `3 h`. */
+export function formatWait(seconds: number, locale: string): string {
+  const [value, unit] =
+    seconds < 100 ? [seconds, 'second'] : seconds < 6000 ? [seconds / 60, 'minute'] : [seconds / 3600, 'hour'];
+  return Math.ceil(value as number).toLocaleString(locale, {
+    style: 'unit',
+    unit: unit as string,
+    unitDisplay: 'short',
+  });
+}
+
 /** `340 ms`, `2.4 s`. */
 export function formatMilliseconds(ms: number, locale: string): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${formatNumber(ms / 1000, locale)} s`;

@@ -1,6 +1,7 @@
 // Parity of embed for every weight format: whole and split tables, sampled and impossible tokens, pictures.
-import { declaredWeightOptions, groupTables, weightFormats, weightSlot } from '@pagemind/quant';
+import { declaredWeightOptions, weightSlot } from '@pagemind/quant';
 import { describeParity } from '../../testing/parity.js';
+import { fitColumns, makeWeights } from '../../testing/weights.js';
 import { FROM_STATE, IMAGE_ROW } from '../lib/row.js';
 import { type EmbedShape, embed } from './embed.js';
 import { embedReference } from './embed.reference.js';
@@ -15,21 +16,12 @@ const tables: readonly Omit<EmbedShape, 'weights'>[] = [
 describeParity<EmbedShape>({
   kernel: embed,
   shapes: declaredWeightOptions.flatMap((weights) =>
-    // Matrices with biases have whole groups of 32 columns: padding would not be 0.
-    tables.filter(({ width }) => !weights.hasBiases || width % 32 === 0).map((table) => ({ ...table, weights })),
+    tables.map((table) => ({ ...table, width: fitColumns(weights, table.width), weights })),
   ),
   accepts: (variant, { weights }) => variant.id === weightSlot(weights).id,
   makeCase(shape, _variant, random) {
     const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, weights } = shape;
-    const format = weightFormats[weights.format];
-    const planes = format.pack(random.normals(numTokens * width), numTokens, width, weights);
-    if (planes.zeros && weights.numTables) {
-      groupTables(planes.zeros, numTokens, width, weights).forEach((_, column, entries) => {
-        if (column % (Math.ceil(width / 32) * 32) < width)
-          entries[column] = random.int(Math.ceil(width / weights.groupSize));
-      });
-    }
-    const table = format.unpack(planes, numTokens, width, weights);
+    const { planes, values: table } = makeWeights(weights, numTokens, width, random);
     // Row 0 takes the token last sampled for slot 1, row 1 names a token that does not exist, row 2 is a picture's.
     const slotState = Uint32Array.from([0, 0, 0, 0, vocab - 1, 0, 0, 0]);
     const rows = new Uint32Array(numRows * 4);

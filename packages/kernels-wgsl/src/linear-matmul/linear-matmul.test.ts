@@ -4,7 +4,9 @@ import { expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom } from '../../testing/parity.js';
 import { runKernels } from '../../testing/run.js';
+import { fitColumns } from '../../testing/weights.js';
 import { supports } from '../kernel.js';
+import { isGated } from '../linear-matvec/linear.js';
 import {
   expectHalfPrecision,
   linearUses,
@@ -36,7 +38,9 @@ interface TestShape extends LinearMatvecShape {
 }
 
 const shapes: readonly TestShape[] = linearMatmulChoices.map((choice, index) => {
-  const [numTokens, numInputs, numOutputs] = sizes[(index + Math.floor(index / 9)) % sizes.length] ?? [1, 1, 1];
+  const [numTokens, wanted, numOutputs] = sizes[(index + Math.floor(index / 9)) % sizes.length] ?? [1, 1, 1];
+  const numInputs = fitColumns(choice.weights, wanted);
+  const yStart = isGated(choice.epilogue) ? 0 : (index % 3) * 4;
   return {
     ...choice,
     variantId: linearMatmulVariant(choice).id,
@@ -44,7 +48,8 @@ const shapes: readonly TestShape[] = linearMatmulChoices.map((choice, index) => 
     numInputs,
     numOutputs,
     xStride: Math.ceil(numInputs / 32) * 32,
-    yStride: Math.ceil(numOutputs / 32) * 32,
+    yStride: Math.ceil(numOutputs / 32) * 32 + yStart,
+    yStart,
     hasNorm: false,
     epsilon: 0,
     softcap: 3,

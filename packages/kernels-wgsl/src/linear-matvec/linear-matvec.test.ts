@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom } from '../../testing/parity.js';
 import { runKernels } from '../../testing/run.js';
+import { fitColumns } from '../../testing/weights.js';
 import { type DeviceProfile, supports } from '../kernel.js';
 import { isGated } from './linear.js';
 import { activations } from './linear.reference.js';
@@ -63,7 +64,9 @@ const plain: LinearMatvecShape = {
 const shapes: readonly TestShape[] = linearMatvecChoices.map((choice, index) => {
   const variantId = linearMatvecVariant(choice).id;
   if (choice.tier.startsWith('f16') && variantId.includes('-store-c')) return { ...plain, ...choice, variantId };
-  const [numInputs, numOutputs] = sizes[index % sizes.length] ?? [1, 1];
+  const [wanted, numOutputs] = sizes[index % sizes.length] ?? [1, 1];
+  const numInputs = fitColumns(choice.weights, wanted);
+  const yStart = isGated(choice.epilogue) ? 0 : (index % 3) * 4;
   return {
     ...choice,
     variantId,
@@ -71,7 +74,8 @@ const shapes: readonly TestShape[] = linearMatvecChoices.map((choice, index) => 
     numInputs,
     numOutputs,
     xStride: Math.ceil(numInputs / 32) * 32,
-    yStride: Math.ceil(numOutputs / 32) * 32,
+    yStride: Math.ceil(numOutputs / 32) * 32 + yStart,
+    yStart,
     epsilon: index % 2 === 0 ? 1e-6 : 0.005,
     softcap: 3,
   };

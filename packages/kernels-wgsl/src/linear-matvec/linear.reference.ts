@@ -52,7 +52,7 @@ export const activations: Readonly<Record<Epilogue, (x: number, softcap?: number
 
 /** Returns y laid out like `inputs.y`; what must stay as it is, pads of rows, is copied; padded rows are NaN. */
 export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs): Float64Array {
-  const { numTokens, numInputs, numOutputs, xStride, yStride, epilogue } = shape;
+  const { numTokens, numInputs, numOutputs, xStride, yStride, epilogue, yStart = 0 } = shape;
   const activate = activations[epilogue];
   const expected = new Float64Array(inputs.y.length).fill(Number.NaN);
   for (let token = 0; token < numTokens; token++) {
@@ -63,7 +63,7 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
       for (let k = 0; k < numInputs; k++) x[k] = (x[k] ?? 0) * scale * (inputs.gamma[k] ?? 0);
     }
     const product = (row: number): number => {
-      let sum = shape.hasBias ? (inputs.bias[row] ?? 0) : 0;
+      let sum = shape.hasBias ? (inputs.bias[yStart + row] ?? 0) : 0;
       for (let k = 0; k < numInputs; k++) sum += (inputs.weight[row * numInputs + k] ?? 0) * (x[k] ?? 0);
       return sum;
     };
@@ -73,9 +73,9 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
       if (n < numOutputs && isGated(epilogue)) {
         const gateRow = 8 * Math.floor(n / 4) + (n % 4);
         value = activate(product(gateRow)) * product(gateRow + 4);
-      } else if (n < numOutputs) {
-        value = activate(product(n), shape.softcap) + (epilogue === 'add' ? before : 0);
-        if (epilogue === 'scale_rows') value *= inputs.row_scale[n] ?? 0;
+      } else if (!isGated(epilogue) && n >= yStart && n < yStart + numOutputs) {
+        value = activate(product(n - yStart), shape.softcap) + (epilogue === 'add' ? before : 0);
+        if (epilogue === 'scale_rows') value *= inputs.row_scale[n - yStart] ?? 0;
       }
       expected[token * yStride + n] = value;
     }

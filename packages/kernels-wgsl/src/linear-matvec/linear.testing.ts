@@ -1,8 +1,8 @@
 // Test cases of the linear kernels: random weights in a format, activations with zero pads, outputs that show every write;
 // and a count of which choices meet in declared variants.
-import { groupTables, type PlaneName, weightFormats } from '@pagemind/quant';
 import { expect } from 'vitest';
 import type { ParityCase, Random } from '../../testing/parity.js';
+import { makeWeights } from '../../testing/weights.js';
 import { type DeviceProfile, PORTABLE_LIMITS, type Variant } from '../kernel.js';
 import { type Epilogue, type LinearShape, type LinearUse, numWeightBlocks } from './linear.js';
 import { linearReference } from './linear.reference.js';
@@ -19,20 +19,14 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
   random: Random,
   sizeOf: (row: number, column: number) => number = () => 1,
 ): ParityCase<Shape> {
-  const { weights, numTokens, numInputs, xStride, yStride } = shape;
-  const format = weightFormats[weights.format];
+  const { weights, numTokens, numInputs, xStride, yStride, yStart = 0 } = shape;
   const numRows = padRows(numTokens);
   const weightRows = 4 * numWeightBlocks(shape);
-  const planes = format.pack(random.normals(weightRows * numInputs, 0.5), weightRows, numInputs, weights);
-  if (planes.zeros && weights.numTables) {
-    groupTables(planes.zeros, weightRows, numInputs, weights).forEach((_, column, tables) => {
-      tables[column] = random.int(Math.ceil(numInputs / weights.groupSize));
-    });
-  }
+  const { planes, values: weight } = makeWeights(weights, weightRows, numInputs, random, 0.5);
   const inputs = {
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
-    bias: random.normals(weightRows),
+    bias: random.normals(yStart + weightRows),
     row_scale: random.normals(weightRows),
     row_ids: new Uint32Array(numRows),
     y: random.normals(numRows * yStride),
@@ -43,9 +37,8 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
   }
   inputs.gamma.set(random.normals(numInputs));
   for (let token = 0; token < numTokens; token++) inputs.row_ids[token] = random.int(numRows);
-  const weight = format.unpack(planes, weightRows, numInputs, weights);
   const expected = { y: linearReference(shape, { ...inputs, weight }) };
-  return { shape, buffers: { ...(planes as Record<PlaneName, Uint32Array>), ...inputs }, expected };
+  return { shape, buffers: { ...planes, ...inputs }, expected };
 }
 
 /**
@@ -116,7 +109,19 @@ export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNo
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
 
-const formatNames = ['weights', 'GROUP_SIZE', 'zeros', 'biases', 'bf16'];
+const formatNames = [
+  'weights',
+  'GROUP_SIZE',
+  'zeros',
+  'biases',
+  'bf16',
+  'HIGH_BITS',
+  'high',
+  'half',
+  'pair',
+  'k',
+  'k16',
+];
 /** Choices that need not meet (see `linearMatvecChoices`), each first with all of its second. */
 const apart: Readonly<Record<string, readonly string[]>> = {
   COLUMNS: [...formatNames, 'shader-f16', 'epilogue', 'add'],

@@ -83,6 +83,8 @@ export interface LinearShape extends LinearUse {
   readonly yStride: number;
   /** Of the epilogue `softcap`; outputs stay between `-softcap` and `softcap`. */
   readonly softcap?: number | undefined;
+  /** Outputs, and biases, go behind so many of a row; 0 by default. Not for gated epilogues. */
+  readonly yStart?: number;
 }
 
 /** Bindings that both kernels have beside the planes of the weights (0-2) and the matvec's gamma (4). */
@@ -117,6 +119,7 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
     X_STRIDE: shape.xStride,
     OUTPUTS: shape.numOutputs,
     Y_STRIDE: shape.yStride,
+    ...(!isGated(shape.epilogue) && { Y_START: shape.yStart ?? 0 }),
     NUM_BLOCKS: numWeightBlocks(shape),
     ...(shape.epilogue === 'softcap' && { SOFTCAP: shape.softcap ?? 1 }),
   };

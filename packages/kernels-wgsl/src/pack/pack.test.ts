@@ -1,7 +1,6 @@
 // pack against the CPU packers, bit for bit: every kind, row mappings over several windows, and exact conversions.
 import {
   bf16ToF32,
-  declaredWeightOptions,
   f16ToF32,
   f32ToBf16,
   f32ToBits,
@@ -13,7 +12,18 @@ import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../testing/device.js';
 import { describeParity, makeRandom, type Random } from '../../testing/parity.js';
 import { type Buffers, runKernels } from '../../testing/run.js';
-import { isPackTarget, type PackShape, type PackSource, type PackTarget, pack, packParams } from './pack.js';
+import { makeBlocks } from '../../testing/weights.js';
+import {
+  isF8,
+  numFactors,
+  type PackShape,
+  type PackSource,
+  type PackTarget,
+  pack,
+  packKinds,
+  packParams,
+  packUnits,
+} from './pack.js';
 import { type PackPiece, packReference } from './pack.reference.js';
 
 /** Raw elements for a shape; rows take turns in being hard to quantise. */
@@ -31,6 +41,13 @@ function makeWindow({ source, sourceStart, numRows, numCols }: PackShape, random
     return rows[row % rows.length]?.(10 ** (random.int(5) - 3)) ?? 0;
   });
   if (source === 'f32') return new Uint32Array(values.buffer);
+  if (isF8(source)) return Uint32Array.from({ length: Math.ceil(values.length / 4) }, () => random.int(2 ** 32));
+  if (source !== 'f16' && source !== 'bf16') {
+    const blocks = makeBlocks(source, values.length / packUnits[source].columns, random);
+    const words = new Uint32Array(Math.ceil(blocks.length / 4));
+    new Uint8Array(words.buffer).set(blocks);
+    return words;
+  }
   const halves = new Uint16Array(Math.ceil(values.length / 2) * 2);
   halves.set(Uint16Array.from(values, source === 'f16' ? f32ToF16 : f32ToBf16));
   return new Uint32Array(halves.buffer);
@@ -47,26 +64,26 @@ function makeShape(source: PackSource, target: PackTarget, numRows: number, numC
   return { source, target, numRows, numCols, sourceStart: 0, dst: 0, block: numRows, stride: numRows, ...rest };
 }
 
-const kinds = (['f32', 'f16', 'bf16'] as const).flatMap((source) =>
-  [...declaredWeightOptions.filter(isPackTarget), 'vector' as const, 'inverse_norms' as const].map((target) => ({
-    source,
-    target,
-  })),
-);
-
 describeParity<PackShape>({
   kernel: pack,
-  shapes: kinds.flatMap(({ source, target }) => [
-    makeShape(source, target, 6, 48),
-    makeShape(source, target, 7, 300, { sourceStart: 3 }),
-    makeShape(source, target, 12, 1, { sourceStart: 1 }),
-    makeShape(source, target, 3, 100, target === 'vector' ? { pitch: 128 } : {}),
-  ]),
+  shapes: packKinds.flatMap(({ source, target }) => {
+    const { columns } = packUnits[source];
+    const fit = (wanted: number): number => Math.ceil(wanted / columns) * columns;
+    return [
+      makeShape(source, target, 6, fit(48)),
+      makeShape(source, target, 7, fit(300), { sourceStart: 3 * columns }),
+      makeShape(source, target, 12, columns, { sourceStart: columns }),
+      ...(isF8(source) ? [makeShape(source, target, 5, 300, { sourceStart: 2, factorCols: 128 })] : []),
+      makeShape(source, target, 3, fit(100), { pitch: 128 }),
+      makeShape(source, target, 16, fit(40), { headDim: 8 }),
+    ];
+  }),
   accepts: (variant, { source, target }) =>
-    variant.id === `${source}-${typeof target === 'string' ? target : weightSlot(target).id}`,
+    variant.id === `${source.toLowerCase()}-${typeof target === 'string' ? target : weightSlot(target).id}`,
   makeCase(shape, _variant, random) {
     const window = makeWindow(shape, random);
-    const planes = packReference([{ shape, window }], shape.numRows);
+    const factors = isF8(shape.source) ? random.normals(numFactors(shape), 0.01) : undefined;
+    const planes = packReference([{ shape, window, ...(factors && { factors }) }], shape.numRows);
     if (shape.target === 'inverse_norms') {
       const vector = new Float32Array((planes as { vector: Uint32Array }).vector.buffer);
       const buffers = { vector: new Float32Array(vector.length), source: window, params: packParams(shape) };
@@ -75,7 +92,7 @@ describeParity<PackShape>({
     const expected = Object.entries(planes).map(([name, plane]) => [name, Float64Array.from(plane)]);
     return {
       shape,
-      buffers: { ...emptyLike(planes), source: window, params: packParams(shape) },
+      buffers: { ...emptyLike(planes), source: window, params: packParams(shape), ...(factors && { factors }) },
       expected: Object.fromEntries(expected),
     };
   },

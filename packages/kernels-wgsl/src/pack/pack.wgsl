@@ -5,6 +5,16 @@ import slot::target::{SPAN, pack_span};
 
 const LANES: u32 = 64u; // knob: invocations of a workgroup
 
+// Place of the window's row.
+fn destination(index: u32) -> u32 {
+  var row = index;
+  if params.head_half > 0u {
+    let in_head = index % (2u * params.head_half);
+    row = index - in_head + in_head % 2u * params.head_half + in_head / 2u;
+  }
+  return params.dst + row / params.block * params.stride + row % params.block;
+}
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let spans = (params.num_cols + SPAN - 1u) / SPAN;
@@ -16,7 +26,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let number = index % spans;
   let first = number * SPAN;
   pack_span(Span(
-    params.dst + row / params.block * params.stride + row % params.block,
+    destination(row),
     number,
     params.source_start + row * params.num_cols + first,
     min(SPAN, params.num_cols - first),

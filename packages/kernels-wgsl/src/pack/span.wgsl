@@ -9,7 +9,9 @@ struct Params {
   block: u32,
   stride: u32,
   pitch: u32,          // elements between rows of a plain target
-  offset: f32,         // plain targets: an element w becomes (w + offset) * scale
+  head_half: u32,      // 0, or half the rows of a head: the window has those of either half in turns
+  factor_cols: u32,    // columns that share a factor, where a source has factors
+  offset: f32,         // target of vectors: an element w becomes (w + offset) * scale
   scale: f32,
 }
 

@@ -2,7 +2,7 @@
 // the conversion of scales to f16. Recognising tensors and cutting windows is the loader's business.
 import type { GridLayout, WgslModule } from '@pagemind/quant';
 import { type Binding, defineKernel, foldGrid, type Kernel, tiles, type Variant } from '../kernel.js';
-import type { PackSource } from '../pack/pack.js';
+import { type FloatSource, type PackUnit, packUnits } from '../pack/pack.js';
 import sourceBf16 from '../pack/source-bf16.wgsl';
 import sourceF16 from '../pack/source-f16.wgsl';
 import sourceF32 from '../pack/source-f32.wgsl';
@@ -12,7 +12,16 @@ import targetHalves from './target-halves.wgsl';
 import targetZeros from './target-zeros.wgsl';
 
 /** Numbers of checkpoints: unsigned ones of 4 or 8 bits, and floats. */
-export type RepackSource = 'u4' | 'u8' | PackSource;
+export type RepackSource = 'u4' | 'u8' | FloatSource;
+
+/** The unit of every source: numbers that share a word begin with one. */
+export const repackUnits: Readonly<Record<RepackSource, PackUnit>> = {
+  u4: { bytes: 4, columns: 8 },
+  u8: { bytes: 4, columns: 4 },
+  f32: packUnits.f32,
+  f16: packUnits.f16,
+  bf16: packUnits.bf16,
+};
 
 /** What becomes of the numbers: codes, zero points, or halves (scales and biases). */
 export type RepackTarget = 'codes' | 'zeros' | 'halves';
@@ -48,7 +57,7 @@ export const REPACK_PARAMS_BYTES = 64;
 
 const LANES = 64;
 
-const floats: Readonly<Record<PackSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
+const floats: Readonly<Record<FloatSource, WgslModule>> = { f32: sourceF32, f16: sourceF16, bf16: sourceBf16 };
 const slotBindings: readonly Binding[] = [{ name: 'plane', index: 0, access: 'read_write' }];
 
 function variantOf(target: RepackTarget, from: RepackSource): Variant {

@@ -1,6 +1,6 @@
 // What int4 and int8 have in common: codes of 4 or 8 bits in units of 16 bytes, and for every row and group of columns a
 // scale (f16) and a zero point (u8) or a bias (f16), those of a row-block's 4 rows beside each other.
-import type { PlaneBinding, PlaneName, Planes, WeightFormat, WeightFormatOptions } from '../format.js';
+import type { FloatFormat, PlaneBinding, PlaneName, Planes, WeightFormatOptions } from '../format.js';
 import { f16ToF32 } from '../half.js';
 import { GROUP, numBlocks, numGroups, tileBytes, wordIndex } from '../tile-layout.js';
 import type { WgslModule } from '../wgsl-module.js';
@@ -27,10 +27,11 @@ interface GroupedEncoding {
 }
 
 /** Makes a format out of an encoding. */
-export function groupedFormat({ id, bits, wgsl, halfWgsl, tablesWgsl }: GroupedEncoding): WeightFormat {
+export function groupedFormat({ id, bits, wgsl, halfWgsl, tablesWgsl }: GroupedEncoding): FloatFormat {
   return {
     id,
     unitsPerGroup: bits / 4,
+    columnMultiple: 1,
     wgsl,
     slot(options) {
       const { groupSize, hasZeros, hasBiases = false, numTables } = options;
@@ -144,7 +145,7 @@ function inOrder(cols: number, { groupSize, numTables = 0 }: WeightFormatOptions
   return Array.from({ length: numTables }, () => table);
 }
 
-function planeNames({ hasZeros, hasBiases }: WeightFormatOptions): PlaneName[] {
+function planeNames({ hasZeros, hasBiases }: WeightFormatOptions): Exclude<PlaneName, 'high'>[] {
   return ['weight', 'scales', ...(hasZeros ? ['zeros' as const] : hasBiases ? ['biases' as const] : [])];
 }
 

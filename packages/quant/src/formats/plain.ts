@@ -1,10 +1,10 @@
 // Formats without scales: every weight is a float of 16 or 32 bits. Only the encoding differs between them.
-import type { WeightFormat, WeightFormatId, WeightFormatOptions } from '../format.js';
+import type { FloatFormat, FloatFormatId, WeightFormatOptions } from '../format.js';
 import { GROUP, numGroups, tileBytes, UNIT_WORDS, wordIndex } from '../tile-layout.js';
 import type { WgslModule } from '../wgsl-module.js';
 
 interface PlainEncoding {
-  readonly id: WeightFormatId;
+  readonly id: FloatFormatId;
   readonly wgsl: WgslModule;
   readonly flags: Readonly<Record<string, boolean>>;
   /** Bits of a weight, 16 or 32. */
@@ -15,7 +15,7 @@ interface PlainEncoding {
 }
 
 /** Makes a format out of an encoding. */
-export function plainFormat({ id, wgsl, flags, width, encode, decode }: PlainEncoding): WeightFormat {
+export function plainFormat({ id, wgsl, flags, width, encode, decode }: PlainEncoding): FloatFormat {
   const perWord = 32 / width;
   const unitsPerGroup = GROUP / (perWord * UNIT_WORDS);
   /** Word of the plane, and the shift inside it, of the weight at `row`, `col`. */
@@ -27,6 +27,7 @@ export function plainFormat({ id, wgsl, flags, width, encode, decode }: PlainEnc
   return {
     id,
     unitsPerGroup,
+    columnMultiple: 1,
     wgsl,
     slot: (options: WeightFormatOptions) => ({
       id,

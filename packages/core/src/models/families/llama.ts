@@ -46,10 +46,10 @@ export function readLlamaConfig(raw: RawConfig): DecoderConfig {
   const numLayers = raw.count('num_hidden_layers', undefined, MAX_LAYERS);
   const maxPositions = raw.count('max_position_embeddings', 2048, 2 ** 31);
   const hasBias = raw.flag('attention_bias', false);
-  const [architecture = ''] = (raw.get('architectures') as string[] | undefined) ?? [];
+  const named = raw.get('architectures');
   return {
     family: raw.text('model_type'),
-    architecture: String(architecture),
+    architecture: String((Array.isArray(named) && named[0]) || ''),
     hiddenSize,
     intermediateSize: raw.count('intermediate_size'),
     numLayers,

@@ -1,0 +1,11 @@
+// `npm run docs`: makes what documents say of the code anew out of the code. A test compares it with what stands there.
+import { run, runAsScript, tool } from './process.mjs';
+
+await runAsScript(import.meta.url, async () => {
+  const { code } = await run(
+    process.execPath,
+    [tool('vitest', 'vitest'), 'run', '--project', 'unit', 'packages/core/src/load/formats-table'],
+    { output: 'inherit', env: { ...process.env, PAGEMIND_WRITE_DOCS: '1' } },
+  );
+  process.exitCode = code;
+});
