@@ -75,6 +75,7 @@ function fakeEngine(info: EngineInfo, engineOptions: unknown): EngineCore {
       };
     },
     logits: async () => new Float32Array(),
+    logprobs: async () => new Float32Array(),
     readKv: async () => undefined,
     writeKv: async () => false,
     encode: async (text) => Array.from(text, () => 1),

@@ -13,7 +13,7 @@ const packages = {
 };
 
 /** Rooms of core from the ground up: a room may import those before it, and the side rooms. */
-const mainRooms = ['base', 'platform', 'gpu', 'layers', 'models', 'runner', 'engine', 'api', 'remote'];
+const mainRooms = ['base', 'platform', 'gpu', 'layers', 'models', 'runner', 'engine', 'lite', 'api', 'remote'];
 
 /** Side rooms: what they may import beside themselves. */
 const sideRooms = {

@@ -133,7 +133,7 @@ describeWithFixtures('pagemind with a GGUF file', 'goldens/llama-gguf-q40/model.
   it('generates the ids of the reference', async () => {
     const golden = readTensors(readFileSync(join(model, '../golden.safetensors')));
     const ids = idsOf(golden, 'input_ids').join(',');
-    const limit = ['--max-new-tokens', '24', '--ignore-eos'];
+    const limit = ['--max-new-tokens', '24', '--ignore-eos', '--max-batch-size', '1', '--session-len', '128'];
     const { code, stdout, stderr } = await pagemind('generate', model, '--input-ids', ids, ...limit, '--json');
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout).token_ids).toEqual(idsOf(golden, 'greedy_ids'));

@@ -6,9 +6,11 @@ import { checkEnv } from './commands/check-env.js';
 import { convert } from './commands/convert.js';
 import { encode } from './commands/encode.js';
 import { generate } from './commands/generate.js';
+import { lite } from './commands/lite.js';
 import { logits } from './commands/logits.js';
 import { exportTo, list, pull, rm } from './commands/models.js';
 import { plan } from './commands/plan.js';
+import { ppl } from './commands/ppl.js';
 import { HELP, OVERVIEW, UsageError } from './usage.js';
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
@@ -19,6 +21,8 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<voi
   encode,
   bench,
   convert,
+  lite,
+  ppl,
   plan,
   pull,
   list,

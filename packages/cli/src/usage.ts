@@ -93,6 +93,7 @@ ${MODEL_OPTIONS}`,
 Write MODEL into the folder OUT in the layout of the GPU, which loads faster: quantised and repacked once.
   --force  write into a folder that is not empty
   --json   print what was written as JSON
+  --group-size N   short for --quantize int4-gN
 
 Formats (what is not named stays as it is stored):
 ${QUANTIZE_OPTIONS}
@@ -114,6 +115,32 @@ ${CACHE_OPTIONS}`,
 Write a model of the cache into the folder OUT, as the hub has it.
 
 ${CACHE_OPTIONS}`,
+  lite: `pagemind lite auto_awq|auto_gptq|auto_rtn|calibrate MODEL --calib-dataset FILE.txt --work-dir OUT [options]
+Quantise the linears of MODEL's decoder with calibration, into a checkpoint that other tools read, too. Broken off and called
+again, it goes on at the layer it had reached.
+  --calib-samples N    windows of the text (128)
+  --calib-seqlen N     tokens of a window (2048, or what the model was trained for)
+  --batch-size N       windows at once (1)
+  --w-bits 4|8         8 with auto_gptq alone (4)
+  --w-group-size N     columns that share a scale (128)
+  --json               print what was done as JSON
+
+auto_awq: smoothing, in AWQ's layout "gemm"; auto_rtn: the same without smoothing
+  --search-scale       try 20 ratios for every product
+  --clip               try narrower ranges for every group
+  --w-sym              zero points in the middle
+auto_gptq: column by column, in GPTQ's layout
+  --w-asym             zero points, in version 2 of the layout
+  --damp-percent X     share of the Hessian's mean diagonal that is added to it (0.01)
+calibrate: only the statistics of what goes into every linear, as OUT/inputs_stats.safetensors`,
+  ppl: `pagemind ppl MODEL --text-file FILE [options] [--json]
+The perplexity of a text: its tokens in windows, each behind what the model puts before a text.
+  --seqlen N       tokens of a window, BOS included (2048, or the session's length)
+  --stride N       new tokens of each window; the others are only looked at (default: all are new)
+  --max-windows N  only the first N windows
+Keys and values are kept in float32 here unless --dtype or --quant-policy says otherwise.
+
+${MODEL_OPTIONS}`,
 };
 
 /** The overview. */

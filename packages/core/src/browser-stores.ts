@@ -3,10 +3,24 @@
 import { SessionStore } from './api/session-store.js';
 import { type CachedModel, type FileSink, ModelCache } from './hub/model-cache.js';
 import type { ModelStorage } from './hub/storage.js';
+import type { WorkFolder } from './lite/quantized-output.js';
 import { browserImageDecoder } from './platform/browser-image.js';
 import { opfsFolder } from './platform/opfs-folder.js';
 import { handleSink, opfsModels } from './platform/opfs-models.js';
 import { DataStore } from './store/data-store.js';
+
+/** A folder of this browser to write a model into; {@link opfsFolder} says what is kept of a file that is broken off. */
+export function workFolder(name: string): WorkFolder {
+  const { open, write } = opfsFolder(name);
+  return {
+    open,
+    write: (path, bytes) => write(path, chunksOf(bytes)),
+  };
+}
+
+async function* chunksOf(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield bytes;
+}
 
 const FOLDER = 'pagemind';
 

@@ -121,12 +121,18 @@ export async function convertCheckpoint(
   };
 }
 
-async function copyTexts(
+/** Copies what a checkpoint has beside its weights, byte for byte; config.json comes last, and may be another. */
+export async function copyTexts(
   source: ModelSource,
   write: ModelSink['write'],
   signal: AbortSignal | undefined,
+  config?: Uint8Array<ArrayBuffer>,
 ): Promise<void> {
   for (const path of TEXT_FILES) {
+    if (path === 'config.json' && config) {
+      await write(path, config);
+      continue;
+    }
     const file = await source.open(path, signal);
     if (!file) continue;
     if (file.size > MAX_TEXT_BYTES) {

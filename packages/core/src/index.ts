@@ -1,19 +1,25 @@
 // Public names of @pagemind/core: an engine in this thread.
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { assembleTokenizer } from './assemble-text.js';
-import { modelStorage } from './browser-stores.js';
+import { modelStorage, workFolder } from './browser-stores.js';
+import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { browserPlaces, createEngine, type ModelLocation } from './create-engine.js';
 import type { HubModelOptions } from './hub/open-model.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
-import { fetchModel, type LoadHooks, withModel } from './load-model.js';
+import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
+import { quantizeCheckpoint } from './lite/quantize-checkpoint.js';
+import type { WorkFolder } from './lite/quantized-output.js';
+import type { ModelSink } from './load/sink.js';
+import { fetchModel, type LoadHooks, onlySignal, withModel } from './load-model.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { browserPlatform } from './platform/browser.js';
 import { keepStorage } from './platform/opfs-models.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
 export { Engine } from './api/engine-api.js';
+export { measurePerplexity, type PerplexityOptions, type PerplexityResult } from './api/perplexity.js';
 export {
   createPipeline,
   type GenerationConfigs,
@@ -38,6 +44,7 @@ export type { SaveSessionOptions, SessionStore } from './api/session-store.js';
 export type { AssembleOptions } from './assemble.js';
 export { dataStore, deleteCached, exportModel, listCached, sessionStore } from './browser-stores.js';
 export type { EngineConfig, EngineOptions, MemoryPlan, SpeculativeOptions } from './config.js';
+export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export { type CreateEngineOptions, createEngine, type ModelLocation } from './create-engine.js';
 export type {
   ChatMessage,
@@ -69,6 +76,10 @@ export type { HubModelOptions } from './hub/open-model.js';
 export type { ImageInput, Pixels, RgbImage } from './image/image.js';
 export { type DrawableLike, type ImageSource, toImageInput } from './image/image-input.js';
 export type { LoadImageOptions } from './image/load-image.js';
+export type { CalibrationText } from './lite/calibration-text.js';
+export type { QuantizeModelOptions, QuantizeProgress, QuantizeSummary } from './lite/options.js';
+export type { WorkFolder } from './lite/quantized-output.js';
+export type { ModelSink } from './load/sink.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { LoadHooks } from './load-model.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
@@ -93,6 +104,40 @@ export async function loadImage(source: ImageSource, options?: LoadImageOptions)
  */
 export function planModel({ model, ...options }: PlanOptions & { readonly model: ModelLocation }): Promise<EnginePlan> {
   return withModel(browserPlaces, model, options, options, (source) => planEngine(browserPlatform, source, options));
+}
+
+/**
+ * Writes a checkpoint in the engine's own layout into this browser, from where it loads without any work: see docs/formats.md.
+ * @param out a folder of the browser's own file system (OPFS), whose handle is a model for {@link createEngine}, or a sink
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function convertModel(
+  model: ModelLocation,
+  out: string | ModelSink,
+  options: ConvertOptions = {},
+): Promise<ConvertSummary> {
+  const sink = typeof out === 'string' ? workFolder(out) : out;
+  // Of opening a model both know the same phases.
+  return withModel(browserPlaces, model, options, options as LoadHooks, (source) => {
+    return convertCheckpoint(browserPlatform, source, sink, options);
+  });
+}
+
+/**
+ * Quantises a checkpoint with calibration (AWQ or GPTQ), in the page: weights of one layer at a time, from any source. Call it
+ * in a worker; a call that was broken off, even by closing the page, goes on at the layer it had reached when it is made again.
+ * @param out a folder of the browser's own file system (OPFS), or a place of your own
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function quantizeModel(
+  model: ModelLocation,
+  out: string | WorkFolder,
+  options: QuantizeModelOptions,
+): Promise<QuantizeSummary> {
+  const folder = typeof out === 'string' ? workFolder(out) : out;
+  return withModel(browserPlaces, model, options, onlySignal(options), (source) => {
+    return quantizeCheckpoint(browserPlatform, source, folder, options);
+  });
 }
 
 /**

@@ -58,3 +58,8 @@ export function fetchModel(
   const environment = { storage, ...(onProgress && { onProgress }), ...(signal && { signal }) };
   return withHubModel(id, hub, environment, (model) => model.settle(signal));
 }
+
+/** Hooks of work that has a progress of its own. */
+export function onlySignal({ signal }: { readonly signal?: AbortSignal }): LoadHooks {
+  return signal ? { signal } : {};
+}

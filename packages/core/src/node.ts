@@ -15,10 +15,13 @@ import type { ModelStorage } from './hub/storage.js';
 import type { RgbImage } from './image/image.js';
 import { type ImageSource, toImageInput } from './image/image-input.js';
 import { loadImage as decodeImage, type LoadImageOptions } from './image/load-image.js';
+import type { QuantizeModelOptions, QuantizeSummary } from './lite/options.js';
+import { calibrateCheckpoint, quantizeCheckpoint } from './lite/quantize-checkpoint.js';
+import type { WorkFolder } from './lite/quantized-output.js';
 import { fileInSource } from './load/file-in-source.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
-import { fetchModel, type LoadHooks, type ModelPlaces, withModel } from './load-model.js';
+import { fetchModel, type LoadHooks, type ModelPlaces, onlySignal, withModel } from './load-model.js';
 import { type EnginePlan, type PlanOptions, planEngine } from './plan.js';
 import { createNodePlatform } from './platform/node.js';
 import { diskFolder } from './platform/node-folder.js';
@@ -29,7 +32,6 @@ import { folderSource } from './platform/node-source.js';
 import { DataStore } from './store/data-store.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
-export type { ConvertOptions, ConvertProgress, ConvertSummary } from './convert.js';
 export * from './index.js';
 export { readSafetensorsHeader, type SafetensorsHeader, type TensorLocation } from './load/safetensors.js';
 export { safetensorsHeader, writeSafetensors } from './load/safetensors-writer.js';
@@ -152,6 +154,41 @@ function withEnvironment(options: HubModelOptions): HubModelOptions {
 function nodeSource(model: string | ModelSource): ModelSource {
   if (typeof model !== 'string' || /^https?:\/\//.test(model)) return modelSource(model);
   return model.endsWith('.gguf') ? fileInSource(folderSource(dirname(model)), basename(model)) : folderSource(model);
+}
+
+/**
+ * Quantises a checkpoint with calibration (AWQ or GPTQ) into one that other tools read, too: see docs/quantisation.md. A call
+ * that was broken off, even by the end of its process, goes on at the layer it had reached when it is made again.
+ * @param model what {@link createEngine} takes
+ * @param out a folder, which is made when it does not exist, or a place of your own
+ * @throws PagemindError; its code says what was wrong.
+ */
+export function quantizeModel(
+  model: string | ModelSource,
+  out: string | WorkFolder,
+  options: QuantizeModelOptions,
+): Promise<QuantizeSummary> {
+  const folder = typeof out === 'string' ? { open: folderSource(out).open, ...folderSink(out) } : out;
+  return withNodeModel(model, options, onlySignal(options), (source) => {
+    return quantizeCheckpoint(createNodePlatform(), source, folder, options);
+  });
+}
+
+/**
+ * Writes statistics of what goes into every linear of a model's decoder to `inputs_stats.safetensors` in the folder `out`:
+ * least, greatest, greatest magnitude, mean, and mean magnitude of every column.
+ * @throws PagemindError; its code says what was wrong.
+ */
+export async function calibrateModel(
+  model: string | ModelSource,
+  out: string | ModelSink,
+  options: Pick<QuantizeModelOptions, 'calibration' | 'onProgress' | 'signal'>,
+): Promise<void> {
+  const sink = typeof out === 'string' ? folderSink(out) : out;
+  const bytes = await withNodeModel(model, {}, onlySignal(options), (source) => {
+    return calibrateCheckpoint(createNodePlatform(), source, options);
+  });
+  await sink.write('inputs_stats.safetensors', bytes);
 }
 
 /**

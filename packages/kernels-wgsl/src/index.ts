@@ -13,6 +13,8 @@ export {
 } from './attention-encoder/attention-encoder.js';
 export { type AttentionPrefillShape, attentionPrefill, tileTokens } from './attention-prefill/attention-prefill.js';
 export { type AttentionReduceShape, attentionReduce } from './attention-reduce/attention-reduce.js';
+export { type ColumnProductsShape, columnProducts } from './column-products/column-products.js';
+export { type ColumnStatsShape, columnStats } from './column-stats/column-stats.js';
 export { type DigestShape, digest } from './digest/digest.js';
 export { type EmbedShape, embed } from './embed/embed.js';
 export { type GatherRowsShape, gatherRows, NO_ROW } from './gather-rows/gather-rows.js';
@@ -41,8 +43,10 @@ export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear
 export { type LinearMatvecShape, linearMatvec } from './linear-matvec/linear-matvec.js';
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
+export { type PseudoQuantizeShape, pseudoQuantize } from './pseudo-quantize/pseudo-quantize.js';
 export * from './repack/repack.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
+export { type RowErrorsShape, rowErrors } from './row-errors/row-errors.js';
 export { logprobs } from './sampling/logprobs.js';
 export {
   DEFAULT_RING,
@@ -73,3 +77,4 @@ export {
 } from './sampling/sampling-buffers.js';
 export { countClear, countMark } from './sampling/token-counts.js';
 export { fillTokenMarks, type TokenMarks, tokenMarksBytes } from './sampling/token-marks.js';
+export { type TokenLogprobsShape, tokenLogprobs } from './token-logprobs/token-logprobs.js';

@@ -3,6 +3,8 @@ import { attentionDecode } from './attention-decode/attention-decode.js';
 import { attentionEncoder } from './attention-encoder/attention-encoder.js';
 import { attentionPrefill } from './attention-prefill/attention-prefill.js';
 import { attentionReduce } from './attention-reduce/attention-reduce.js';
+import { columnProducts } from './column-products/column-products.js';
+import { columnStats } from './column-stats/column-stats.js';
 import { digest } from './digest/digest.js';
 import { embed } from './embed/embed.js';
 import { gatherRows } from './gather-rows/gather-rows.js';
@@ -13,12 +15,15 @@ import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
+import { pseudoQuantize } from './pseudo-quantize/pseudo-quantize.js';
 import { repack } from './repack/repack.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
+import { rowErrors } from './row-errors/row-errors.js';
 import { logprobs } from './sampling/logprobs.js';
 import { samplePrepare } from './sampling/sample-prepare.js';
 import { sampleSelect } from './sampling/sample-select.js';
 import { countClear, countMark } from './sampling/token-counts.js';
+import { tokenLogprobs } from './token-logprobs/token-logprobs.js';
 
 /** Every kernel of the package. */
 export const kernels: readonly KernelBase[] = [
@@ -26,6 +31,8 @@ export const kernels: readonly KernelBase[] = [
   attentionEncoder,
   attentionPrefill,
   attentionReduce,
+  columnProducts,
+  columnStats,
   countClear,
   countMark,
   digest,
@@ -38,8 +45,11 @@ export const kernels: readonly KernelBase[] = [
   logprobs,
   pack,
   probeRead,
+  pseudoQuantize,
   repack,
   rmsnorm,
+  rowErrors,
   samplePrepare,
   sampleSelect,
+  tokenLogprobs,
 ];

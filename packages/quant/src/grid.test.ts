@@ -1,6 +1,6 @@
 // The layouts of checkpoints on matrices small enough to read.
 import { describe, expect, it } from 'vitest';
-import { type GridLayout, gridNumber } from './grid.js';
+import { type GridLayout, gridNumber, writeGrid } from './grid.js';
 
 const plain: GridLayout = { bits: 4, isTransposed: false, isAcross: false, isInterleaved: false, pitch: 8 };
 const rowOf = (layout: GridLayout, words: number[], row: number, count: number): number[] =>
@@ -35,4 +35,23 @@ describe('gridNumber', () => {
     const layout = { ...plain, isAcross: true, pitch: 2 };
     expect(rowOf(layout, [0x76543210, 0xfedcba98], 3, 2)).toEqual([3, 11]);
   });
+});
+
+it.each([
+  ['beside each other', {}],
+  ["in AWQ's order", { isTransposed: true, isInterleaved: true }],
+  ["in GPTQ's words", { isTransposed: true, isAcross: true }],
+  ['across rows', { isAcross: true }],
+] as const)('writeGrid puts numbers %s where gridNumber finds them', (_, changes) => {
+  const [numRows, numCols] = [8, 16];
+  const pitch = 'isTransposed' in changes ? numRows : numCols;
+  const layout = { ...plain, pitch, ...changes };
+  const numberAt = (row: number, column: number): number => (row * 5 + column * 3) % 16;
+  const words = writeGrid(layout, numRows, numCols, numberAt);
+  expect(words).toHaveLength((numRows * numCols) / 8);
+  for (let row = 0; row < numRows; row++) {
+    for (let column = 0; column < numCols; column++) {
+      expect(gridNumber(words, layout, row, column)).toBe(numberAt(row, column));
+    }
+  }
 });

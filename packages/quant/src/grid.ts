@@ -33,3 +33,20 @@ export function gridNumber(words: Uint32Array, layout: GridLayout, row: number, 
   const shifted = (words[word] ?? 0) >>> (lane * bits);
   return bits === 32 ? shifted : shifted & (2 ** bits - 1);
 }
+
+/** Puts numbers into the words of a layout; every number fits its bits. */
+export function writeGrid(
+  layout: GridLayout,
+  numRows: number,
+  numCols: number,
+  numberAt: (row: number, column: number) => number,
+): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array(gridPlace(layout, numRows - 1, numCols - 1).word + 1);
+  for (let row = 0; row < numRows; row++) {
+    for (let column = 0; column < numCols; column++) {
+      const { word, lane } = gridPlace(layout, row, column);
+      words[word] = (words[word] as number) | (numberAt(row, column) << (lane * layout.bits));
+    }
+  }
+  return words;
+}

@@ -2,11 +2,25 @@
 import { readdir, realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConvertSummary, convertModel } from '@pagemind/core/node';
-import { HUB_OPTIONS, hubOptions, QUANTIZE_OPTIONS, quantizeOptions, readArguments } from '../arguments.js';
+import {
+  HUB_OPTIONS,
+  hubOptions,
+  QUANTIZE_OPTIONS,
+  quantizeOptions,
+  readArguments,
+  stringOf,
+  type Values,
+} from '../arguments.js';
 import { showProgress } from '../progress.js';
 import { UsageError } from '../usage.js';
 
-const OPTIONS = { ...HUB_OPTIONS, ...QUANTIZE_OPTIONS, force: { type: 'boolean' }, json: { type: 'boolean' } } as const;
+const OPTIONS = {
+  ...HUB_OPTIONS,
+  ...QUANTIZE_OPTIONS,
+  'group-size': { type: 'string' },
+  force: { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const;
 
 export async function convert(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, OPTIONS, 2);
@@ -19,10 +33,19 @@ export async function convert(args: readonly string[]): Promise<void> {
     throw new UsageError('A model cannot be converted into its own folder.');
   }
   const { onProgress, end } = showProgress();
-  const options = { ...hubOptions(values), ...quantizeOptions(values), onProgress };
+  const options = { ...hubOptions(values), ...formats(values), onProgress };
   const summary = await convertModel(model, out, options).finally(end);
   await removeOldWeights(out, summary);
   process.stdout.write(values['json'] === true ? `${JSON.stringify(summary)}\n` : `${lines(summary, out)}\n`);
+}
+
+/** `--group-size N` is short for `--quantize int4-gN`. */
+function formats(values: Values): ReturnType<typeof quantizeOptions> {
+  const groupSize = stringOf(values, 'group-size');
+  const options = quantizeOptions(values);
+  if (groupSize === undefined) return options;
+  if (options.quantize !== undefined) throw new UsageError('Give --quantize or --group-size, not both.');
+  return { ...options, quantize: `int4-g${groupSize}` };
 }
 
 /** Names in a folder; none when there is no folder. */

@@ -54,6 +54,14 @@ export class Engine implements EngineCore {
     return this.#core.logits(ids, options);
   }
 
+  /**
+   * Log probability of every id but the first, given those before it: `[ids.length - 1]`. Perplexity is the exponential of
+   * their negative mean.
+   */
+  logprobs(ids: readonly number[], options?: { readonly signal?: AbortSignal }): Promise<Float32Array> {
+    return this.#core.logprobs(ids, options);
+  }
+
   /** Keys and values that are still there, a few MB at a time; undefined when there are none. {@link Session.kv} asks for them. */
   readKv(query: KvQuery): Promise<KvPages | undefined> {
     return this.#core.readKv(query);

@@ -6,6 +6,7 @@ import type { GenerateRequest } from '../engine/core.js';
 import { PagemindError } from '../errors.js';
 import type { Engine } from './engine-api.js';
 import { Fields, invalid } from './fields.js';
+import { crossEntropies } from './perplexity.js';
 import { createPipelineChat, type PipelineChat } from './pipeline-chat.js';
 import { type GenerationConfig, readGenerationConfig } from './pipeline-config.js';
 import { listPrompts, type PipelinePrompt, type PromptList, readPrompt } from './pipeline-prompt.js';
@@ -60,6 +61,13 @@ export interface Pipeline extends PipelineChat {
     config?: GenerationConfigs,
     options?: PipelineCallOptions,
   ): AsyncIterable<PipelineChunk>;
+  /**
+   * How well the model predicts given ids, as LMDeploy's `get_ppl`: the cross-entropy of a sequence, the mean negative log
+   * probability of its ids but the first; for a list of sequences one number for each. Perplexity is its exponential.
+   * @throws PagemindError `invalid_request`, `aborted`, …
+   */
+  getPpl(ids: readonly number[], options?: { readonly signal?: AbortSignal }): Promise<number>;
+  getPpl(ids: readonly (readonly number[])[], options?: { readonly signal?: AbortSignal }): Promise<number[]>;
   /** What the pipeline runs on; OpenAI's calls, logits and numbers are there. */
   readonly engine: Engine;
   /** Disposes of the engine. Safe to call twice. */
@@ -115,8 +123,19 @@ export function createPipeline(engine: Engine, generationConfig: GenerationConfi
     return chunks;
   };
 
+  const getPpl = async (
+    ids: readonly number[] | readonly (readonly number[])[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<number | number[] | undefined> => {
+    const isBatch = Array.isArray(ids[0]);
+    const sequences = (isBatch ? ids : [ids]) as readonly (readonly number[])[];
+    const losses = await crossEntropies(engine, sequences, signal);
+    return isBatch ? [...losses] : losses[0];
+  };
+
   const chat = createPipelineChat(engine, generationConfig);
-  return Object.assign(call as Pipeline, chat, { streamInfer, engine, close: () => engine.dispose() });
+  const own = { getPpl: getPpl as Pipeline['getPpl'], streamInfer };
+  return Object.assign(call as Pipeline, chat, { ...own, engine, close: () => engine.dispose() });
 }
 
 function readRequests(

@@ -267,6 +267,11 @@ export interface EngineCore {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** Logits of every position, `[ids.length, vocabSize]`; positions from `decodeFrom` on go through the decode path. */
   logits(ids: readonly number[], options?: LogitsOptions): Promise<Float32Array>;
+  /**
+   * Log probability of every id but the first, given those before it. One number per id is brought back from the GPU, so that
+   * texts of any length cost no memory.
+   */
+  logprobs(ids: readonly number[], options?: { readonly signal?: AbortSignal }): Promise<Float32Array>;
   /** Keys and values that are still there, a few MB at a time; undefined when there are none (any more). */
   readKv(query: KvQuery): Promise<KvPages | undefined>;
   /**

@@ -18,10 +18,10 @@ import type {
 } from './core.js';
 import { type ImageReader, imagesOf, type PreparedImage, prepareImages } from './images.js';
 import { type KvPlace, keysOf, readKv, writeKv } from './kv-pages.js';
-import { createTextOutput, GenerationOutput, LogitsOutput, type SequenceOutput } from './output.js';
+import { createTextOutput, GenerationOutput, LogitsOutput, LogprobsOutput, type SequenceOutput } from './output.js';
 import { StepPacer } from './pacer.js';
 import { encodePrompt, type PromptTools, requireText, type TextTools } from './prompt.js';
-import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits } from './request.js';
+import { type GenerationDefaults, type Request, resolveGeneration, resolveLogits, resolveLogprobs } from './request.js';
 import { Scheduler, type Step } from './scheduler.js';
 import { Sequence } from './sequence.js';
 import { canSpeculate, Speculation, type SpeculationConfig } from './speculation.js';
@@ -173,6 +173,15 @@ export class LocalEngine implements EngineCore {
     const output = new LogitsOutput(ids.length, this.#runner.limits.vocabSize);
     this.#start([[new Sequence(request), output]], signal);
     return output.logits;
+  }
+
+  async logprobs(ids: readonly number[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<Float32Array> {
+    this.#throwIfEnded();
+    throwIfAborted(signal);
+    const request = resolveLogprobs(ids, this.#limits);
+    const output = new LogprobsOutput(ids.length);
+    this.#start([[new Sequence(request), output]], signal);
+    return output.logprobs;
   }
 
   async readKv(query: KvQuery): Promise<KvPages | undefined> {

@@ -242,6 +242,38 @@ export class LogitsOutput implements SequenceOutput {
   }
 }
 
+/** Collects the log probabilities of given tokens, of all but the first. */
+export class LogprobsOutput implements SequenceOutput {
+  /** Settles when the sequence ends. */
+  readonly logprobs: Promise<Float32Array>;
+  readonly #collected: Float32Array;
+  #resolve: (logprobs: Float32Array) => void = () => {};
+  #reject: (error: PagemindError) => void = () => {};
+
+  constructor(numTokens: number) {
+    this.#collected = new Float32Array(numTokens - 1);
+    this.logprobs = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  start(): void {}
+
+  receive({ share, result }: Arrival): boolean {
+    const { targets = [], startPosition, tokens } = share;
+    invariant(result.targetLogprobs?.length === targets.length, 'the runner returned the log probabilities');
+    this.#collected.set(result.targetLogprobs, startPosition);
+    const isAll = startPosition + tokens.length > this.#collected.length;
+    if (isAll) this.#resolve(this.#collected);
+    return isAll;
+  }
+
+  fail(error: PagemindError): void {
+    this.#reject(error);
+  }
+}
+
 function allocate(numTokens: number, vocabSize: number): Float32Array {
   try {
     return new Float32Array(numTokens * vocabSize);

@@ -32,6 +32,8 @@ export interface Request {
    * computed one at a time, as sampled ones are.
    */
   readonly decodeFrom?: number;
+  /** Of given tokens: each one's log probability is wanted, and not the logits. */
+  readonly wantsLogprobs?: boolean;
 }
 
 /** What a model says about generation (generation_config.json), resolved. */
@@ -96,6 +98,16 @@ export function resolveGeneration(
     ...first,
     sampling: { ...sampling, seed: (sampling.seed + i) >>> 0 },
   }));
+}
+
+/**
+ * Resolves a request for the log probabilities of `ids` but the first.
+ * @throws as {@link resolveLogits}.
+ */
+export function resolveLogprobs(ids: readonly number[], limits: RunnerLimits): Request {
+  if (ids.length < 2)
+    throw invalid(`There are ${ids.length} ids.`, 'Give two at least: the first has nothing before it.');
+  return { ...resolveLogits({ ids, images: [] }, ids.length, limits), wantsLogprobs: true };
 }
 
 /**

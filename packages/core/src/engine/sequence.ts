@@ -216,6 +216,7 @@ export class Sequence {
       newBlocks: this.blocks.slice(this.#numBlocksSent),
       sample: !this.isForced && end === this.numTokens,
       wantsLogits: this.isForced,
+      ...(this.request.wantsLogprobs && { targets: this.#knownIds.slice(start + 1, end + 1) }),
     };
     this.#numBlocksSent = this.blocks.length;
     this.#numComputed = end + numVerified + numSteps - 1;

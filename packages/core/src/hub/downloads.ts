@@ -81,6 +81,7 @@ export class Downloads {
     while (!file.stored.has(index)) {
       throwIfAborted(signal);
       if (this.#failure) throw this.#failure;
+      throwIfAborted(this.#controller.signal);
       const wanted = this.#wanted.get(file) ?? new Set();
       this.#wanted.set(file, wanted.add(index));
       this.#pump();
@@ -89,16 +90,10 @@ export class Downloads {
     this.#wanted.get(file)?.delete(index);
   }
 
-  /** Fetches pieces of a file anew, whose bytes are wrong. */
-  async restart(file: CachedFile, indices?: Iterable<number>): Promise<void> {
-    await file.discard(indices);
-    this.#notify();
-    this.#pump();
-  }
-
   /** Stops everything; when it resolves, nothing is written any more. */
   async stop(): Promise<void> {
     this.#controller.abort();
+    this.#notify();
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 

@@ -1,10 +1,12 @@
 // Lists of hubs, whatever they hold, and which names are taken for models of a hub.
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { PagemindError } from '../errors.js';
 import { splitPath } from '../load/source.js';
 import { isKey, keyOf } from './cached-file.js';
 import { Hub, isHubId } from './hub-api.js';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 it.each([
   ['Qwen/Qwen2.5-0.5B-Instruct', true],
@@ -74,7 +76,7 @@ it.each(['https://hub.example', 'https://modelscope.example/base/'])(
           expect(file.url.startsWith(endpoint)).toBe(true);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   },
 );

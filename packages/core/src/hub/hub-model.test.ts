@@ -1,7 +1,7 @@
 // Models of a hub against a local server that behaves and misbehaves: what is read is right, or an error says why not; the
 // cache never holds anything else; and what is in it is not fetched again.
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PagemindError } from '../errors.js';
 import {
   differences,
@@ -15,6 +15,9 @@ import {
 import { type Fault, HubServer } from '../testing/hub-server.js';
 import { MemoryModels } from '../testing/memory-models.js';
 import type { DownloadProgress } from './open-model.js';
+
+// Servers, files and hashes: on a busy machine a test takes a while.
+vi.setConfig({ testTimeout: 60_000 });
 
 let hub: HubServer;
 let storage: MemoryModels;

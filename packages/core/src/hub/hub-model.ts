@@ -120,7 +120,7 @@ export class HubModel implements ModelSource {
     for (const file of this.#files.values()) {
       if (file.isVerified || file.readEarly.size === 0) continue;
       file.numDiscarded++;
-      await this.#downloading.downloads.restart(file.cached, file.readEarly);
+      await file.cached.discard(file.readEarly);
       file.readEarly.clear();
       isMisled = true;
     }
@@ -202,15 +202,15 @@ export class HubModel implements ModelSource {
       }
       if (file.isVerified) return;
       if (file.numDiscarded !== numDiscarded) continue;
+      await cached.discard();
+      // Only now, as somebody may have read a piece while it was being taken away.
       if (file.readEarly.size > 0) this.#hasMisled = true;
       file.readEarly.clear();
       if (++file.numCorrupt > MAX_CORRUPT) {
-        await cached.discard();
         throw new PagemindError('checksum_mismatch', `${cached.record.path} has other bytes than the hub says.`, {
           hint: 'The hub or something on the way damages it; try another endpoint, or later.',
         });
       }
-      await downloads.restart(cached);
     }
   }
 }

@@ -78,7 +78,7 @@ export class ModelCache {
   async delete(id: string, signal?: AbortSignal): Promise<void> {
     const release = await this.storage.lock(id, signal);
     try {
-      for (const entry of await this.#all()) if (entry.id === id) await this.#entries.delete(nameOf(entry));
+      for (const entry of await this.#all()) if (entry.id === id) await this.remove(entry);
       await this.collect();
     } finally {
       await release();
@@ -114,6 +114,11 @@ export class ModelCache {
     return this.#entries.save(nameOf(entry), { format: FORMAT, ...entry });
   }
 
+  /** Forgets an entry; its pieces stay until somebody collects. */
+  remove(name: EntryName): Promise<void> {
+    return this.#entries.delete(nameOf(name));
+  }
+
   /** A file of an entry, and what is stored of it. */
   async open(record: FileRecord, held: HeldBytes = { now: 0, peak: 0 }): Promise<CachedFile> {
     const file = new CachedFile(this.storage, record, this.#sizes, held);
@@ -141,7 +146,7 @@ export class ModelCache {
     let freed = 0;
     for (const [i, entry] of others.entries()) {
       if (free + freed >= bytes) break;
-      await this.#entries.delete(nameOf(entry));
+      await this.remove(entry);
       freed += sizes[i] ?? 0;
     }
     await this.collect();
@@ -152,7 +157,7 @@ export class ModelCache {
   async evictOne(keep: EntryName): Promise<boolean> {
     const others = (await this.#all()).filter(({ id }) => id !== keep.id).sort((a, b) => a.usedAt - b.usedAt);
     if (!others[0]) return false;
-    await this.#entries.delete(nameOf(others[0]));
+    await this.remove(others[0]);
     await this.collect();
     return true;
   }

@@ -164,7 +164,10 @@ async function startDownload(
   const files = await openFiles(cache, version, held);
   await forgetUnverifiable(files, before);
   const missingBytes = files.reduce((sum, { record, storedBytes }) => sum + record.size - storedBytes, 0);
-  if (!(await cache.makeRoom(missingBytes, name))) throw await tooLarge(cache, name, missingBytes);
+  if (!(await cache.makeRoom(missingBytes, name))) {
+    await (before ? cache.save(before) : cache.remove(name));
+    throw await tooLarge(cache, name, missingBytes);
+  }
 
   const meter = new RateMeter(now);
   let reportedAt = Number.NEGATIVE_INFINITY;

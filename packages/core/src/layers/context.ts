@@ -2,6 +2,7 @@
 // layer keeps state between steps.
 import type { DeviceProfile, KvType } from '@pagemind/kernels-wgsl';
 import type { Dispatch } from '../gpu/recorder.js';
+import type { LoadedMatrix } from '../load/weight-loader.js';
 
 /** The part of a step that decides which dispatches it takes. */
 export interface StepShape {
@@ -73,6 +74,8 @@ export interface ForwardContext extends KernelContext {
   readonly pageSize: number;
   /** Entries of a slot's row of the page table. */
   readonly maxPages: number;
+  /** Sees the rows that go into every product of a prefill, before it: calibration dispatches its statistics here. */
+  readonly observe?: (matrix: LoadedMatrix, x: GPUBuffer) => void;
 }
 
 /** Elements between two rows of width `width`. */

@@ -58,7 +58,9 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
     return;
   }
   if (norm) normRows(ctx, norm, { x, y: buffers.normed });
-  dispatch(linearMatmul.plan(product, profile), { ...bound, x: norm ? buffers.normed : x });
+  const input = norm ? buffers.normed : x;
+  ctx.observe?.(weight.matrix, input);
+  dispatch(linearMatmul.plan(product, profile), { ...bound, x: input });
 }
 
 /** What {@link matmul} reads and writes. */

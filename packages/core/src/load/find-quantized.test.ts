@@ -7,10 +7,11 @@ import { PagemindError } from '../errors.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
 import { planesOf } from '../testing/quantized.js';
 import { readTensors } from '../testing/tensors.js';
+import { type TorchTensor, writeTorch } from '../testing/torch-writer.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { checkModelFormat } from './find-quantized.js';
-import { memorySource } from './memory-source.js';
-import type { SafetensorsDtype } from './safetensors.js';
+import { bytesSource, memorySource } from './memory-source.js';
+import { DTYPE_BYTES, readSafetensorsHeader, type SafetensorsDtype } from './safetensors.js';
 import { type TensorData, writeSafetensors } from './safetensors-writer.js';
 
 const BYTES: Partial<Record<SafetensorsDtype, number>> = { I32: 4, U32: 4, I64: 8, F32: 4, F16: 2, BF16: 2, I16: 2 };
@@ -316,7 +317,33 @@ describeWithFixtures('goldens: dequantised matrices are those of the reference',
     const files = Object.fromEntries(
       ['config.json', 'model.safetensors'].map((file) => [file, readFileSync(`${folder}/${file}`)]),
     );
+    await expectDequantised(name, files);
+  });
+
+  it.each(['llama-awq-gemm-g32', 'llama-gptq-v1-actorder'])('%s, saved by PyTorch', async (name) => {
+    const folder = fixturesPath(`goldens/${name}`);
+    const config = { 'config.json': readFileSync(`${folder}/config.json`) };
+    const saved = await asTorch(readFileSync(`${folder}/model.safetensors`));
+    await expectDequantised(name, { ...config, 'pytorch_model.bin': saved });
+    await expectDequantised(name, { ...config, 'model.pth': saved });
+  });
+
+  /** A safetensors file as torch.save would have written it. */
+  async function asTorch(bytes: Uint8Array): Promise<Uint8Array> {
+    const { tensors } = await readSafetensorsHeader(bytesSource(bytes, 'm'), 'm');
+    const classes = { I32: 'IntStorage', F16: 'HalfStorage', BF16: 'BFloat16Storage', F32: 'FloatStorage' } as const;
+    const entries = Array.from(tensors, ([name, { dtype, shape, offset, length }]): [string, TorchTensor] => {
+      const { buffer } = Uint8Array.from(bytes.subarray(offset, offset + length));
+      const storage = DTYPE_BYTES[dtype] === 2 ? new Uint16Array(buffer) : new Int32Array(buffer);
+      const strides = shape.map((_, i) => shape.slice(i + 1).reduce((product, size) => product * size, 1));
+      return [name, { storage, storageClass: classes[dtype as 'I32'], shape, strides }];
+    });
+    return writeTorch(Object.fromEntries(entries));
+  }
+
+  async function expectDequantised(name: string, files: Files): Promise<void> {
     const checkpoint = await openCheckpoint(memorySource(files));
+    const folder = fixturesPath(`goldens/${name}`);
     const golden = [...readTensors(readFileSync(`${folder}/golden.safetensors`))].filter(([key]) =>
       key.startsWith('dequant.'),
     );
@@ -329,5 +356,5 @@ describeWithFixtures('goldens: dequantised matrices are those of the reference',
       const all = weightFormats[options.format].unpack(planes, matrix.numRows, matrix.numCols, options);
       expect(all.subarray(0, rows * matrix.numCols)).toEqual(values);
     }
-  });
+  }
 });

@@ -105,6 +105,10 @@ describe('readGgufHeader', () => {
     await expect(headerOf(twice)).rejects.toMatchObject({ message: expect.stringContaining('"k1" is there twice') });
   });
 
+  it('reads version 2, which is laid out alike', async () => {
+    expect(await headerOf(bytesAt(good, 4, 2))).toEqual(await headerOf(good));
+  });
+
   it('names versions and types that are not read', async () => {
     const refused = { code: 'unsupported_format' };
     await expect(headerOf(bytesAt(good, 4, 1))).rejects.toMatchObject({ ...refused, message: 'm.gguf is GGUF 1.' });

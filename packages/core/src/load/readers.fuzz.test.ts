@@ -131,14 +131,16 @@ function gguf(): Files {
   return { 'm.gguf': writeGguf(metadata, tensors) };
 }
 
-/** All tensors are views of one storage. */
+/** A smaller model, for archives are searched byte by byte; all tensors are views of one storage. */
 const torch: readonly Files[] = [{ isZip64: true }, {}].map((options) => {
-  const storage = new Float32Array(SIZE * SIZE);
+  const size = 16;
+  const storage = new Float32Array(size * size);
   const views = Object.entries(plain).map(([name, { shape }]): [string, TorchTensor] => {
-    const strides = shape.map((_, i) => (i === shape.length - 1 ? 1 : SIZE));
-    return [name, { storage, shape, strides }];
+    const isVector = shape.length === 1;
+    return [name, { storage, shape: isVector ? [size] : [size, size], strides: isVector ? [1] : [size, 1] }];
   });
-  return { 'config.json': json(CONFIG), 'pytorch_model.bin': writeTorch(Object.fromEntries(views), options) };
+  const config = { ...CONFIG, hidden_size: size, intermediate_size: size, vocab_size: size };
+  return { 'config.json': json(config), 'pytorch_model.bin': writeTorch(Object.fromEntries(views), options) };
 });
 
 function sharded(): Files {

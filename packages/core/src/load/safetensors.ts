@@ -105,7 +105,7 @@ function parseTensor(entry: unknown, name: string, path: string, dataStart: numb
   if (FORBIDDEN_NAMES.includes(name)) fail(path, `${what} has a forbidden name`);
   if (!isRecord(entry)) fail(path, `${what} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (!isDtype(dtype)) fail(path, `${what} has the unknown dtype ${quote(dtype)}`);
+  if (!isSafetensorsDtype(dtype)) fail(path, `${what} has the unknown dtype ${quote(dtype)}`);
   if (!isCounts(shape)) fail(path, `${what} has no valid shape`);
   if (!isCounts(offsets) || offsets.length !== 2) fail(path, `${what} has no valid data_offsets`);
   const [begin = 0, end = 0] = offsets;
@@ -132,7 +132,8 @@ function countOutermostKeys(json: string): number {
   return count;
 }
 
-function isDtype(name: unknown): name is SafetensorsDtype {
+/** Whether safetensors know a dtype of this name. */
+export function isSafetensorsDtype(name: unknown): name is SafetensorsDtype {
   return typeof name === 'string' && Object.hasOwn(DTYPE_BYTES, name);
 }
 

@@ -50,6 +50,12 @@ export function gateUpRows(intermediateSize: number): number {
   return Math.ceil(intermediateSize / INTERLEAVE) * INTERLEAVE * 2;
 }
 
+/** The output of the up projection that row `row` of the fused matrix computes; undefined for rows of gate. */
+export function upOutputOf(row: number): number | undefined {
+  const place = row % (2 * INTERLEAVE);
+  return place < INTERLEAVE ? undefined : Math.floor(row / (2 * INTERLEAVE)) * INTERLEAVE + place - INTERLEAVE;
+}
+
 /** A part of the product that makes queries, keys and values, and the first of its outputs. */
 export interface QkvPart {
   readonly role: 'qkv' | 'q' | 'k' | 'v';

@@ -12,7 +12,8 @@ import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-l
 import type { DecoderConfig } from './decoder-config.js';
 import { type LayerRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
 
-interface DecoderLayer {
+/** Weights of one layer. */
+export interface DecoderLayer {
   readonly attentionNorm: NormWeight | undefined;
   /** One matrix, or three that are stored in different ways. */
   readonly qkv: readonly { readonly weight: LinearWeight; readonly start: number }[];
@@ -37,49 +38,19 @@ export class Decoder {
     this.config = config;
     const matrix = (name: string): LoadedMatrix => need(weights.matrices, name);
     const vector = (name: string): LoadedVector => need(weights.vectors, name);
-    const { hasQkvBias, hasOutputBias, hasMlpBias, norms, normEpsilon: epsilon } = config;
-    const withBias = (layer: number, role: LayerRole, biasRole: LayerRole, hasBias: boolean): LinearWeight => ({
-      matrix: matrix(weightName.layer(layer, role)),
-      bias: hasBias ? vector(weightName.layer(layer, biasRole)) : undefined,
-    });
-    const norm = (layer: number, role: LayerRole, isThere: boolean): NormWeight | undefined =>
-      isThere ? { gamma: vector(weightName.layer(layer, role)), epsilon } : undefined;
-    const [isBefore, isBehind] = [norms !== 'behind', norms !== 'before'];
     this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
-    this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
-      attentionNorm: norm(layer, 'attentionNorm', isBefore),
-      qkv: qkvParts(config, weights, layer).map(({ role, start }) => ({
-        weight: withBias(layer, role, 'qkvBias', hasQkvBias),
-        start,
-      })),
-      learned: config.queryKeyNorm && vector(weightName.layer(layer, 'learned')),
-      output: withBias(layer, 'output', 'outputBias', hasOutputBias),
-      attentionPostNorm: norm(layer, 'attentionPostNorm', isBehind),
-      mlpNorm: norm(layer, 'mlpNorm', isBefore),
-      gateUp: withBias(layer, 'gateUp', 'gateUpBias', hasMlpBias),
-      down: withBias(layer, 'down', 'downBias', hasMlpBias),
-      mlpPostNorm: norm(layer, 'mlpPostNorm', isBehind),
-    }));
-    this.#norm = { gamma: vector(weightName.finalNorm), epsilon };
+    this.#layers = Array.from({ length: config.numLayers }, (_, layer) => decoderLayer(config, weights, layer));
+    this.#norm = { gamma: vector(weightName.finalNorm), epsilon: config.normEpsilon };
     this.#head = config.isTied ? this.#embedding : { matrix: matrix(weightName.head), bias: undefined };
     this.#headNorms = config.hasNormHead ? vector(weightName.headNorms) : undefined;
   }
 
   /** Token ids of the step's rows → residual stream; appends the rows' keys and values to the cache. */
   forward(ctx: ForwardContext): void {
-    const { residual, qkv, attention: heads, mlp } = ctx.buffers;
-    const { embeddingScale, activation } = this.config;
-
-    embedding(ctx, this.#embedding.matrix, residual, embeddingScale);
+    embedding(ctx, this.#embedding.matrix, ctx.buffers.residual, this.config.embeddingScale);
     this.#layers.forEach((layer, index) => {
-      for (const { weight, start } of layer.qkv) {
-        const part = { start, width: qkvRows(this.config) };
-        linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part });
-      }
-      attention(ctx, this.config, index, { qkv, out: heads, learned: layer.learned });
-      addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
-      linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
-      addToResidual(ctx, layer.down, mlp, layer.mlpPostNorm);
+      attentionBlock(ctx, this.config, layer, index);
+      mlpBlock(ctx, this.config, layer);
     });
   }
 
@@ -98,6 +69,55 @@ export class Decoder {
   }
 }
 
+/** The weights of layer `layer`, of all or of that layer alone. */
+export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, layer: number): DecoderLayer {
+  const { hasQkvBias, hasOutputBias, hasMlpBias, norms, normEpsilon: epsilon, queryKeyNorm } = config;
+  const vector = (role: LayerRole): LoadedVector => need(weights.vectors, weightName.layer(layer, role));
+  const linearOf = (role: LayerRole, biasRole: LayerRole, hasBias: boolean): LinearWeight => ({
+    matrix: need(weights.matrices, weightName.layer(layer, role)),
+    bias: hasBias ? vector(biasRole) : undefined,
+  });
+  const before = (role: LayerRole): NormWeight | undefined =>
+    norms === 'behind' ? undefined : { gamma: vector(role), epsilon };
+  const behind = (role: LayerRole): NormWeight | undefined =>
+    norms === 'before' ? undefined : { gamma: vector(role), epsilon };
+  return {
+    attentionNorm: before('attentionNorm'),
+    qkv: qkvParts(config, weights, layer).map(({ role, start }) => ({
+      weight: linearOf(role, 'qkvBias', hasQkvBias),
+      start,
+    })),
+    learned: queryKeyNorm && vector('learned'),
+    output: linearOf('output', 'outputBias', hasOutputBias),
+    attentionPostNorm: behind('attentionPostNorm'),
+    mlpNorm: before('mlpNorm'),
+    gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
+    down: linearOf('down', 'downBias', hasMlpBias),
+    mlpPostNorm: behind('mlpPostNorm'),
+  };
+}
+
+function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: number): readonly QkvPart[] {
+  return matrices.has(weightName.layer(layer, 'qkv')) ? [{ role: 'qkv', start: 0 }] : splitQkv(config);
+}
+
+/** The first half of a layer: residual += attention. Appends the rows' keys and values to the cache of layer `index`. */
+export function attentionBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
+  const { residual, qkv, attention: heads } = ctx.buffers;
+  for (const { weight, start } of layer.qkv) {
+    linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } });
+  }
+  attention(ctx, config, index, { qkv, out: heads, learned: layer.learned });
+  addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
+}
+
+/** The second half: residual += MLP. */
+export function mlpBlock(ctx: ForwardContext, { activation }: DecoderConfig, layer: DecoderLayer): void {
+  const { residual, mlp } = ctx.buffers;
+  linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
+  addToResidual(ctx, layer.down, mlp, layer.mlpPostNorm);
+}
+
 /** residual += W x, or, with a norm behind the product, residual += norm(W x). */
 function addToResidual(ctx: ForwardContext, weight: LinearWeight, x: GPUBuffer, norm: NormWeight | undefined): void {
   const { residual, normed } = ctx.buffers;
@@ -107,10 +127,6 @@ function addToResidual(ctx: ForwardContext, weight: LinearWeight, x: GPUBuffer, 
   } else {
     linear(ctx, weight, { x, y: residual, epilogue: 'add' });
   }
-}
-
-function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: number): readonly QkvPart[] {
-  return matrices.has(weightName.layer(layer, 'qkv')) ? [{ role: 'qkv', start: 0 }] : splitQkv(config);
 }
 
 function need<T>(loaded: ReadonlyMap<string, T>, name: string): T {

@@ -12,11 +12,14 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deleteCached, downloadModel, exportModel, listCached, loadTokenizer } from '../node.js';
 import { differences, FILES, ID, NEEDED, NEEDED_BYTES } from '../testing/hub-harness.js';
 import { HubServer } from '../testing/hub-server.js';
 import { defaultCacheFolder, diskModels } from './node-models.js';
+
+// Servers, files and hashes: on a busy machine a test takes a while.
+vi.setConfig({ testTimeout: 60_000 });
 
 let hub: HubServer;
 let cacheDir: string;

@@ -75,6 +75,10 @@ export class RemoteEngineCore implements EngineCore {
     return this.#connection.call('logits', [ids, options], { signal, transfer: bitmapsAmong(options.images ?? []) });
   }
 
+  logprobs(ids: readonly number[], { signal }: { readonly signal?: AbortSignal } = {}): Promise<Float32Array> {
+    return this.#connection.call('logprobs', [ids], { signal });
+  }
+
   readKv(query: KvQuery): Promise<KvPages | undefined> {
     const transfer = 'prompt' in query ? bitmapsAmong(imagesOf(query.prompt)) : [];
     return this.#connection.call('readKv', [query], { transfer });

@@ -103,6 +103,7 @@ function createHandlers(createEngine: EngineFactory): Handlers {
       for await (const event of (await engine()).generate(request, signal)) emit(event);
     },
     logits: async ({ signal }, ids, options) => (await engine()).logits(ids, { ...options, signal }),
+    logprobs: async ({ signal }, ids) => (await engine()).logprobs(ids, { signal }),
     readKv: async (_, query) => (await engine()).readKv(query),
     writeKv: async (_, pages) => (await engine()).writeKv(pages),
     encode: async (_, text, options) => (await engine()).encode(text, options),

@@ -23,6 +23,7 @@ export interface Methods {
     event: never;
     result: Float32Array;
   };
+  readonly logprobs: { args: readonly [ids: readonly number[]]; event: never; result: Float32Array };
   readonly readKv: { args: readonly [query: KvQuery]; event: never; result: KvPages | undefined };
   readonly writeKv: { args: readonly [pages: KvPages]; event: never; result: boolean };
   readonly encode: {

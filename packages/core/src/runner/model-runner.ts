@@ -6,13 +6,13 @@ import type { EngineConfig } from '../config.js';
 import { invariant, PagemindError } from '../errors.js';
 import type { GpuContext, Launch } from '../gpu/context.js';
 import { type Dispatch, Recorder, type Recording } from '../gpu/recorder.js';
-import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { type KvContext, queryTileTokens, SPLIT_LENGTH } from '../layers/attention.js';
-import { type ForwardContext, rowStride, type StepShape } from '../layers/context.js';
+import type { ForwardContext, StepShape } from '../layers/context.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { clearCounts, markTokens, sample, setVerifying, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
 import { needsOwnTable, type RopeConfig, ropeTable, sharedLength } from '../models/rope.js';
+import { ForcedLogits } from './forced-logits.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
 import type { KvCache } from './kv-cache.js';
@@ -311,20 +311,10 @@ export class GpuModelRunner implements ModelRunner {
     if (!isDecode || numSampled !== numRows) this.#rowsOnGpu.fill(0, 0, words);
   }
 
-  /** The sampler moves the rows of a decode step on by itself; the copy here follows. */
-  #advanceRows(numSteps: number): void {
-    for (let row = 0; row < this.#batch.numRows && numSteps > 0; row++) {
-      this.#rowsOnGpu[row * 4 + 1] = (this.#rowsOnGpu[row * 4 + 1] ?? 0) + numSteps;
-      this.#rowsOnGpu[row * 4 + 3] = (this.#rowsOnGpu[row * 4 + 3] ?? 0) + numSteps;
-    }
-  }
-
-  /** A step whose sequences want the logits of all their tokens: the head runs in slices, nothing is sampled. */
-  async #executeForLogits({ sequences }: StepPlan, ranges: readonly RowRange[]): Promise<StepResult> {
+  /** A step whose tokens are all given: nothing is sampled, the head runs over all rows. */
+  #executeForLogits({ sequences }: StepPlan, ranges: readonly RowRange[]): Promise<StepResult> {
     const { gpu, buffers, decoder } = this.#parts;
     const { numRows, numTiles, isDecode } = this.#batch;
-    const vocabSize = this.limits.vocabSize;
-    const strideBytes = rowStride(vocabSize) * 4;
     const numSplits = this.#bucketSplits(Math.max(...sequences.map(({ startPosition }) => startPosition + 1)));
     const shape: StepShape = isDecode
       ? { numRows, path: 'decode', numSplits, numTiles: 0, numSampled: 0, wantsLogprobs: false }
@@ -332,38 +322,21 @@ export class GpuModelRunner implements ModelRunner {
     gpu.submit(this.#launches(shape));
     this.#rowsOnGpu.fill(0, 0, numRows * 4);
     this.#numSteps++;
+    const head = (numSampled: number): Launch[] => {
+      const launches: Launch[] = [];
+      decoder.head(this.#context({ ...shape, numSampled }, (...step) => launches.push(gpu.launch(...step))));
+      return launches;
+    };
+    const { vocabSize, maxBatchSize } = this.limits;
+    const sliceRows = maxLogitRows(vocabSize, maxBatchSize);
+    return new ForcedLogits({ gpu, buffers, vocabSize, sliceRows, head }).read(sequences, ranges, numRows);
+  }
 
-    const staging = gpu.create('logits', numRows * strideBytes, BufferUsage.mapRead | BufferUsage.copyDst);
-    try {
-      const sliceRows = maxLogitRows(vocabSize, this.limits.maxBatchSize);
-      for (let row = 0; row < numRows; row += sliceRows) {
-        const numSampled = Math.min(sliceRows, numRows - row);
-        gpu.queue.writeBuffer(
-          buffers.sampleRows,
-          0,
-          Uint32Array.from({ length: numSampled }, (_, i) => row + i),
-        );
-        const launches: Launch[] = [];
-        decoder.head(this.#context({ ...shape, numSampled }, (...step) => launches.push(gpu.launch(...step))));
-        gpu.submit(launches, (encoder) => {
-          encoder.copyBufferToBuffer(buffers.logits, 0, staging, row * strideBytes, numSampled * strideBytes);
-        });
-      }
-      await staging.mapAsync(MAP_READ);
-      const all = new Float32Array(staging.getMappedRange());
-      return {
-        sequences: sequences.map(({ slot, wantsLogits }, index) => {
-          const { first, count } = ranges[index] as RowRange;
-          const logits = new Float32Array(wantsLogits ? count * vocabSize : 0);
-          for (let row = 0; row < count && wantsLogits; row++) {
-            const from = ((first + row) * strideBytes) / 4;
-            logits.set(all.subarray(from, from + vocabSize), row * vocabSize);
-          }
-          return { slot, tokens: [], isDone: false, logits };
-        }),
-      };
-    } finally {
-      gpu.release(staging);
+  /** The sampler moves the rows of a decode step on by itself; the copy here follows. */
+  #advanceRows(numSteps: number): void {
+    for (let row = 0; row < this.#batch.numRows && numSteps > 0; row++) {
+      this.#rowsOnGpu[row * 4 + 1] = (this.#rowsOnGpu[row * 4 + 1] ?? 0) + numSteps;
+      this.#rowsOnGpu[row * 4 + 3] = (this.#rowsOnGpu[row * 4 + 3] ?? 0) + numSteps;
     }
   }
 }

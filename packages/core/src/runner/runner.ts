@@ -89,6 +89,11 @@ export interface ScheduledSequence {
   readonly sample: boolean;
   /** Return the logits of every token of this sequence in the step. */
   readonly wantsLogits: boolean;
+  /**
+   * Instead of logits, return the log probabilities of these ids, each after the token in its place. The last token of a
+   * sequence has none.
+   */
+  readonly targets?: readonly number[];
 }
 
 /** One submission. */
@@ -116,6 +121,8 @@ export interface SequenceResult {
   readonly logprobs?: readonly DrawnLogprobs[];
   /** `[numTokens, vocabSize]` when wanted. */
   readonly logits?: Float32Array;
+  /** Of every one of `targets` when those were given. */
+  readonly targetLogprobs?: Float32Array;
 }
 
 export interface StepResult {

@@ -337,7 +337,7 @@ export class FakeRunner implements ModelRunner {
     return id;
   }
 
-  /** Logits that are 1 for the token that follows and 0 for others, `[tokens.length, vocabSize]`. */
+  /** Logits that are 1 for the token that follows and 0 for others; log probabilities that are 0 for it and -1 for others. */
   #force(share: ScheduledSequence): SequenceResult {
     const { slot: index, startPosition, tokens } = share;
     const slot = this.#slot(index);
@@ -348,7 +348,9 @@ export class FakeRunner implements ModelRunner {
       this.#compute(slot, id);
       logits[row * vocabSize + nextToken(this.#read(slot), vocabSize)] = 1;
     }
-    return { slot: index, tokens: [], isDone: false, logits };
+    const targetLogprobs = share.targets?.map((id, row) => (logits[row * vocabSize + id] ?? 0) - 1);
+    const wanted = targetLogprobs ? { targetLogprobs: Float32Array.from(targetLogprobs) } : { logits };
+    return { slot: index, tokens: [], isDone: false, ...wanted };
   }
 
   #compute(slot: Slot, id: number): void {

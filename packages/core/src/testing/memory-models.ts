@@ -1,14 +1,13 @@
 // A cache of models in memory, with a quota, whose pieces tests can look at and damage.
+import { createHash } from 'node:crypto';
 import { PagemindError } from '../errors.js';
-import { createSha256 } from '../hub/running-sha256.js';
-import type { ModelStorage } from '../hub/storage.js';
+import type { ModelStorage, RunningHash } from '../hub/storage.js';
 import type { Folder } from '../store/folder.js';
 import { MemoryFolder } from './memory-folder.js';
 
 export class MemoryModels implements ModelStorage {
   readonly index: MemoryFolder = new MemoryFolder();
   readonly files: Map<string, MemoryFolder> = new Map();
-  readonly createSha256: typeof createSha256 = createSha256;
   /** Bytes of pieces that may be stored. */
   quota: number = Number.POSITIVE_INFINITY;
   /** Whether the storage tells beforehand how much room there is. */
@@ -49,6 +48,12 @@ export class MemoryModels implements ModelStorage {
 
   async freeBytes(): Promise<number | undefined> {
     return this.tellsFreeBytes ? this.quota - this.usedBytes : undefined;
+  }
+
+  /** Node's, which is quicker than the library's own. */
+  createSha256(): RunningHash {
+    const hash = createHash('sha256');
+    return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest('hex') };
   }
 
   async lock(name: string): Promise<() => Promise<void>> {

@@ -1,6 +1,6 @@
 // The small trained model of the fixtures, and what tests ask of it.
 import { readFileSync } from 'node:fs';
-import type { Engine } from '../node.js';
+import { type Engine, measurePerplexity } from '../node.js';
 import { fixturesPath } from './fixtures.js';
 
 export const TINYSTORIES = 'fixtures/models/tinystories-656k';
@@ -21,18 +21,5 @@ export async function generateIds(
 /** The procedure of the fixtures' README: 40 pieces of 255 ids with BOS before each, or fewer for what is only compared. */
 export async function perplexity(engine: Engine, numPieces = 40): Promise<number> {
   const text = readFileSync(fixturesPath('fixtures/text/tinystories/tiny_stories.txt'), 'utf8').slice(0, 200_000);
-  const ids = await engine.encode(text, { addSpecialTokens: false });
-  const { vocabSize } = engine.info;
-  let loss = 0;
-  for (let piece = 0; piece < numPieces; piece++) {
-    const wanted = ids.slice(piece * 255, (piece + 1) * 255);
-    const logits = await engine.logits([1, ...wanted.slice(0, -1)]);
-    wanted.forEach((id, position) => {
-      const row = logits.subarray(position * vocabSize, (position + 1) * vocabSize);
-      const max = row.reduce((a, b) => Math.max(a, b));
-      const sum = row.reduce((total, logit) => total + Math.exp(logit - max), 0);
-      loss += Math.log(sum) + max - (row[id] ?? Number.NaN);
-    });
-  }
-  return Math.exp(loss / (numPieces * 255));
+  return (await measurePerplexity(engine, text, { windowLen: 256, maxWindows: numPieces })).perplexity;
 }

@@ -117,9 +117,11 @@ export function writeZip(entries: readonly ArchiveEntry[], options: ArchiveOptio
   ]);
 }
 
-/** A tensor of f32 and where its elements lie in its storage. */
+/** A tensor and where its elements lie in its storage. */
 export interface TorchTensor {
-  readonly storage: Float32Array;
+  readonly storage: Float32Array | Uint16Array | Int32Array;
+  /** Class of the storage; default: of f32. */
+  readonly storageClass?: string;
   readonly offset?: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -138,19 +140,28 @@ export function writeTorch(
   options: ArchiveOptions & { readonly byteOrder?: string } = {},
 ): Uint8Array {
   const entries: ArchiveEntry[] = [];
-  const items = Object.entries(tensors).flatMap(([name, { storage, offset = 0, shape, strides }], key) => {
-    entries.push([`archive/data/${key}`, new Uint8Array(storage.slice().buffer)]);
-    const id = tuple(
-      text('storage'),
-      global('torch', 'FloatStorage'),
-      text(`${key}`),
-      text('cpu'),
-      int(storage.length),
-    );
-    const hooks = [...global('collections', 'OrderedDict'), 0x29, 0x52];
-    const args = tuple([...id, 0x51], int(offset), tuple(...shape.map(int)), tuple(...strides.map(int)), [0x89], hooks);
-    return [...text(name), ...global('torch._utils', '_rebuild_tensor_v2'), ...args, 0x52];
-  });
+  const items = Object.entries(tensors).flatMap(
+    ([name, { storage, storageClass, offset = 0, shape, strides }], key) => {
+      entries.push([`archive/data/${key}`, new Uint8Array(storage.slice().buffer)]);
+      const id = tuple(
+        text('storage'),
+        global('torch', storageClass ?? 'FloatStorage'),
+        text(`${key}`),
+        text('cpu'),
+        int(storage.length),
+      );
+      const hooks = [...global('collections', 'OrderedDict'), 0x29, 0x52];
+      const args = tuple(
+        [...id, 0x51],
+        int(offset),
+        tuple(...shape.map(int)),
+        tuple(...strides.map(int)),
+        [0x89],
+        hooks,
+      );
+      return [...text(name), ...global('torch._utils', '_rebuild_tensor_v2'), ...args, 0x52];
+    },
+  );
   const pickle = [0x80, 2, 0x7d, 0x28, ...items, 0x75, 0x2e];
   const { byteOrder = 'little' } = options;
   return writeZip(
