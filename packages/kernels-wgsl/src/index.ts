@@ -4,6 +4,7 @@ export {
   attentionDecode,
   DEFAULT_SPLIT_SIZE,
   numPartialElements,
+  numSplitsOf,
 } from './attention-decode/attention-decode.js';
 export {
   type AttentionEncoderShape,
@@ -35,6 +36,7 @@ export {
 export { type KvShape, type KvType, kvPageBytes } from './kv-write/kv-cache.js';
 export { type KvWriteShape, kvWrite } from './kv-write/kv-write.js';
 export { type LayernormShape, layernorm } from './layernorm/layernorm.js';
+export { type HeadTraits, learnedLayout, type QueryKeyNorm, type ScoreTraits } from './lib/attention-traits.js';
 export { FROM_STATE, IMAGE_ROW } from './lib/row.js';
 export { linearMatmul } from './linear-matmul/linear-matmul.js';
 export { type Epilogue, isGated, type LinearShape } from './linear-matvec/linear.js';

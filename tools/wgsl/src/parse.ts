@@ -17,7 +17,7 @@ export interface ParsedWgsl {
   readonly segments: readonly Segment[];
 }
 
-const IMPORT = /^import\s+(package|slot)::([\w:]+?)(?:::\{([^}]*)\})?\s*;\s*$/;
+const IMPORT = /^import\s+(package|slot)::([\w:-]+?)(?:::\{([^}]*)\})?\s*;\s*$/;
 const KNOB = /^(\s*(?:const|alias)\s+(\w+)\s*(?::\s*[\w<>]+)?\s*=\s*)([^;]+);\s*\/\/\s*knob\b.*$/;
 const CONDITION = /^@if\(\s*(!?)\s*(\w+)\s*\)/;
 

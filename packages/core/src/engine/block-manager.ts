@@ -100,10 +100,11 @@ export class BlockManager {
   }
 
   /**
-   * A sequence gives its blocks back: those that no other uses are cached, or free when they were not published. Steps
+   * A sequence gives blocks back: those that no other uses are cached, or free when they were not published. Steps
    * submitted before may still use them: the GPU's queue runs those before any step of the next user.
+   * @param numBefore blocks of the sequence before these
    */
-  release(keys: readonly string[], blocks: readonly number[]): void {
+  release(keys: readonly string[], blocks: readonly number[], numBefore = 0): void {
     for (const block of blocks.toReversed()) {
       const numOthers = this.#usersOf(block) - 1;
       invariant(numOthers >= 0, `block ${block} is given back twice`);
@@ -113,7 +114,7 @@ export class BlockManager {
     }
     // The whole path was of use, even where the sequence had copies of its own: so whatever continues a cached block comes
     // before it, and is evicted before it.
-    for (const block of this.#prefixes.find(keys.slice(0, blocks.length)).toReversed()) {
+    for (const block of this.#prefixes.find(keys.slice(0, numBefore + blocks.length)).toReversed()) {
       if (this.#numUsers.has(block)) continue;
       this.#cached.delete(block);
       this.#cached.add(block);

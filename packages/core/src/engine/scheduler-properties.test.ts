@@ -47,13 +47,16 @@ const growth = fc.record({ share: fc.constantFrom(0, 0.3, 1), hasRoom: fc.consta
 /** In half of the schedules nobody speculates; in others proposals are hardly ever, often or always wrong. */
 const speculation = fc.option(
   fc.record({
-    proposer: fc.constantFrom(0, 1, 4, 8).map((errors) => fakeProposer(errors)),
+    errors: fc.constantFrom(0, 1, 4, 8),
     numSpeculativeTokens: fc.integer({ min: 1, max: 7 }),
   }),
   { freq: 2, nil: undefined },
 );
 
 const rotation = fc.constantFrom({}, {}, { maxSharedLen: 9 }, { maxSharedLen: 20, maxKeptLen: 20 });
+
+/** In half of the schedules tokens see no further than this. */
+const sight = fc.constantFrom<{ window?: number }>({}, {}, { window: 1 }, { window: 3 }, { window: 9 });
 
 const options = fc.record({
   enablePrefixCaching: fc.constantFrom(true, true, false),
@@ -97,13 +100,15 @@ it(`holds for ${NUM_RUNS} schedules`, { timeout: 240_000 }, () => {
     limits,
     growth,
     rotation,
+    sight,
     options,
     speculation,
     fc.array(arrival, { minLength: 1, maxLength: 7 }),
     ticks,
-    (given, { share, hasRoom }, rotating, chosen, speculating, arrivals, pattern) => {
+    (given, { share, hasRoom }, rotating, seeing, chosen, speculates, arrivals, pattern) => {
       const firstBlocks = Math.max(2, Math.round(share * given.numBlocks));
-      const all = { ...given, firstBlocks, ...rotating, sessionLen: SESSION_LEN };
+      const all = { ...given, firstBlocks, ...rotating, ...seeing, sessionLen: SESSION_LEN };
+      const speculating = speculates && { ...speculates, proposer: fakeProposer(speculates.errors, seeing.window) };
       const harness = new SchedulerHarness(all, chosen, speculating);
       const items = itemsOf(arrivals, Math.min(SESSION_LEN, given.numBlocks * given.blockSize));
       const times: number[] = [];

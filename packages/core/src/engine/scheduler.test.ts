@@ -217,6 +217,38 @@ describe('forced sequences', () => {
   });
 });
 
+describe('blocks behind the window', () => {
+  const limits = { window: 6, numBlocks: 9 };
+
+  it('go back as soon as no token to come sees them, and others take them', () => {
+    const long = sequence(20);
+    const scheduler = schedulerWith([long], limits);
+    // Token 8 sees 3 to 8, token 16 sees 11 to 16.
+    const held = [8, 16, 20].map(() => {
+      next(scheduler);
+      return [long.heldBlocks.length, scheduler.numFreeBlocks];
+    });
+    expect(held).toEqual([
+      [5, 4],
+      [3, 6],
+      [2, 7],
+    ]);
+    scheduler.add(sequence(20));
+    next(scheduler);
+    scheduler.checkIntegrity();
+    expect(scheduler.numRunning).toBe(2);
+  });
+
+  it('are found by others while nobody has taken them', () => {
+    const scheduler = schedulerWith([sequence(24)], limits, { enablePrefixCaching: true });
+    for (const _ of [8, 16, 24]) next(scheduler);
+    scheduler.add(sequence(24));
+    const { plan } = next(scheduler);
+    expect(plan.sequences.map(({ startPosition }) => startPosition)).toEqual([24, 20]);
+    scheduler.checkIntegrity();
+  });
+});
+
 describe('shared blocks', () => {
   const SHARING = { enablePrefixCaching: true };
 

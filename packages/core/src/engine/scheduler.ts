@@ -12,6 +12,7 @@ import type {
 } from '../runner/runner.js';
 import { BlockManager } from './block-manager.js';
 import type { EngineStats } from './core.js';
+import { Draft } from './draft.js';
 import type { Sequence } from './sequence.js';
 import { byUrgency, insert, MAX_OVERTAKEN, remove } from './urgency.js';
 
@@ -28,32 +29,6 @@ export interface Arrival {
   readonly sequence: Sequence;
   readonly share: ScheduledSequence;
   readonly result: SequenceResult;
-}
-
-/** A step in the making: its sequences in order of urgency, with the number of tokens that each computes. */
-class Draft {
-  readonly counts = new Map<Sequence, number>();
-  readonly #maxTokens: number;
-  #numTokens = 0;
-
-  constructor(maxTokens: number) {
-    this.#maxTokens = maxTokens;
-  }
-
-  get numTokens(): number {
-    return this.#numTokens;
-  }
-
-  /** Tokens of the sequence that the step could take. A step is for sampling or for logits, as its first sequence is. */
-  roomFor(sequence: Sequence): number {
-    const [first = sequence] = this.counts.keys();
-    return first.isForced === sequence.isForced ? Math.min(sequence.numPending, this.#maxTokens - this.#numTokens) : 0;
-  }
-
-  add(sequence: Sequence, count: number): void {
-    this.counts.set(sequence, count);
-    this.#numTokens += count;
-  }
 }
 
 /** What may be chosen beside the runner's limits. */
@@ -179,7 +154,10 @@ export class Scheduler {
     const shares = Array.from(draft.counts, ([sequence, count]) =>
       sequence.advance(count, numSteps, verified.get(sequence)),
     );
-    for (const sequence of sequences) this.#publish(sequence);
+    for (const sequence of sequences) {
+      this.#publish(sequence);
+      this.#leaveBehind(sequence);
+    }
     return { begins, plan: { sequences: shares, numSteps }, sequences };
   }
 
@@ -228,7 +206,7 @@ export class Scheduler {
 
   /** @throws PagemindError `internal` when a slot or block is lost or held twice. */
   checkIntegrity(): void {
-    this.#blocks.checkIntegrity(this.#running.map(({ blocks }) => blocks));
+    this.#blocks.checkIntegrity(this.#running.map(({ heldBlocks }) => heldBlocks));
     const slots = [...this.#freeSlots, ...this.#running.map(({ slot }) => slot)];
     const { maxBatchSize } = this.#limits;
     invariant(slots.length === maxBatchSize && new Set(slots).size === maxBatchSize, 'a slot is lost or held twice');
@@ -316,7 +294,21 @@ export class Scheduler {
   /** Lets later sequences find what this one has filled. The steps that read it are submitted later, too. */
   #publish(sequence: Sequence): void {
     if (!this.#isSharing(sequence)) return;
-    this.#blocks.publish(sequence.takeFilled(this.#limits.blockSize), sequence.blocks);
+    const keys = sequence.takeFilled(this.#limits.blockSize);
+    // Where blocks that it left behind are lost, what follows them cannot be found.
+    const { numLeftBehind } = sequence;
+    if (this.#blocks.find(keys.slice(0, numLeftBehind)).length < Math.min(keys.length, numLeftBehind)) return;
+    this.#blocks.publish(keys, sequence.blocks);
+  }
+
+  /** Gives back the blocks that the window has passed. Whoever begins alike may still find them. */
+  #leaveBehind(sequence: Sequence): void {
+    const firstSeen = sequence.nextPosition + 1 - this.#limits.window;
+    const numBehind = Math.floor(firstSeen / this.#limits.blockSize);
+    if (numBehind <= sequence.numLeftBehind) return;
+    const blocks = sequence.blocks.slice(sequence.numLeftBehind, numBehind);
+    this.#blocks.release(this.#keysOf(sequence), blocks, sequence.numLeftBehind);
+    sequence.numLeftBehind = numBehind;
   }
 
   /** All running sequences fit in a step with proposals. None joins them while proposals are under way. */
@@ -383,7 +375,7 @@ export class Scheduler {
   }
 
   #release(sequence: Sequence, status: 'waiting' | 'finished'): void {
-    this.#blocks.release(this.#keysOf(sequence), sequence.blocks);
+    this.#blocks.release(this.#keysOf(sequence), sequence.heldBlocks, sequence.numLeftBehind);
     if (sequence.slot !== undefined) this.#freeSlots.push(sequence.slot);
     sequence.leave(status);
   }

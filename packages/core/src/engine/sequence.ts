@@ -17,8 +17,10 @@ export class Sequence {
   readonly request: Request;
   /** Missing: its tokens come one by one. */
   readonly speculation: Speculation | undefined;
-  /** Blocks held, in order of position. */
+  /** Blocks in order of position. Those that are {@link numLeftBehind} are held no more. */
   readonly blocks: number[] = [];
+  /** Blocks at the start that were given back, as no token to come sees them. */
+  numLeftBehind = 0;
   /** Place in the order of arrival, which the scheduler gives. */
   arrival = 0;
   /** How often a later arrival went before it. */
@@ -80,6 +82,16 @@ export class Sequence {
 
   get numComputed(): number {
     return this.#numComputed;
+  }
+
+  /** Blocks that it holds. */
+  get heldBlocks(): readonly number[] {
+    return this.blocks.slice(this.numLeftBehind);
+  }
+
+  /** First position that a step may still compute: where proposals turn out wrong, that falls back to what is known. */
+  get nextPosition(): number {
+    return Math.min(this.#numComputed, this.#knownIds.length - 1);
   }
 
   /** The length that its keys are rotated by, where rotation depends on a length. */
@@ -235,6 +247,7 @@ export class Sequence {
     this.#status = status;
     this.#slot = undefined;
     this.blocks.length = 0;
+    this.numLeftBehind = 0;
     this.#numComputed = 0;
     this.#numBlocksSent = 0;
     this.#numBlocksFilled = 0;

@@ -6,11 +6,15 @@ import {
   attentionReduce,
   DEFAULT_SPLIT_SIZE,
   type DeviceProfile,
+  type HeadTraits,
   type KvShape,
   kvWrite,
   numPartialElements,
+  numSplitsOf,
+  type ScoreTraits,
   tileTokens,
 } from '@pagemind/kernels-wgsl';
+import type { LoadedVector } from '../load/weight-loader.js';
 import { type ForwardContext, rowStride } from './context.js';
 
 /** The numbers of a model that attention depends on. */
@@ -18,7 +22,14 @@ export interface AttentionConfig {
   readonly numHeads: number;
   readonly numKvHeads: number;
   readonly headDim: number;
-  readonly rope: { readonly dims: number };
+  readonly layers: readonly { readonly window: number | undefined; readonly rope: 'global' | 'local' | 'none' }[];
+  readonly rope: { readonly dims: number; readonly isInterleaved?: boolean };
+  readonly alibi: number | undefined;
+  readonly attentionScale: number;
+  readonly attentionSoftcap: number | undefined;
+  readonly lognLength: number | undefined;
+  readonly queryKeyNorm: HeadTraits['queryKeyNorm'];
+  readonly normEpsilon: number;
 }
 
 /** Keys that one workgroup of decode attention goes through. The same for every batch, so that sums keep their order. */
@@ -30,6 +41,8 @@ export interface AttentionUse {
   readonly qkv: GPUBuffer;
   /** `[numRows, numHeads * headDim]` */
   readonly out: GPUBuffer;
+  /** Norms of q and k, if there are any. */
+  readonly learned: LoadedVector | undefined;
 }
 
 /** Attends every row to its sequence's tokens up to itself; writes the rows' keys and values into the cache. */
@@ -37,26 +50,38 @@ export function attention(
   ctx: ForwardContext,
   config: AttentionConfig,
   layer: number,
-  { qkv, out }: AttentionUse,
+  { qkv, out, learned }: AttentionUse,
 ): void {
   const { profile, shape, buffers, dispatch } = ctx;
-  const { rope, rows, partials, tiles, pageTable } = buffers;
+  const { rows, partials, tiles, pageTable } = buffers;
   const common = {
     ...kvShape(config, ctx),
+    ...traitsOf(config, layer),
     numRows: shape.numRows,
-    rotaryDim: config.rope.dims,
-    scale: 1 / Math.sqrt(config.headDim),
     outStride: rowStride(config.numHeads * config.headDim),
   };
-  const bound = { kv: ctx.kv[layer] as GPUBuffer, qkv, rope, rows, page_table: pageTable, out, partials, tiles };
+  const rope = config.layers[layer]?.rope === 'local' ? buffers.localRope : buffers.rope;
+  const bound = {
+    kv: ctx.kv[layer] as GPUBuffer,
+    qkv,
+    rope,
+    learned: learned?.buffer ?? rope, // any buffer will do where nothing is learned
+    rows,
+    page_table: pageTable,
+    out,
+    partials,
+    tiles,
+  };
   if (shape.path !== 'decode') {
     dispatch(kvWrite.plan(common, profile), bound);
     dispatch(attentionPrefill.plan({ ...common, numTiles: shape.numTiles }, profile), bound);
     return;
   }
-  const split = { ...common, splitSize: SPLIT_LENGTH, numSplits: shape.numSplits };
+  const { window } = common;
+  const numSplits = numSplitsOf({ splitSize: SPLIT_LENGTH, window }, shape.numSplits * SPLIT_LENGTH);
+  const split = { ...common, splitSize: SPLIT_LENGTH, numSplits };
   dispatch(attentionDecode.plan(split, profile), bound);
-  if (shape.numSplits > 1) dispatch(attentionReduce.plan(split, profile), bound);
+  if (numSplits > 1) dispatch(attentionReduce.plan(split, profile), bound);
 }
 
 /** Most rows of a query tile of prefill. */
@@ -65,9 +90,28 @@ export function queryTileTokens(config: AttentionConfig, ctx: KvContext, profile
 }
 
 /** Bytes of the partial results of a decode step. */
-export function partialBytes({ numHeads, headDim }: AttentionConfig, numRows: number, maxLength: number): number {
+export function partialBytes(
+  { numHeads, headDim }: Pick<AttentionConfig, 'numHeads' | 'headDim'>,
+  numRows: number,
+  maxLength: number,
+): number {
   const numSplits = Math.ceil(maxLength / SPLIT_LENGTH);
   return numSplits > 1 ? 4 * numPartialElements({ numSplits, numRows, numQueryHeads: numHeads, headDim }) : 0;
+}
+
+function traitsOf(config: AttentionConfig, layer: number): HeadTraits & ScoreTraits {
+  const { window, rope } = config.layers[layer] ?? { window: undefined, rope: 'none' };
+  return {
+    rotaryDim: rope === 'none' ? 0 : config.rope.dims,
+    isInterleaved: config.rope.isInterleaved,
+    queryKeyNorm: config.queryKeyNorm,
+    normEpsilon: config.normEpsilon,
+    lognLength: config.lognLength,
+    scale: config.attentionScale,
+    window,
+    softcap: config.attentionSoftcap,
+    alibi: config.alibi,
+  };
 }
 
 /** How the cache is laid out. */

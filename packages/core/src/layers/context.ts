@@ -37,6 +37,8 @@ export interface StepBuffers {
   readonly slotState: GPUBuffer;
   /** (cos, sin), f32 `[numRopeRows, dims / 2, 2]`. */
   readonly rope: GPUBuffer;
+  /** The same for layers with a rotary embedding of their own. */
+  readonly localRope: GPUBuffer;
   /** f32 `[numRows, hidden]`: the residual stream. */
   readonly residual: GPUBuffer;
   /** f32 `[numRows, hidden]`: the normed residual, where it is not fused. */

@@ -1,16 +1,15 @@
 // A linear layer: which kernel a product takes, with the norm before it and what happens to its result. How a kernel
 // spreads the work is in kernels-wgsl.
-import { type Epilogue, isGated, linearMatmul, linearMatvec, rmsnorm } from '@pagemind/kernels-wgsl';
+import { type Epilogue, isGated, linearMatmul, linearMatvec } from '@pagemind/kernels-wgsl';
 import type { BoundBuffers } from '../gpu/context.js';
 import type { LoadedMatrix, LoadedVector } from '../load/weight-loader.js';
 import { type ForwardContext, type KernelContext, rowStride } from './context.js';
+import { type NormWeight, norm as normRows } from './norm.js';
 
 export interface LinearWeight {
   readonly matrix: LoadedMatrix;
   readonly bias: LoadedVector | undefined;
 }
-
-export type Vector = LoadedVector;
 
 /** What a product reads and writes. */
 export interface LinearUse {
@@ -19,9 +18,13 @@ export interface LinearUse {
   /** `[numRows, outputs]` f32. */
   readonly y: GPUBuffer;
   /** RMSNorm of x before the product. */
-  readonly norm?: { readonly gamma: Vector; readonly epsilon: number };
+  readonly norm?: NormWeight | undefined;
   /** `store` by default; `add` to y; `silu_mul` of interleaved gate and up rows. */
   readonly epilogue?: Epilogue;
+  /** Of the epilogue `softcap`. */
+  readonly softcap?: number;
+  /** Of the epilogue `scale_rows`. */
+  readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
   /** The outputs are a part of y's rows of `width` elements, from `start` on. */
@@ -34,27 +37,27 @@ export const MAX_MATVEC_ROWS = 8;
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
-  const { x, y, norm, epilogue = 'store', rows = 'all', part } = use;
+  const { x, y, norm, epilogue = 'store', softcap, rowScale, rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
-  const whole = productShape(weight, epilogue, numTokens, isSampled);
-  const product = part ? { ...whole, yStart: part.start, yStride: rowStride(part.width) } : whole;
-  const bound = { ...boundWeight(weight), row_ids: buffers.sampleRows, y };
+  const product = {
+    ...productShape(weight, epilogue, numTokens, isSampled),
+    softcap,
+    ...(part && { yStart: part.start, yStride: rowStride(part.width) }),
+  };
+  const bound = {
+    ...boundWeight(weight),
+    row_ids: buffers.sampleRows,
+    y,
+    ...(rowScale && { row_scale: rowScale.buffer }),
+  };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
   if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'))) {
     const fused = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };
     dispatch(linearMatvec.plan(fused, profile), { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
     return;
   }
-  if (norm) {
-    const normShape = {
-      numRows: shape.numRows,
-      width: product.numInputs,
-      stride: product.xStride,
-      epsilon: norm.epsilon,
-    };
-    dispatch(rmsnorm.plan(normShape, profile), { x, gamma: norm.gamma.buffer, y: buffers.normed });
-  }
+  if (norm) normRows(ctx, norm, { x, y: buffers.normed });
   const input = norm ? buffers.normed : x;
   ctx.observe?.(weight.matrix, input);
   dispatch(linearMatmul.plan(product, profile), { ...bound, x: input });

@@ -66,7 +66,9 @@ export class LayerRunner {
     const numPages = batchSize * maxPagesOf(sizes);
     const kv = await KvCache.create(gpu, { ...config, numLayers: 1 }, numPages, PAGE_SIZE, 'f32');
     const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
-    gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(config.rope, seqlen, seqlen));
+    const { rope, localRope } = config;
+    gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(rope, seqlen, seqlen));
+    if (localRope) gpu.queue.writeBuffer(buffers.localRope, 0, ropeTable(localRope, seqlen, seqlen));
     gpu.queue.writeBuffer(
       buffers.pageTable,
       0,
@@ -101,7 +103,7 @@ export class LayerRunner {
 
   /** Hidden states of the batch's tokens before the first layer. */
   async embed(table: LoadedMatrix): Promise<HiddenStates> {
-    this.run((ctx) => embedding(ctx, table, ctx.buffers.residual));
+    this.run((ctx) => embedding(ctx, table, ctx.buffers.residual, this.config.embeddingScale));
     return this.read();
   }
 

@@ -35,10 +35,11 @@ export function smoothLayer(
   for (const role of smoothedRoles(config, layer)) {
     const linears = layer.linears(role).map(of);
     const norm = normOf(layer, role)?.map(of);
-    const isKept = (column: number): boolean => norm?.some(({ values }) => values[column] === 0) ?? false;
+    const isKept = (column: number): boolean =>
+      norm?.some(({ values }) => (values[column] as number) + config.normOffset === 0) ?? false;
     const scales = smoothingScales(activations[role], weightTerms(linears, groupSize), ratios[role], isKept);
     for (const linear of linears) scaleColumns(linear, scales);
-    if (norm) for (const vector of norm) divideRows(vector, scales);
+    if (norm) for (const vector of norm) divideNorm(vector, scales, config.normOffset);
     else divideOutputs(config, layer, tensors, role, scales);
     all.set(role, scales);
   }
@@ -49,6 +50,11 @@ export function smoothLayer(
 function normOf(layer: LayerSpecs, role: LinearRole): readonly string[] | undefined {
   if (role !== 'qkv' && role !== 'gateUp') return undefined;
   return layer.pieces(role === 'qkv' ? 'attentionNorm' : 'mlpNorm').map(({ tensor }) => tensor);
+}
+
+/** Divides what a norm multiplies by, of which `offset` is not stored. */
+function divideNorm({ values }: LayerTensor, scales: Float32Array<ArrayBuffer>, offset: number): void {
+  for (const [i, scale] of scales.entries()) values[i] = ((values[i] as number) + offset) / scale - offset;
 }
 
 /** Divides the rows (and biases) of the product before, output by output. */

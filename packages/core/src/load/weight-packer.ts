@@ -3,6 +3,7 @@
 import {
   type KernelPlan,
   numFactors,
+  PACK_PARAMS_BYTES,
   pack,
   packParams,
   REPACK_PARAMS_BYTES,
@@ -34,7 +35,7 @@ export class WeightPacker {
     const factors = shapes.map((shape) => ('layout' in shape ? 0 : numFactors(shape)));
     this.#staging = {
       source: await this.#buffers.allocate('load.source', Math.max(0, ...reads.map(({ length }) => length))),
-      params: await this.#buffers.allocate('load.params', REPACK_PARAMS_BYTES),
+      params: await this.#buffers.allocate('load.params', Math.max(PACK_PARAMS_BYTES, REPACK_PARAMS_BYTES)),
       factors: await this.#buffers.allocate('load.factors', 4 * Math.max(1, ...factors)),
     };
     await gpu.compile(shapes.map((shape) => planOf(shape, gpu)));

@@ -66,6 +66,23 @@ describe('planWeights: formats and sizes', () => {
     expect(formats(planWeights(checkpoint, specs, int4, options))).toEqual(['int4', 'int4', 'f32', undefined]);
   });
 
+  it('takes norms of the rows that a matrix is made of, without reading them twice', () => {
+    const norms = { ...vector('norms', 5, wholeTensor('head', 5)), inverseNormsOf: 64 };
+    const { weights, readBytes, reads } = planWeights(checkpoint, [...specs, norms], keep, options);
+    expect(weights.at(-1)?.buffers).toEqual({ vector: 32 * 4 });
+    expect(readBytes).toBe(planWeights(checkpoint, specs, keep, options).readBytes);
+    const shapes = reads.flatMap(({ windows }) => windows.map(({ shape }) => shape));
+    expect(shapes.filter(({ target }) => target === 'inverse_norms')).toEqual([
+      expect.objectContaining({ numRows: 5, numCols: 64, dst: 0 }),
+    ]);
+  });
+
+  it('hands on what becomes of the elements of a vector', () => {
+    const norm = { ...vector('norm', 33, wholeTensor('norm', 33)), offset: 1, scale: 0.5 };
+    const { reads } = planWeights(checkpointOf({ norm: ['BF16', 33] }), [norm], keep, options);
+    expect(reads[0]?.windows[0]?.shape).toMatchObject({ target: 'vector', offset: 1, scale: 0.5 });
+  });
+
   it('widens pieces of different dtypes to f32', () => {
     const mixed = [matrix('qv', 12, 64, wholeTensor('q', 8), wholeTensor('v', 4, 8))];
     const plan = planWeights(checkpoint, mixed, keep, {

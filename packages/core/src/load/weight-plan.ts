@@ -106,8 +106,9 @@ export function planWeights(
       }
       const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
       ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
-      const target = weight.options ?? 'vector';
-      const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes });
+      const target = weight.options ?? (weight.spec.inverseNormsOf ? 'inverse_norms' : 'vector');
+      const change = spec.kind === 'vector' ? { offset: spec.offset ?? 0, scale: spec.scale ?? 1 } : {};
+      const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes, change });
       windows.push(...cut.map((window) => ({ ...window, weight })));
     }
     return weight;
@@ -199,11 +200,12 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   if (!entry) throw missingTensor(checkpoint, tensor);
   const { dtype, shape } = entry;
   const from = WEIGHT_DTYPES[dtype];
-  if (!from || (isF8(from) && spec.kind === 'vector')) {
+  if (!from || (spec.kind === 'vector' && (isF8(from) || isBlocks(from)))) {
     throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
   }
   const { columns } = packUnits[from];
-  const [numDstRows, rowLength] = spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, 1];
+  const [numDstRows, rowLength] =
+    spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, spec.inverseNormsOf ?? 1];
   let numRowDims = shape.length;
   while (numRowDims > 0 && product(shape.slice(numRowDims)) < rowLength) numRowDims--;
   const isEnough = firstRow + numRows <= product(shape.slice(0, numRowDims));

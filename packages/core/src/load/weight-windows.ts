@@ -48,13 +48,15 @@ export interface CutOptions {
   readonly rowLength: number;
   /** Most bytes of a window. */
   readonly windowBytes: number;
+  /** What happens to elements of a vector. */
+  readonly change: Pick<PackShape, 'offset' | 'scale'>;
 }
 
 /**
  * Cuts a piece into windows of whole rows. A window holds whole blocks of the piece, or lies inside one.
  * @throws PagemindError `unsupported_model` when a single row is larger than a window.
  */
-export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }: CutOptions): RowWindow[] {
+export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, change }: CutOptions): RowWindow[] {
   const unit = packUnits[from];
   const rowBytes = (rowLength / unit.columns) * unit.bytes;
   const { headDim = 1, factors } = entry;
@@ -84,6 +86,7 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes }:
         ...(target === 'vector' ? { pitch: 1 } : {}),
         ...(headDim > 1 ? { headDim } : {}),
         ...(factorCols && { factorCols }),
+        ...change,
       },
       ...(isF8(from) && { factors: () => factorsOf(entry, piece.firstRow + row, numRows, rowLength) }),
       source: entry.source,

@@ -30,12 +30,18 @@ export interface MatrixSpec {
   readonly group: WeightGroup | 'none';
 }
 
-/** An f32 vector, padded with zeros to a multiple of 32. */
+/** An f32 vector, padded with zeros to a multiple of 32. An element w of the checkpoint becomes (w + offset) * scale. */
 export interface VectorSpec {
   readonly kind: 'vector';
   readonly name: string;
   readonly length: number;
   readonly pieces: readonly WeightPiece[];
+  /** Default 0. */
+  readonly offset?: number;
+  /** Default 1. */
+  readonly scale?: number;
+  /** The vector holds, of each row of so many columns, one over its Euclidean norm. */
+  readonly inverseNormsOf?: number;
 }
 
 export type WeightSpec = MatrixSpec | VectorSpec;

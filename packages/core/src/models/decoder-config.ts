@@ -1,8 +1,21 @@
 // Every switch a decoder family may set, each with its Hugging Face name. Families map their own keys to these.
+import type { QueryKeyNorm } from '@pagemind/kernels-wgsl';
 import { PagemindError } from '../errors.js';
+import type { RawConfig } from './raw-config.js';
 import type { RopeConfig } from './rope.js';
 
-/** A pre-norm decoder: RMSNorm, rotary attention with grouped heads, gated MLP. */
+/** What differs from layer to layer. */
+export interface LayerConfig {
+  /** `sliding_window`, where `layer_types` says so: keys that a token sees, its own the last of them. */
+  readonly window: number | undefined;
+  /** The rotary embedding: {@link DecoderConfig.rope}, {@link DecoderConfig.localRope}, or none. */
+  readonly rope: 'global' | 'local' | 'none';
+}
+
+/** Of the MLP's gate. */
+export type GateActivation = 'silu' | 'gelu' | 'gelu_tanh';
+
+/** A decoder: RMSNorm, attention with grouped heads, gated MLP. */
 export interface DecoderConfig {
   /** `model_type` */
   readonly family: string;
@@ -22,18 +35,46 @@ export interface DecoderConfig {
   readonly headDim: number;
   /** `vocab_size` */
   readonly vocabSize: number;
+  /** `layer_types`, `sliding_window`, `no_rope_layers`: one for each layer */
+  readonly layers: readonly LayerConfig[];
+  /** `hidden_act` */
+  readonly activation: GateActivation;
   /** `rms_norm_eps` */
   readonly normEpsilon: number;
+  /** Where attention and MLP have a norm: before them, behind (OLMo-2), or both (Gemma 2). */
+  readonly norms: 'before' | 'behind' | 'around';
+  /** What stored norm weights lack: Gemma stores w of 1 + w. */
+  readonly normOffset: number;
   /** `max_position_embeddings` */
   readonly maxPositions: number;
   /** `rope_theta`, `rope_scaling`, `rope_parameters` */
   readonly rope: RopeConfig;
+  /** `rope_local_base_freq`: of layers whose `rope` is `local` */
+  readonly localRope: RopeConfig | undefined;
+  /** Factor on ALiBi's slopes, which stand in for rotary embeddings (Baichuan 13B) */
+  readonly alibi: number | undefined;
+  /** `query_pre_attn_scalar` to the power of -1/2, `attention_multiplier`, or 1 / sqrt(headDim) */
+  readonly attentionScale: number;
+  /** `attn_logit_softcapping` */
+  readonly attentionSoftcap: number | undefined;
+  /** `seq_length` with `use_logn_attn`: tokens from which queries grow */
+  readonly lognLength: number | undefined;
+  /** `q_norm` and `k_norm`: RMSNorm over each head, or over the whole width */
+  readonly queryKeyNorm: QueryKeyNorm | undefined;
   /** `attention_bias` on q, k, v */
   readonly hasQkvBias: boolean;
   /** `attention_bias` on o */
   readonly hasOutputBias: boolean;
   /** `mlp_bias` on gate, up, down */
   readonly hasMlpBias: boolean;
+  /** Factor on embeddings: `embedding_multiplier`, Gemma's sqrt(hidden size) */
+  readonly embeddingScale: number;
+  /** Factor on logits: 1 / `logits_scaling` */
+  readonly logitScale: number;
+  /** Rows of the head count with norm 1 (NormHead of Baichuan 2) */
+  readonly hasNormHead: boolean;
+  /** `final_logit_softcapping` */
+  readonly logitSoftcap: number | undefined;
   /** `tie_word_embeddings` */
   readonly isTied: boolean;
   /** `bos_token_id` */
@@ -54,6 +95,67 @@ export function checkDecoderConfig(config: DecoderConfig): DecoderConfig {
   if (config.numHeads / config.numKvHeads > 16) refuse('more than 16 query heads share a key head');
   if (config.headDim % 4 !== 0 || config.headDim > 256)
     refuse(`head_dim ${config.headDim} is no multiple of 4 up to 256`);
-  if (config.numLayers > 1024) refuse(`${config.numLayers} layers`);
+  if (config.rope.dims % 2 !== 0 || config.rope.dims < 2 || config.rope.dims > config.headDim)
+    refuse(`${config.rope.dims} of ${config.headDim} elements of a head would turn`);
+  if (config.lognLength === 1) refuse('its queries would grow from the first token on');
+  const { attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon } = config;
+  for (const factor of [attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon]) {
+    if (factor !== undefined && !(factor > 1e-30 && factor < 1e30)) refuse(`a factor of ${factor} is out of range`);
+  }
   return config;
+}
+
+/** Most layers of a decoder. */
+export const MAX_LAYERS = 1024;
+
+/** What {@link readLayers} takes where config.json says nothing. */
+export interface LayerDefaults {
+  /** Default: `sliding_window`. */
+  readonly window?: number | undefined;
+  /** Which layers have the window, without `layer_types`. */
+  readonly isSliding: (layer: number) => boolean;
+  /** Default: `global` for all. */
+  readonly ropeOf?: (layer: number, isSliding: boolean) => LayerConfig['rope'];
+}
+
+/**
+ * Reads `layer_types` and `sliding_window`.
+ * @throws PagemindError `unsupported_model` for layers of other kinds; `invalid_config`.
+ */
+export function readLayers(
+  raw: RawConfig,
+  numLayers: number,
+  { window = raw.optionalCount('sliding_window', 2 ** 31), isSliding, ropeOf = () => 'global' }: LayerDefaults,
+): readonly LayerConfig[] {
+  const types = raw.texts('layer_types', numLayers);
+  const unknown = types?.find((type) => type !== 'full_attention' && type !== 'sliding_attention');
+  if (unknown !== undefined) {
+    throw new PagemindError('unsupported_model', `Layers of type '${unknown.slice(0, 40)}' are not known.`, {
+      hint: 'Known layer_types are full_attention and sliding_attention.',
+    });
+  }
+  return Array.from({ length: numLayers }, (_, layer) => {
+    const slides = types ? types[layer] === 'sliding_attention' : isSliding(layer);
+    return { window: slides ? window : undefined, rope: ropeOf(layer, slides) };
+  });
+}
+
+const ACTIVATIONS: Readonly<Record<string, GateActivation>> = {
+  silu: 'silu',
+  swish: 'silu',
+  gelu: 'gelu',
+  gelu_new: 'gelu_tanh',
+  gelu_pytorch_tanh: 'gelu_tanh',
+};
+
+/**
+ * Reads `hidden_act`.
+ * @throws PagemindError `unsupported_model` for one that is not known.
+ */
+export function readGateActivation(name: string): GateActivation {
+  const activation = Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
+  if (activation) return activation;
+  throw new PagemindError('unsupported_model', `The activation '${name.slice(0, 40)}' is not known.`, {
+    hint: `Known are ${Object.keys(ACTIVATIONS).join(', ')}.`,
+  });
 }

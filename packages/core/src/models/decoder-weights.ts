@@ -1,5 +1,7 @@
 // From a family's names and a config to the list of weights to load: what is concatenated, interleaved or regrouped is
 // said here once, so that the forward pass sees one matrix per dispatch.
+import { learnedLayout } from '@pagemind/kernels-wgsl';
+import { invariant } from '../errors.js';
 import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
 import {
   formatName,
@@ -18,19 +20,23 @@ export const weightName = {
   embedding: 'embedding',
   finalNorm: 'norm',
   head: 'head',
+  headNorms: 'head.norms',
   layer: (layer: number, role: LayerRole): string => `layers.${layer}.${role}`,
 } as const;
 
 export type LayerRole =
   | 'attentionNorm'
+  | 'attentionPostNorm'
   | 'qkv'
   | 'q'
   | 'k'
   | 'v'
   | 'qkvBias'
+  | 'learned'
   | 'output'
   | 'outputBias'
   | 'mlpNorm'
+  | 'mlpPostNorm'
   | 'gateUp'
   | 'gateUpBias'
   | 'down'
@@ -78,11 +84,14 @@ export function decoderWeights({ names }: Family, config: DecoderConfig, stored:
   const table = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
   const specs: WeightSpec[] = [
     matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
-    vector(weightName.finalNorm, hiddenSize, [wholeTensor(`${names.finalNorm}.weight`, hiddenSize)]),
+    { ...normOf(config, weightName.finalNorm, names.finalNorm), scale: config.logitScale },
   ];
   if (!config.isTied) {
     const pieces = [wholeTensor(`${names.head}.weight`, vocabSize)];
     specs.push(matrix(weightName.head, vocabSize, hiddenSize, pieces, 'embedding'));
+    if (config.hasNormHead) {
+      specs.push({ ...vector(weightName.headNorms, vocabSize, pieces), inverseNormsOf: hiddenSize });
+    }
   }
   for (let layer = 0; layer < config.numLayers; layer++) {
     specs.push(...layerWeights(names, config, layer, isQkvSplit(names, layer, stored)));
@@ -110,16 +119,17 @@ export function isTiedCopy({ names }: Family, config: DecoderConfig, tensor: str
 }
 
 function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number, isSplit: boolean): WeightSpec[] {
-  const { hiddenSize, intermediateSize, numHeads, headDim } = config;
+  const { hiddenSize, intermediateSize, numHeads, headDim, norms } = config;
   const stem = (name: string): string => name.replace('{i}', String(layer));
   const name = (role: LayerRole): string => weightName.layer(layer, role);
-  const { attentionNorm, mlpNorm, output, gate, up, down } = names.layer;
+  const { output, gate, up, down } = names.layer;
   const fusedRows = gateUpRows(intermediateSize);
   const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
   const whole = (part: string): WeightPiece[] => [wholeTensor(`${stem(part)}.weight`, hiddenSize)];
   const gateUp = (suffix: string): WeightPiece[] =>
     [gate, up].map((part, index) => ({
       ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
+      firstRow: gate === up ? index * intermediateSize : 0,
       block: INTERLEAVE,
       stride: 2 * INTERLEAVE,
     }));
@@ -129,13 +139,15 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
       .map((piece) => matrix(name(role), piece.numRows, hiddenSize, [{ ...piece, dst: 0 }], 'decoder')),
   );
   const specs: WeightSpec[] = [
-    vector(name('attentionNorm'), hiddenSize, [wholeTensor(`${stem(attentionNorm)}.weight`, hiddenSize)]),
     ...(isSplit ? splitMatrices : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
     matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
-    vector(name('mlpNorm'), hiddenSize, [wholeTensor(`${stem(mlpNorm)}.weight`, hiddenSize)]),
     matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'),
     matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'),
   ];
+  const norm = (role: NormRole): VectorSpec => normOf(config, name(role), stem(needName(names.layer, role)));
+  if (norms !== 'behind') specs.push(norm('attentionNorm'), norm('mlpNorm'));
+  if (norms !== 'before') specs.push(norm('attentionPostNorm'), norm('mlpPostNorm'));
+  if (config.queryKeyNorm) specs.push(learnedOf(config, name('learned'), names.layer, stem));
   if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows(config), qkv('bias')));
   if (config.hasOutputBias) {
     specs.push(vector(name('outputBias'), hiddenSize, [wholeTensor(`${stem(output)}.bias`, hiddenSize)]));
@@ -145,6 +157,31 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
     specs.push(vector(name('downBias'), hiddenSize, [wholeTensor(`${stem(down)}.bias`, hiddenSize)]));
   }
   return specs;
+}
+
+type NormRole = 'attentionNorm' | 'attentionPostNorm' | 'mlpNorm' | 'mlpPostNorm';
+
+function needName(names: DecoderNames['layer'], role: NormRole | 'queryNorm' | 'keyNorm'): string {
+  const name = names[role];
+  invariant(name, `a family with this config names its ${role}`);
+  return name;
+}
+
+function normOf({ hiddenSize, normOffset }: DecoderConfig, name: string, stem: string): VectorSpec {
+  return { ...vector(name, hiddenSize, [wholeTensor(`${stem}.weight`, hiddenSize)]), offset: normOffset };
+}
+
+/** What attention knows beside the projections, as its kernels want it. */
+function learnedOf(
+  config: DecoderConfig,
+  name: string,
+  names: DecoderNames['layer'],
+  stem: (name: string) => string,
+): VectorSpec {
+  const { key, sinks, length } = learnedLayout({ ...config, numQueryHeads: config.numHeads }, config);
+  const [queryNorm, keyNorm] = [stem(needName(names, 'queryNorm')), stem(needName(names, 'keyNorm'))];
+  const pieces = [wholeTensor(`${queryNorm}.weight`, key), wholeTensor(`${keyNorm}.weight`, sinks - key, key)];
+  return { ...vector(name, length, pieces), offset: config.normOffset };
 }
 
 /** All query heads, then all key heads, then all value heads, whatever the checkpoint's order. */
@@ -162,6 +199,7 @@ function qkvPieces(
       wholeTensor(`${stem(names.v)}.${suffix}`, keys, queries + keys),
     ];
   }
+  if ('fused' in names) return [wholeTensor(`${stem(names.fused)}.${suffix}`, queries + 2 * keys)];
   const tensor = `${stem(names.grouped)}.${suffix}`;
   const perGroup = queries / numKvHeads;
   const groupRows = perGroup + 2 * headDim;

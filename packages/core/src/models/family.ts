@@ -5,12 +5,25 @@ import type { RawConfig } from './raw-config.js';
 
 /** Names of one layer's weights, `{i}` standing for the layer. Biases carry the same stem. */
 export interface LayerNames {
-  readonly attentionNorm: string;
-  /** Three tensors, or one whose rows are grouped per key head: its query heads, then k, then v. */
-  readonly qkv: { readonly q: string; readonly k: string; readonly v: string } | { readonly grouped: string };
+  /** Norms before attention and MLP. */
+  readonly attentionNorm?: string;
+  readonly mlpNorm?: string;
+  /** Norms behind them. */
+  readonly attentionPostNorm?: string;
+  readonly mlpPostNorm?: string;
+  /**
+   * Three tensors; one that is all of q, then k, then v; or one whose rows are grouped per key head: its query heads, then
+   * k, then v.
+   */
+  readonly qkv:
+    | { readonly q: string; readonly k: string; readonly v: string }
+    | { readonly fused: string }
+    | { readonly grouped: string };
+  readonly queryNorm?: string;
+  readonly keyNorm?: string;
   readonly output: string;
-  readonly mlpNorm: string;
   readonly gate: string;
+  /** Named as `gate`: the second half of that tensor. */
   readonly up: string;
   readonly down: string;
 }

@@ -24,6 +24,26 @@ export class RawConfig {
     return value;
   }
 
+  /** A whole number from 1 to `max`, or undefined when missing or null. */
+  optionalCount(key: string, max?: number): number | undefined {
+    return (this.get(key) ?? undefined) === undefined ? undefined : this.count(key, undefined, max);
+  }
+
+  /** A finite number above zero, or undefined when missing or null. */
+  optionalPositive(key: string): number | undefined {
+    return (this.get(key) ?? undefined) === undefined ? undefined : this.positive(key);
+  }
+
+  /** A list of `length` finite numbers, or undefined when missing or null. */
+  numbers(key: string, length: number): readonly number[] | undefined {
+    return this.#list(key, length, 'numbers', Number.isFinite) as readonly number[] | undefined;
+  }
+
+  /** A list of `length` strings, or undefined when missing or null. */
+  texts(key: string, length: number): readonly string[] | undefined {
+    return this.#list(key, length, 'strings', (item) => typeof item === 'string') as readonly string[] | undefined;
+  }
+
   /** A finite number above zero. */
   positive(key: string, fallback?: number): number {
     const value = this.get(key) ?? fallback;
@@ -59,6 +79,14 @@ export class RawConfig {
     if (!list.every((id) => Number.isInteger(id) && id >= 0))
       throw this.#wrong(key, 'a token id or a list of them', value);
     return list as number[];
+  }
+
+  #list(key: string, length: number, what: string, isGood: (item: unknown) => boolean): readonly unknown[] | undefined {
+    const value = this.get(key) ?? undefined;
+    if (value === undefined) return undefined;
+    if (!Array.isArray(value) || value.length !== length || !value.every(isGood))
+      throw this.#wrong(key, `a list of ${length} ${what}`, value);
+    return value;
   }
 
   #wrong(key: string, wanted: string, value: unknown): PagemindError {

@@ -37,7 +37,33 @@ describe('resolveFamily', () => {
     ['a flag that is no flag', { attention_bias: 'yes' }, 'invalid_config'],
     ['heads that do not divide', { num_key_value_heads: 3 }, 'unsupported_model'],
     ['a head of odd width', { head_dim: 10 }, 'unsupported_model'],
-    ['sliding windows', { architectures: ['Qwen2ForCausalLM'], use_sliding_window: true }, 'unsupported_model'],
+    ['more layers than a model has', { num_hidden_layers: 1e6 }, 'invalid_config'],
+    ['an unknown activation', { hidden_act: 'relu2' }, 'unsupported_model'],
+    ['an activation that every object has', { hidden_act: 'constructor' }, 'unsupported_model'],
+    ['a rotary part that is odd', { partial_rotary_factor: 0.25 }, 'unsupported_model'],
+    ['a rotary part that is too large', { partial_rotary_factor: 2 }, 'unsupported_model'],
+    ['a rotary part that is no number', { partial_rotary_factor: 'half' }, 'unsupported_model'],
+    ['a window that is no number', { architectures: ['MistralForCausalLM'], sliding_window: '7' }, 'invalid_config'],
+    ['a window of nothing', { architectures: ['MistralForCausalLM'], sliding_window: 0 }, 'invalid_config'],
+    ['too few layer types', { architectures: ['MistralForCausalLM'], layer_types: [] }, 'invalid_config'],
+    [
+      'layers of another kind',
+      { architectures: ['MistralForCausalLM'], layer_types: ['full_attention', 'linear_attention'] },
+      'unsupported_model',
+    ],
+    [
+      'a cap that is no number',
+      { architectures: ['Gemma2ForCausalLM'], attn_logit_softcapping: '3' },
+      'invalid_config',
+    ],
+    ['a cap beyond f32', { architectures: ['Gemma2ForCausalLM'], final_logit_softcapping: 1e60 }, 'unsupported_model'],
+    [
+      'an epsilon beyond f32',
+      { architectures: ['GraniteForCausalLM'], residual_multiplier: 1e-40 },
+      'unsupported_model',
+    ],
+    ['logn from one token on', { architectures: ['QWenLMHeadModel'], seq_length: 1 }, 'unsupported_model'],
+    ['a factor of zero', { architectures: ['GraniteForCausalLM'], residual_multiplier: 0 }, 'invalid_config'],
   ])('refuses %s', (_what, change, code) => {
     expect(() => resolveFamily({ ...LLAMA, ...change })).toThrowError(expect.objectContaining({ code }));
   });
@@ -50,31 +76,118 @@ function storing(...names: readonly string[]): Checkpoint {
   return { name: 'test', config: {}, generationConfig: undefined, tensors, readText: noFile, readBytes: noFile };
 }
 
+describe('layers', () => {
+  const layersOf = (config: object) => resolveFamily({ ...LLAMA, num_hidden_layers: 4, ...config }).config.layers;
+  const windowsOf = (config: object) => layersOf(config).map(({ window }) => window);
+  const none = undefined;
+
+  it.each([
+    ['none with null', { architectures: ['MistralForCausalLM'], sliding_window: null }, [none, none, none, none]],
+    ['all of mistral', { architectures: ['MistralForCausalLM'], sliding_window: 7 }, [7, 7, 7, 7]],
+    ['none of qwen2 unless it is switched on', { architectures: ['Qwen2ForCausalLM'], sliding_window: 7 }, Array(4)],
+    [
+      'the last ones of qwen2',
+      { architectures: ['Qwen2ForCausalLM'], use_sliding_window: true, sliding_window: 7, max_window_layers: 3 },
+      [none, none, none, 7],
+    ],
+    ['every other of gemma2', { architectures: ['Gemma2ForCausalLM'], sliding_window: 6 }, [6, none, 6, none]],
+    [
+      'those that layer_types names',
+      {
+        architectures: ['Gemma2ForCausalLM'],
+        sliding_window: 6,
+        layer_types: ['full_attention', 'full_attention', 'full_attention', 'sliding_attention'],
+      },
+      [none, none, none, 6],
+    ],
+  ])('have a window: %s', (_what, config, windows) => {
+    expect(windowsOf(config)).toEqual([...windows]);
+  });
+
+  it('turn by a base of their own where gemma3 has windows', () => {
+    const gemma = { architectures: ['Gemma3ForCausalLM'], head_dim: 12, sliding_window: 6, sliding_window_pattern: 3 };
+    const old = { rope_theta: 2e6, rope_local_base_freq: 3e4, rope_scaling: { rope_type: 'linear', factor: 8 } };
+    const nested = {
+      rope_parameters: {
+        full_attention: { rope_type: 'linear', factor: 8, rope_theta: 2e6 },
+        sliding_attention: { rope_type: 'default', rope_theta: 3e4 },
+      },
+    };
+    for (const keys of [old, nested]) {
+      const { config } = resolveFamily({ ...LLAMA, ...gemma, ...keys, num_hidden_layers: 4 });
+      expect(config.layers.map(({ rope }) => rope)).toEqual(['local', 'local', 'global', 'local']);
+      expect(config.rope).toMatchObject({ theta: 2e6, scaling: { type: 'linear', factor: 8 } });
+      expect(config.localRope).toEqual({ theta: 3e4, dims: 12, scaling: { type: 'none' } });
+    }
+  });
+
+  it('have no rotary embedding where smollm3 says so', () => {
+    const smollm3 = { architectures: ['SmolLM3ForCausalLM'] };
+    expect(layersOf(smollm3).map(({ rope }) => rope)).toEqual(['global', 'global', 'global', 'none']);
+    const listed = layersOf({ ...smollm3, no_rope_layers: [0, 1, 0, 1] });
+    expect(listed.map(({ rope }) => rope)).toEqual(['none', 'global', 'none', 'global']);
+  });
+
+  it('have ALiBi in the Baichuan whose config knows no most position', () => {
+    const { config } = resolveFamily({ ...LLAMA, architectures: ['BaichuanForCausalLM'], model_max_length: 512 });
+    expect(config).toMatchObject({ alibi: 1, maxPositions: 512, layers: [{ rope: 'none' }, { rope: 'none' }] });
+    const other = { architectures: ['BaichuanForCausalLM'], max_position_embeddings: 512 };
+    expect(resolveFamily({ ...LLAMA, ...other }).config.alibi).toBeUndefined();
+  });
+
+  it('end in a head of normed rows in Baichuan 2', () => {
+    const of = (change: object) =>
+      resolveFamily({ ...LLAMA, architectures: ['BaichuanForCausalLM'], ...change }).config;
+    expect([of({}), of({ vocab_size: 125696 }), of({ z_loss_weight: 0 })].map((each) => each.hasNormHead)).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+});
+
 describe('decoderWeights', () => {
-  it('takes every row of every tensor once and fills every row of every matrix once', () => {
-    for (const family of FAMILIES) {
+  it('scales the last norm for logits, and adds what stored norms lack', () => {
+    const specsOf = (change: object) => {
+      const { family, config } = resolveFamily({ ...LLAMA, ...change });
+      return new Map(
+        decoderWeights(family, config, storing(`${family.names.embedding}.weight`)).map((spec) => [spec.name, spec]),
+      );
+    };
+    const granite = specsOf({ architectures: ['GraniteForCausalLM'], logits_scaling: 8 });
+    expect(granite.get('norm')).toMatchObject({ scale: 1 / 8, offset: 0 });
+    const gemma = specsOf({ architectures: ['Gemma3ForCausalLM'] });
+    expect(gemma.get('norm')).toMatchObject({ scale: 1, offset: 1 });
+    expect(gemma.get('layers.1.learned')).toMatchObject({ length: 24, offset: 1 });
+    expect(specsOf({ architectures: ['Olmo2ForCausalLM'] }).get('layers.0.learned')).toMatchObject({ length: 72 });
+  });
+
+  it.each(FAMILIES.map((family) => [family.modelType, family] as const))(
+    '%s: takes every row of every tensor once and fills every row of every matrix once',
+    (_name, family) => {
       const biases = { attention_bias: true, mlp_bias: true, bias: true };
       const { config } = resolveFamily({ ...LLAMA, ...biases, architectures: family.architectures });
       const taken = new Map<string, number[]>();
-      for (const spec of decoderWeights(family, config, storing('model.embed_tokens.weight'))) {
-        const filled = new Set<number>();
+      for (const spec of decoderWeights(family, config, storing(`${family.names.embedding}.weight`))) {
+        const filled: number[] = [];
         for (const { tensor, firstRow, numRows, dst, block, stride } of spec.pieces) {
+          const rows = taken.get(tensor) ?? [];
+          taken.set(tensor, rows);
           for (let i = 0; i < numRows; i++) {
-            taken.set(tensor, [...(taken.get(tensor) ?? []), firstRow + i]);
-            const row = dst + Math.floor(i / block) * stride + (i % block);
-            expect(filled.has(row), `${spec.name} row ${row}`).toBe(false);
-            filled.add(row);
+            rows.push(firstRow + i);
+            filled.push(dst + Math.floor(i / block) * stride + (i % block));
           }
         }
         const size = spec.kind === 'matrix' ? spec.numRows : spec.length;
+        expect(new Set(filled).size, spec.name).toBe(filled.length);
         expect(Math.max(...filled)).toBeLessThan(size);
-        expect(filled.size).toBe(spec.name.includes('gateUp') ? 60 : size);
+        expect(filled.length).toBe(spec.name.includes('gateUp') ? 2 * config.intermediateSize : size);
       }
       for (const rows of taken.values()) {
         expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: rows.length }, (_, i) => i));
       }
-    }
-  });
+    },
+  );
 
   it('reads a tied table under either name', () => {
     const { family, config } = resolveFamily({ ...LLAMA, tie_word_embeddings: true });

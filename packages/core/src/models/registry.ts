@@ -1,14 +1,39 @@
 // The families, as an explicit list: a new one is one file and one line here.
 import { PagemindError } from '../errors.js';
 import { checkDecoderConfig, type DecoderConfig } from './decoder-config.js';
-import { internlm2 } from './families/internlm2.js';
+import { baichuan } from './families/baichuan.js';
+import { gemma, gemma2, gemma3 } from './families/gemma.js';
+import { granite } from './families/granite.js';
+import { internlm, internlm2 } from './families/internlm2.js';
 import { llama } from './families/llama.js';
+import { mistral } from './families/mistral.js';
+import { olmo2 } from './families/olmo2.js';
+import { phi3 } from './families/phi3.js';
+import { qwen } from './families/qwen.js';
 import { qwen2 } from './families/qwen2.js';
+import { qwen3 } from './families/qwen3.js';
+import { smollm3 } from './families/smollm3.js';
 import type { Family } from './family.js';
 import { RawConfig } from './raw-config.js';
 
 /** Every family this build knows. */
-export const FAMILIES: readonly Family[] = [llama, qwen2, internlm2];
+export const FAMILIES: readonly Family[] = [
+  llama,
+  qwen2,
+  internlm2,
+  mistral,
+  qwen3,
+  phi3,
+  gemma,
+  gemma2,
+  gemma3,
+  olmo2,
+  smollm3,
+  granite,
+  qwen,
+  baichuan,
+  internlm,
+];
 
 /**
  * Finds the family of a config.json, by architecture first, then by model type, and reads its config.

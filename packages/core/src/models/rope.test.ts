@@ -61,6 +61,51 @@ describe('ropeFrequencies', () => {
   });
 });
 
+describe('longrope', () => {
+  const scaling = { type: 'longrope', short_factor: [1, 1, 2, 2], long_factor: [1, 4, 8, 16] };
+  const rope = () => read({ rope_scaling: scaling, original_max_position_embeddings: 16 }, 8, 128);
+
+  it('divides frequencies by one list up to the original length, and by the other beyond', () => {
+    const plain = ropeFrequencies(read({}), 1);
+    const ratios = (length: number) => [...ropeFrequencies(rope(), length)].map((f, i) => (plain[i] ?? 0) / f);
+    expect(ratios(16)).toEqual(scaling.short_factor.map((factor) => expect.closeTo(factor, 12)));
+    expect(ratios(17)).toEqual(scaling.long_factor.map((factor) => expect.closeTo(factor, 12)));
+    expect([needsOwnTable(rope(), 16), needsOwnTable(rope(), 17)]).toEqual([false, true]);
+  });
+
+  it('scales by the root of 1 + ln(stretch) / ln(original length), at every length', () => {
+    expect(ropeTable(rope(), 1, 1)[0]).toBeCloseTo(Math.sqrt(1 + Math.log(8) / Math.log(16)), 6);
+    expect(ropeTable(rope(), 1, 50)[0]).toBeCloseTo(Math.sqrt(1 + Math.log(8) / Math.log(16)), 6);
+  });
+
+  it.each([
+    ['is missing', undefined],
+    ['is of another length', [1, 1, 1]],
+    ['has a zero', [1, 1, 1, 0]],
+  ])('refuses a list that %s', (_what, long_factor) => {
+    expect(() => read({ rope_scaling: { ...scaling, long_factor } })).toThrowError(/long_factor/);
+  });
+});
+
+describe('ntk_alpha', () => {
+  it('raises the base in steps, one for each doubling of the trained length', () => {
+    const rope = { theta: 10000, dims: 8, scaling: { type: 'ntk_alpha', originalMaxPositions: 16 } } as const;
+    const alphaAt = (length: number) => (ropeFrequencies(rope, length)[1] ?? 0) ** -4 / 10000;
+    for (const [length, alpha] of [
+      [1, 1],
+      [16, 1],
+      [17, 3],
+      [32, 3],
+      [33, 7],
+      [64, 7],
+      [65, 15],
+    ] as const) {
+      expect(alphaAt(length)).toBeCloseTo(alpha ** (8 / 6), 9);
+    }
+    expect([needsOwnTable(rope, 16), needsOwnTable(rope, 17)]).toEqual([false, true]);
+  });
+});
+
 describe('ropeTable', () => {
   it('holds (cos, sin) per position and pair, times the attention factor of yarn', () => {
     const table = ropeTable(read({}), 3, 1);

@@ -9,6 +9,11 @@ export interface RopeConfig {
   /** Rotated elements of a head, even. */
   readonly dims: number;
   readonly scaling: RopeScaling;
+  /**
+   * Neighbouring elements turn together (GPT-J, ChatGLM2), not those half of `dims` apart. It speaks of heads, and of norms
+   * learned for them, in Hugging Face's order, which loading restores where a file has another (`headDim` of a tensor).
+   */
+  readonly isInterleaved?: boolean;
 }
 
 export type RopeScaling =
@@ -30,14 +35,34 @@ export type RopeScaling =
       readonly originalMaxPositions: number;
       readonly attentionFactor: number;
       readonly truncate: boolean;
-    };
+    }
+  | {
+      readonly type: 'longrope';
+      /** Divisors of each pair's frequency, `[dims / 2]`. */
+      readonly shortFactors: readonly number[];
+      readonly longFactors: readonly number[];
+      readonly originalMaxPositions: number;
+      readonly attentionFactor: number;
+    }
+  /** QWen 1: the base grows in powers of two of the trained length. */
+  | { readonly type: 'ntk_alpha'; readonly originalMaxPositions: number };
+
+/** `partial_rotary_factor`: elements of a head that turn. */
+export function readRotaryDims(raw: RawConfig, headDim: number): number {
+  const factor = raw.object('rope_parameters')?.get('partial_rotary_factor') ?? raw.get('partial_rotary_factor') ?? 1;
+  return Math.floor(headDim * Number(factor));
+}
 
 /**
  * Reads `rope_theta` with `rope_scaling` (transformers 4) or `rope_parameters` (transformers 5).
  * @throws PagemindError `unsupported_model` for a scaling type that is not known.
  */
-export function readRope(raw: RawConfig, dims: number, maxPositions: number): RopeConfig {
-  const parameters = raw.object('rope_parameters') ?? raw.object('rope_scaling');
+export function readRope(
+  raw: RawConfig,
+  dims: number,
+  maxPositions: number,
+  parameters: RawConfig | undefined = raw.object('rope_parameters') ?? raw.object('rope_scaling'),
+): RopeConfig {
   const theta = raw.positive('rope_theta', Number(parameters?.get('rope_theta') ?? 10000));
   if (!parameters) return { theta, dims, scaling: { type: 'none' } };
   const type = String(parameters.get('rope_type') ?? parameters.get('type') ?? 'default');
@@ -86,11 +111,39 @@ export function readRope(raw: RawConfig, dims: number, maxPositions: number): Ro
         },
       };
     }
+    case 'longrope':
+    case 'su':
+      return { theta, dims, scaling: readLongRope(parameters, dims, originalMaxPositions(), maxPositions) };
     default:
       throw new PagemindError('unsupported_model', `rope_scaling type '${type.slice(0, 40)}' is not known.`, {
-        hint: 'Known are linear, dynamic, llama3 and yarn.',
+        hint: 'Known are linear, dynamic, llama3, yarn and longrope.',
       });
   }
+}
+
+/** Phi-3: the attention factor holds for short sequences too, the factors by length. */
+function readLongRope(
+  parameters: RawConfig,
+  dims: number,
+  originalMaxPositions: number,
+  maxPositions: number,
+): RopeScaling {
+  const factors = (key: string): readonly number[] => {
+    const list = parameters.numbers(key, dims / 2);
+    if (list?.every((factor) => factor > 0)) return list;
+    throw new PagemindError('invalid_config', `config.json: longrope needs a ${key} of ${dims / 2} positive numbers.`, {
+      hint: 'Download the checkpoint again, or report it if the original file says so too.',
+    });
+  };
+  const factor = parameters.optionalPositive('factor') ?? maxPositions / originalMaxPositions;
+  const magnitude = factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalMaxPositions));
+  return {
+    type: 'longrope',
+    shortFactors: factors('short_factor'),
+    longFactors: factors('long_factor'),
+    originalMaxPositions,
+    attentionFactor: parameters.optionalPositive('attention_factor') ?? magnitude,
+  };
 }
 
 function yarnAttentionFactor(parameters: RawConfig, factor: number): number {
@@ -104,12 +157,19 @@ function yarnAttentionFactor(parameters: RawConfig, factor: number): number {
 
 /** Angle per position of each pair, `[dims / 2]`; `length` is what dynamic scaling depends on. */
 export function ropeFrequencies({ theta, dims, scaling }: RopeConfig, length: number): Float64Array {
-  const base = scaling.type === 'dynamic' ? dynamicTheta(theta, dims, scaling, length) : theta;
+  const alpha = alphaOf(scaling, length);
+  const base = alpha === 1 ? theta : theta * alpha ** (dims / (dims - 2));
   const plain = Float64Array.from({ length: dims / 2 }, (_, i) => base ** ((-2 * i) / dims));
   switch (scaling.type) {
     case 'none':
     case 'dynamic':
+    case 'ntk_alpha':
       return plain;
+    case 'longrope': {
+      const { shortFactors, longFactors, originalMaxPositions } = scaling;
+      const factors = length > originalMaxPositions ? longFactors : shortFactors;
+      return plain.map((frequency, i) => frequency / (factors[i] ?? 1));
+    }
     case 'linear':
       return plain.map((frequency) => frequency / scaling.factor);
     case 'llama3':
@@ -137,25 +197,34 @@ export function ropeFrequencies({ theta, dims, scaling }: RopeConfig, length: nu
 }
 
 /** NTK: the base grows with the length once it passes the trained one. */
-function dynamicTheta(
-  theta: number,
-  dims: number,
-  { factor, originalMaxPositions }: { readonly factor: number; readonly originalMaxPositions: number },
-  length: number,
-): number {
-  if (length <= originalMaxPositions) return theta;
-  return theta * ((factor * length) / originalMaxPositions - (factor - 1)) ** (dims / (dims - 2));
+function alphaOf(scaling: RopeScaling, length: number): number {
+  if (scaling.type === 'dynamic') {
+    const { factor, originalMaxPositions } = scaling;
+    return Math.max((factor * length) / originalMaxPositions - (factor - 1), 1);
+  }
+  if (scaling.type === 'ntk_alpha') {
+    return Math.max(2 ** Math.ceil(Math.log2(length / scaling.originalMaxPositions) + 1) - 1, 1);
+  }
+  return 1;
+}
+
+/** Longest sequence that turns as every shorter one; Infinity where the length makes no difference. */
+export function sharedLength({ scaling }: RopeConfig): number {
+  const { type } = scaling;
+  const isByLength = type === 'dynamic' || type === 'ntk_alpha' || type === 'longrope';
+  return isByLength ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
 }
 
 /** True when a sequence of this length needs a table of its own. */
-export function needsOwnTable({ scaling }: RopeConfig, length: number): boolean {
-  return scaling.type === 'dynamic' && length > scaling.originalMaxPositions;
+export function needsOwnTable(rope: RopeConfig, length: number): boolean {
+  return length > sharedLength(rope);
 }
 
 /** (cos, sin) of every position and pair, `[numPositions, dims / 2, 2]`, scaled by the attention factor. */
 export function ropeTable(rope: RopeConfig, numPositions: number, length: number): Float32Array<ArrayBuffer> {
   const frequencies = ropeFrequencies(rope, length);
-  const scale = rope.scaling.type === 'yarn' ? rope.scaling.attentionFactor : 1;
+  const { scaling } = rope;
+  const scale = scaling.type === 'yarn' || scaling.type === 'longrope' ? scaling.attentionFactor : 1;
   const table = new Float32Array(numPositions * rope.dims);
   let at = 0;
   for (let position = 0; position < numPositions; position++) {

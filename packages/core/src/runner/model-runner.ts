@@ -11,7 +11,7 @@ import type { ForwardContext, StepShape } from '../layers/context.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { clearCounts, markTokens, sample, setVerifying, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
-import { needsOwnTable, ropeTable } from '../models/rope.js';
+import { needsOwnTable, type RopeConfig, ropeTable, sharedLength } from '../models/rope.js';
 import { ForcedLogits } from './forced-logits.js';
 import type { ImageRunner } from './image-runner.js';
 import { InputBatch, type RowRange } from './input-batch.js';
@@ -64,8 +64,7 @@ export class GpuModelRunner implements ModelRunner {
 
   private constructor(parts: RunnerParts, readback: Readback) {
     const { config, sizes, decoder, gpu, images } = parts;
-    const { scaling } = decoder.config.rope;
-    const maxSharedLen = scaling.type === 'dynamic' ? scaling.originalMaxPositions : Number.POSITIVE_INFINITY;
+    const maxSharedLen = sharedLength(decoder.config.rope);
     this.#parts = parts;
     this.#readback = readback;
     this.#recorder = new Recorder(gpu);
@@ -85,16 +84,17 @@ export class GpuModelRunner implements ModelRunner {
       vocabSize: decoder.config.vocabSize,
       maxImageRows: images?.maxRows ?? 0,
       maxSharedLen,
+      window: Math.max(...decoder.config.layers.map(({ window = Number.POSITIVE_INFINITY }) => window)),
       maxKeptLen: config.dynamicRope === 'recompute' ? maxSharedLen : Number.POSITIVE_INFINITY,
     };
   }
 
   /** Uploads constants and compiles every pipeline that steps will use. */
   static async create(parts: RunnerParts): Promise<GpuModelRunner> {
-    const { gpu, config, sizes, decoder, buffers, pokesQueue } = parts;
+    const { gpu, config, pokesQueue } = parts;
     const readback = await Readback.create(gpu, MAX_READBACKS, maxResultBytes(config.maxBatchSize), pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
-    gpu.queue.writeBuffer(buffers.rope, 0, ropeTable(decoder.config.rope, sizes.sessionLen, 1));
+    runner.#writeRope(0, 1);
     await runner.#recorder.compile(runner.#warmup());
     return runner;
   }
@@ -115,16 +115,12 @@ export class GpuModelRunner implements ModelRunner {
 
   beginSequence(begin: BeginSequence): void {
     const { gpu, buffers, config, decoder, sizes } = this.#parts;
-    const { rope } = decoder.config;
     // Frozen, what was generated does not count: a sequence that was preempted comes back to the table that it had.
     const { promptIds, generatedIds } = begin;
     const length = promptIds.length + (config.dynamicRope === 'recompute' ? generatedIds.length : 0);
-    const isOwn = needsOwnTable(rope, length);
+    const isOwn = needsOwnTable(decoder.config.rope, length);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
-    if (isOwn) {
-      const offset = (1 + begin.slot) * sizes.sessionLen * rope.dims * 4;
-      gpu.queue.writeBuffer(buffers.rope, offset, ropeTable(rope, sizes.sessionLen, length));
-    }
+    if (isOwn) this.#writeRope(1 + begin.slot, length);
     this.#numTopLogprobs[begin.slot] = begin.params.numTopLogprobs;
     this.#verifying.delete(begin.slot);
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
@@ -158,6 +154,20 @@ export class GpuModelRunner implements ModelRunner {
   dispose(): void {
     this.#recorder.clear();
     this.#parts.gpu.dispose();
+  }
+
+  /** Writes the rotary table with this number, as it is for sequences of `length` tokens. */
+  #writeRope(table: number, length: number): void {
+    const { gpu, buffers, decoder, sizes } = this.#parts;
+    const { rope, localRope } = decoder.config;
+    const write = (buffer: GPUBuffer, config: RopeConfig): void =>
+      gpu.queue.writeBuffer(
+        buffer,
+        table * sizes.sessionLen * config.dims * 4,
+        ropeTable(config, sizes.sessionLen, length),
+      );
+    write(buffers.rope, rope);
+    if (localRope) write(buffers.localRope, localRope);
   }
 
   #submit(plan: StepPlan): Promise<StepResult> {

@@ -29,6 +29,8 @@ export interface RunnerLimits {
    * unless rotation changes with the length.
    */
   readonly maxSharedLen: number;
+  /** Tokens that one sees, itself the last of them, in the layer that sees most. Infinity: some layer sees all. */
+  readonly window: number;
   /**
    * Longest sequence that keeps its keys and values as it grows: above it every token wants all of them computed with the
    * rotation of the length it has then, which is the length at the slot's start. Infinity unless that was chosen.
@@ -77,7 +79,10 @@ export interface ScheduledSequence {
   readonly numProposed: number;
   /** Which of these tokens are rows of images. */
   readonly images: readonly ImageSpan[];
-  /** Blocks added to the slot's table since the last step: table entries from `firstBlock` on. */
+  /**
+   * Blocks added to the slot's table since the last step: table entries from `firstBlock` on. What earlier entries name, and
+   * no token from here on sees, may have gone to other sequences.
+   */
   readonly firstBlock: number;
   readonly newBlocks: readonly number[];
   /** Sample the token that follows the last of these (false inside a chunked prompt). */

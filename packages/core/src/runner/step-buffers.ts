@@ -15,6 +15,7 @@ import { rowStride, type StepBuffers } from '../layers/context.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
+import { sharedLength } from '../models/rope.js';
 import { maxResultBytes } from './step-results.js';
 
 /** What the sizes depend on. */
@@ -42,18 +43,19 @@ export function maxPagesOf({ sessionLen, pageSize }: StepSizes): number {
 /** Bytes of every buffer; the plan and the allocation agree by construction. */
 export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<Record<keyof RunnerBuffers, number>> {
   const { maxRows, maxBatchSize, sessionLen } = sizes;
-  const { numHeads, numKvHeads, headDim, hiddenSize, intermediateSize, vocabSize, rope } = config;
+  const { numHeads, numKvHeads, headDim, hiddenSize, intermediateSize, vocabSize, rope, localRope } = config;
   const rows = padRows(maxRows);
   const activation = (width: number): number => rows * rowStride(width) * 4;
   const maxSampled = Math.max(maxBatchSize, MAX_MATVEC_ROWS);
-  const ownTables = rope.scaling.type === 'dynamic' ? maxBatchSize : 0;
+  const ropeRows = (1 + (Number.isFinite(sharedLength(rope)) ? maxBatchSize : 0)) * sessionLen;
   return {
     rows: rows * 16,
     tiles: rows * 16,
     sampleRows: rows * 4,
     pageTable: maxBatchSize * maxPagesOf(sizes) * 4,
     slotState: maxBatchSize * SLOT_STATE_BYTES,
-    rope: (1 + ownTables) * sessionLen * rope.dims * 4,
+    rope: ropeRows * rope.dims * 4,
+    localRope: localRope ? ropeRows * localRope.dims * 4 : 0,
     residual: activation(hiddenSize),
     normed: activation(hiddenSize),
     qkv: activation((numHeads + 2 * numKvHeads) * headDim),

@@ -25,6 +25,7 @@ const LIMITS: RunnerLimits = {
   vocabSize: 97,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  window: Number.POSITIVE_INFINITY,
   maxKeptLen: Number.POSITIVE_INFINITY,
 };
 
@@ -32,9 +33,13 @@ const LIMITS: RunnerLimits = {
 const START = 0x811c9dc5;
 const hashWith = (hash: number, id: number): number => (Math.imul(hash ^ id, 0x01000193) + 0x9e3779b9) >>> 0;
 
-/** The token that the toy model puts after `ids`. */
-export function nextToken(ids: readonly number[], vocabSize: number = LIMITS.vocabSize): number {
-  return ids.reduce(hashWith, START) % vocabSize;
+/** The token that the toy model puts after `ids`, of which it sees the last `window`. */
+export function nextToken(
+  ids: readonly number[],
+  vocabSize: number = LIMITS.vocabSize,
+  window: number = ids.length,
+): number {
+  return ids.slice(-Math.min(window, ids.length)).reduce(hashWith, START) % vocabSize;
 }
 
 /** What the toy model answers to `promptIds`, without any cache. */
@@ -42,13 +47,10 @@ export function answerOf(
   promptIds: readonly number[],
   numTokens: number,
   vocabSize: number = LIMITS.vocabSize,
+  window: number = Number.POSITIVE_INFINITY,
 ): number[] {
   const ids: number[] = [];
-  for (let hash = promptIds.reduce(hashWith, START); ids.length < numTokens; ) {
-    const id = hash % vocabSize;
-    ids.push(id);
-    hash = hashWith(hash, id);
-  }
+  while (ids.length < numTokens) ids.push(nextToken([...promptIds, ...ids], vocabSize, window));
   return ids;
 }
 
@@ -60,14 +62,8 @@ export function logprobsOf(id: number, numTop: number, vocabSize: number = LIMIT
 
 /** What the toy model sees in place of a token for a row of an image. */
 export function imageRow(hash: string, row: number): number {
-  return (
-    nextToken(
-      [...hash].map((letter) => letter.charCodeAt(0)),
-      1000,
-    ) *
-      1000 +
-    row
-  );
+  const letters = Array.from(hash, (letter) => letter.charCodeAt(0));
+  return nextToken(letters, 1000) * 1000 + row;
 }
 
 /** The tokens of a share, rows of images in their places. */
@@ -195,15 +191,9 @@ export class FakeRunner implements ModelRunner {
     while (deliveries.length < count && this.#queue.length > 0) {
       const entry = this.#queue.shift();
       if (!entry) break;
-      if ('copy' in entry) {
-        entry.copy();
-        continue;
-      }
-      if (!('plan' in entry)) {
-        this.begin(entry);
-        continue;
-      }
-      deliveries.push(this.#run(entry));
+      if ('copy' in entry) entry.copy();
+      else if ('plan' in entry) deliveries.push(this.#run(entry));
+      else this.begin(entry);
     }
     for (const deliver of order === 'in order' ? deliveries : deliveries.reverse()) deliver();
   }
@@ -227,9 +217,11 @@ export class FakeRunner implements ModelRunner {
     return { sequences };
   }
 
-  /** The tokens that a slot has computed, as it reads them back through its blocks. */
-  contents(slot: number): readonly number[] {
-    return this.#read(this.#slot(slot));
+  /** The tokens that a slot has computed and still sees, as it reads them back through its blocks, by position. */
+  contents(slot: number): ReadonlyMap<number, number> {
+    const { position } = this.#slot(slot);
+    const ids = this.#read(this.#slot(slot));
+    return new Map(ids.map((id, i) => [position - ids.length + i, id]));
   }
 
   #run({ plan, resolve, reject }: QueuedStep): () => void {
@@ -260,7 +252,12 @@ export class FakeRunner implements ModelRunner {
     );
     invariant(new Set(sequences.map(({ wantsLogits }) => wantsLogits)).size === 1, 'logits and sampling do not mix');
     for (const share of sequences) this.#growTable(share);
-    const read = new Map(sequences.map(({ slot }) => [slot, this.#slot(slot).table]));
+    const read = new Map(
+      sequences.map(({ slot, startPosition }) => {
+        const firstSeen = this.#firstSeen(startPosition + 1);
+        return [slot, this.#slot(slot).table.slice(Math.floor(firstSeen / blockSize))];
+      }),
+    );
     for (const { slot, startPosition, tokens } of sequences) {
       const end = startPosition + Math.max(tokens.length, 1) + numSteps - 1;
       const written = this.#slot(slot).table.slice(Math.floor(startPosition / blockSize), Math.ceil(end / blockSize));
@@ -361,13 +358,19 @@ export class FakeRunner implements ModelRunner {
     slot.position += 1;
   }
 
-  /** The tokens before the slot's position, as the cache has them. */
+  /** The tokens before the slot's position that the last of them sees, as the cache has them. */
   #read(slot: Slot): number[] {
     const rotation = this.#rotation(slot);
+    const first = this.#firstSeen(slot.position);
     return Array.from(
-      { length: slot.position },
-      (_, position) => (this.#kv[this.#address(slot, position)] ?? -1) - rotation,
+      { length: slot.position - first },
+      (_, i) => (this.#kv[this.#address(slot, first + i)] ?? -1) - rotation,
     );
+  }
+
+  /** First position that the last of `length` tokens sees. */
+  #firstSeen(length: number): number {
+    return Math.max(length - this.limits.window, 0);
   }
 
   /** Long prompts write their keys in a way of their own, which others cannot read. */

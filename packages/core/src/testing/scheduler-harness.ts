@@ -36,11 +36,11 @@ export class Tracked {
   numPreempted = 0;
   numBegins = 0;
 
-  constructor(request: Request, arrival: number, speculation: SpeculationConfig | undefined) {
+  constructor(request: Request, arrival: number, window: number, speculation: SpeculationConfig | undefined) {
     this.sequence = new Sequence(request, speculation && new Speculation(speculation));
     this.arrival = arrival;
     const { promptIds, maxLength, stopIds, decodeFrom } = request;
-    const answer = decodeFrom === undefined ? answerOf(promptIds, maxLength - promptIds.length) : [];
+    const answer = decodeFrom === undefined ? answerOf(promptIds, maxLength - promptIds.length, undefined, window) : [];
     const stop = answer.findIndex((id) => stopIds.has(id));
     this.all = [...promptIds, ...(stop === -1 ? answer : answer.slice(0, stop + 1))];
   }
@@ -82,7 +82,7 @@ export class SchedulerHarness {
   add({ promptIds: wanted, maxNewTokens, priority, stopAt, decodeFrom }: TrafficItem): void {
     const limits = { ...this.#runner.limits, numBlocks: this.#scheduler.maxPoolSize };
     const promptIds = wanted.slice(0, limits.numBlocks * limits.blockSize - 1);
-    const stop = stopAt === undefined ? undefined : answerOf(promptIds, stopAt + 1)[stopAt];
+    const stop = stopAt === undefined ? undefined : answerOf(promptIds, stopAt + 1, undefined, limits.window)[stopAt];
     const prompt = { ids: promptIds, images: [] };
     const given = { prompt: { kind: 'tokens', ids: promptIds }, sampling: {}, maxNewTokens, priority } as const;
     const defaults = { sampling: GREEDY, eosTokenIds: stop === undefined ? [] : [stop] };
@@ -92,7 +92,7 @@ export class SchedulerHarness {
         : [resolveLogits(prompt, decodeFrom, limits)];
     invariant(request, 'a generation has an answer');
     const speculation = decodeFrom === undefined ? this.#speculation : undefined;
-    const tracked = new Tracked(request, this.tracked.length, speculation);
+    const tracked = new Tracked(request, this.tracked.length, limits.window, speculation);
     this.tracked.push(tracked);
     this.#scheduler.add(tracked.sequence);
   }
@@ -216,18 +216,22 @@ export class SchedulerHarness {
     { startPosition, tokens }: ScheduledSequence,
     { logits }: SequenceResult,
   ): void {
+    const { vocabSize, window } = this.#runner.limits;
     for (let position = startPosition; position < startPosition + tokens.length; position++) {
-      const row = (position - startPosition) * this.#runner.limits.vocabSize;
-      invariant(logits?.[row + nextToken(all.slice(0, position + 1))] === 1, `the logits of ${position} are others`);
+      const row = (position - startPosition) * vocabSize;
+      invariant(
+        logits?.[row + nextToken(all.slice(0, position + 1), vocabSize, window)] === 1,
+        `the logits of ${position} are others`,
+      );
       received.push(position);
     }
   }
 
-  /** Every running sequence finds its own tokens in its blocks, those that it shares included. */
+  /** Every running sequence finds the tokens that it sees in its blocks, those that it shares included. */
   #checkContents(): void {
     for (const { sequence, all } of this.tracked) {
       if (sequence.slot === undefined) continue;
-      for (const [position, id] of this.#runner.contents(sequence.slot).entries()) {
+      for (const [position, id] of this.#runner.contents(sequence.slot)) {
         invariant(id === all[position], `position ${position} holds ${id} in place of ${all[position]}`);
       }
     }

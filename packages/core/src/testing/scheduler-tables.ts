@@ -18,6 +18,7 @@ const LIMITS: RunnerLimits = {
   vocabSize: 100,
   maxImageRows: 0,
   maxSharedLen: Number.POSITIVE_INFINITY,
+  window: Number.POSITIVE_INFINITY,
   maxKeptLen: Number.POSITIVE_INFINITY,
 };
 

@@ -12,6 +12,10 @@ import { type DecodeCaseShape, decodeShape, makeDecodeCase } from './attention-d
 const sizes = { headDim: 16, numQueryHeads: 6, numKvHeads: 3, rotaryDim: 8, maxPages: 10 };
 const usual = { pageSize: 32, splitSize: 256 };
 
+/** Everything that families do to heads and scores, at once; the norm only where keys need not be exact in f16. */
+const traits = { window: 5, softcap: 3, alibi: 0.7, hasSinks: true, lognLength: 11, isInterleaved: true };
+const norm = { queryKeyNorm: 'head', normEpsilon: 0.05 } as const;
+
 /** A shape, and the tiers that try it. */
 interface Case extends DecodeCaseShape {
   readonly tiers: readonly string[];
@@ -27,6 +31,22 @@ const shapes: readonly Case[] = [
       { ...sizes, kvType, lengths: [1, 7, 8, 9, 15, 16] },
       { ...sizes, kvType, lengths: [17, 1, 31, 32, 33, 16, 48], numSplits: 4 },
     ]),
+  ),
+  ...(['f16', 'f32'] as const).flatMap((kvType) =>
+    cases(all, [
+      { ...sizes, ...traits, ...(kvType === 'f32' && norm), kvType, lengths: [1, 4, 5, 6, 9, 16] },
+      { ...sizes, ...traits, ...(kvType === 'f32' && norm), kvType, lengths: [17, 1, 20, 21, 36, 37, 70] },
+    ]),
+  ),
+  ...(['int8', 'int4'] as const).flatMap((kvType) =>
+    cases(['portable', 'narrow'], [{ ...sizes, ...traits, kvType, lengths: [17, 1, 20, 21, 36, 37, 70] }]),
+  ),
+  ...cases(
+    ['portable', 'narrow'],
+    [
+      { ...sizes, ...norm, queryKeyNorm: 'width', kvType: 'f32', lengths: [1, 9, 16] },
+      { ...sizes, ...norm, queryKeyNorm: 'width', kvType: 'f32', hasSinks: true, window: 1, lengths: [1, 16, 17, 33] },
+    ],
   ),
   ...cases(['subgroup'], [{ headDim: 8, numQueryHeads: 3, numKvHeads: 1, lengths: [13, 200], ...usual }]),
   ...cases(
@@ -45,6 +65,9 @@ const shapes: readonly Case[] = [
       { headDim: 20, numQueryHeads: 3, numKvHeads: 1, lengths: [4, 12], kvType: 'int4', rotaryDim: 0 },
       { headDim: 64, numQueryHeads: 7, numKvHeads: 1, lengths: [255, 257, 513], kvType: 'int4', ...usual },
       { headDim: 128, numQueryHeads: 8, numKvHeads: 1, lengths: [5, 256], kvType: 'int4', ...usual },
+      { headDim: 64, numQueryHeads: 2, numKvHeads: 1, lengths: [255, 300, 700], ...usual, window: 256 },
+      { headDim: 12, numQueryHeads: 5, numKvHeads: 5, lengths: [1, 16], rotaryDim: 0, alibi: 1 },
+      { headDim: 32, numQueryHeads: 4, numKvHeads: 2, lengths: [3, 16], isInterleaved: true, rotaryDim: 12 },
     ],
   ),
 ];
@@ -64,11 +87,11 @@ describeParity<Case>({
 });
 
 describe('attention-decode: a row gives the same bits', () => {
-  const shape = decodeShape({ ...sizes, lengths: [13, 33, 16, 70] });
-  const { qkv, rows, ...rest } = makeDecodeCase(shape, makeRandom(5)).buffers as Record<string, Float32Array>;
+  for (const [name, beyond] of all.flatMap((tier) => [[tier, {}] as const, [tier, traits] as const])) {
+    const shape = decodeShape({ ...sizes, ...beyond, lengths: [13, 33, 16, 70] });
+    const { qkv, rows, ...rest } = makeDecodeCase(shape, makeRandom(5)).buffers as Record<string, Float32Array>;
 
-  for (const name of all) {
-    it(`whatever rows and splits are beside it: ${name}`, async (context) => {
+    it(`whatever rows and splits are beside it: ${name} with ${JSON.stringify(beyond)}`, async (context) => {
       const test = await testDevice();
       const variantOf = (kind: string): Variant => {
         const variant = attentionDecode.variants.find(({ id }) => id === `f16-${name}-${kind}`) as Variant;

@@ -10,31 +10,36 @@ import {
   numHeadWorkgroups,
   shareOfGroup,
 } from '../kv-write/kv-cache.js';
+import { type HeadTraits, headConstants, type ScoreTraits, scoreConstants } from '../lib/attention-traits.js';
 import source from './attention-decode.wgsl';
 import spreadNone from './spread-none.wgsl';
 import spreadSubgroup from './spread-subgroup.wgsl';
 import spreadWorkgroup from './spread-workgroup.wgsl';
 
 /** Attention of one new token per row. */
-export interface AttentionDecodeShape extends KvShape {
+export interface AttentionDecodeShape extends KvShape, HeadTraits, ScoreTraits {
   readonly numRows: number;
   /**
-   * Splits that cover the longest row: `ceil((position + 1) / splitSize)` or more. With 1 the kernel writes `out`;
-   * with more it writes `partials`, which attention-reduce merges. Rows come out the same to the bit either way.
+   * At least {@link numSplitsOf} the longest row. With 1 the kernel writes `out`; with more it writes `partials`, which
+   * attention-reduce merges. Rows come out the same to the bit either way.
    */
   readonly numSplits: number;
   /** Keys of a split: a multiple of `pageSize` that never depends on the batch. */
   readonly splitSize: number;
-  /** Elements of a head that turn: even, at most `headDim`; 0 for none. */
-  readonly rotaryDim: number;
-  /** What q is multiplied by, usually `1 / sqrt(headDim)`. */
-  readonly scale: number;
   /** Elements between rows of out: a multiple of 4. */
   readonly outStride: number;
 }
 
 /** Keys of a split unless the caller has reasons. */
 export const DEFAULT_SPLIT_SIZE = 256;
+
+/** Splits that a row of `length` tokens may have keys in. They start at multiples of `splitSize`, wherever a window does. */
+export function numSplitsOf(
+  { splitSize, window = Number.POSITIVE_INFINITY }: Pick<AttentionDecodeShape, 'splitSize' | 'window'>,
+  length: number,
+): number {
+  return Math.min(Math.ceil(length / splitSize), Math.ceil((window - 1) / splitSize) + 1);
+}
 
 /** f32 elements of `partials`: per split, row and query head a maximum, a sum, two zeros and `headDim` outputs. */
 export function numPartialElements(
@@ -133,8 +138,9 @@ function headsOf(shape: AttentionDecodeShape, variant: Variant): number {
 }
 
 /**
- * `out[row] = softmax(q k) v` per head over positions 0 to `rows[row].position`, heads concatenated, padding untouched;
- * writes the row's turned k and v into the cache. qkv `[numRows, qkvStride]` f32 is as the projection left it.
+ * `out[row] = softmax(q k) v` per head over positions 0 to `rows[row].position`, or those of them in the window, heads
+ * concatenated, padding untouched; writes the row's turned k and v into the cache. qkv `[numRows, qkvStride]` f32 is as the
+ * projection left it. `learned` is what {@link learnedLayout} says; any buffer if that is empty.
  */
 export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
   name: 'attention-decode',
@@ -146,8 +152,9 @@ export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
     { name: 'page_table', index: 4, access: 'read' },
     { name: 'out', index: 5, access: 'read_write', flag: 'direct' },
     { name: 'partials', index: 5, access: 'read_write', flag: 'split' },
+    { name: 'learned', index: 6, access: 'read' },
   ],
-  constants: [...kvConstantNames, 'ROT', 'HEADS', 'SCALE', 'SPLIT', 'OUT_STRIDE'],
+  constants: [...kvConstantNames, 'HEADS', 'SCALE', 'SPLIT', 'OUT_STRIDE'],
   variants,
   pick(shape: AttentionDecodeShape, profile: DeviceProfile): Variant {
     const order = profile.isCpu ? ['narrow'] : ['half-subgroup', 'subgroup', 'half', 'portable'];
@@ -157,7 +164,8 @@ export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
   },
   constantsOf: (shape, variant) => ({
     ...kvConstants(shape),
-    ROT: shape.rotaryDim,
+    ...headConstants(shape),
+    ...scoreConstants(shape),
     HEADS: headsOf(shape, variant),
     SCALE: shape.scale,
     SPLIT: shape.splitSize,

@@ -8,3 +8,8 @@ fn spread_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
   }
   return sum;
 }
+
+// Units of a head, for a loop that may be unrolled.
+fn num_units() -> u32 {
+  return D4;
+}

@@ -11,3 +11,8 @@ fn spread_sum(value: vec4<f32>, lane: u32) -> vec4<f32> {
   workgroupBarrier();
   return sum;
 }
+
+// Units of a head, for a loop that may be unrolled.
+fn num_units() -> u32 {
+  return D4;
+}

@@ -1,7 +1,7 @@
 // Bidirectional attention of the rows of a tile over the rows that the tile names as keys, one workgroup per (tile, head).
 // Pictures, windows and odd numbers of tokens are only other lists of tiles. How attention is computed is in the slot's
 // module; here is where queries, keys and outputs lie.
-import slot::attend::{LANES, attend};
+import slot::attend::{LANES, LOWEST, attend};
 
 // What the rows of one image, or of one window of it, attend to.
 struct Tile {
@@ -32,8 +32,20 @@ fn query_unit(work: Work, query: u32) -> u32 {
   return (work.tile.first_row + query) * (QKV_STRIDE / 4u) + work.head * D4;
 }
 
+fn first_seen(_work: Work, _query: u32) -> u32 {
+  return 0u;
+}
+
 fn num_seen(work: Work, _query: u32) -> u32 {
   return work.tile.num_keys;
+}
+
+fn scored(_work: Work, _query: u32, _keys: vec4<u32>, dots: vec4<f32>) -> vec4<f32> {
+  return dots;
+}
+
+fn sink(_work: Work, _query: u32) -> vec2<f32> {
+  return vec2<f32>(LOWEST, 0.0);
 }
 
 fn out_unit(work: Work, query: u32) -> u32 {

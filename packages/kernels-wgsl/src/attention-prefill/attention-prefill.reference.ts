@@ -59,7 +59,10 @@ export function makePrefillCase(
   for (const [slot, { past, count }] of shape.runs.entries()) {
     for (let i = 0; i < count; i++, row++) {
       const queries = qkv.subarray(row * shape.qkvStride, (row + 1) * shape.qkvStride);
-      out.set(attendReference(shape, data, queries, slot, 0, past + i).output, row * shape.outStride);
+      out.set(
+        attendReference(shape, data, queries, { slot, position: past + i }, 0, past + i).output,
+        row * shape.outStride,
+      );
     }
   }
   return {
@@ -69,6 +72,7 @@ export function makePrefillCase(
       qkv,
       tiles: packTiles(shape, tileTokens),
       page_table: data.pageTable,
+      learned: data.learned,
       out: new Float32Array(out.length).fill(7),
     },
     expected: { out },

@@ -21,6 +21,9 @@ const short = [{ past: 3, count: 6 }];
 
 /** What every variant is tried with: three heads to a group, a chunk of D and a part of one. */
 const sizes = { headDim: 40, numQueryHeads: 6, numKvHeads: 2, rotaryDim: 16, maxPages: 5 };
+/** Everything that families do to scores, at once: the window ends inside a tile of keys, and behind one. */
+const traits = { window: 9, softcap: 3, alibi: 0.7, hasSinks: true };
+const windowed = [...runs, { past: 70, count: 12 }];
 /** Where only the shape differs one variant is enough; a pipeline for each is what tests cost. */
 const narrowOnly: readonly PrefillCaseShape[] = [
   prefillShape({ headDim: 8, numQueryHeads: 21, numKvHeads: 1, runs: short }), // shares of 11 and 10 heads
@@ -32,12 +35,17 @@ const narrowOnly: readonly PrefillCaseShape[] = [
   prefillShape({ headDim: 256, numQueryHeads: 2, numKvHeads: 1, runs: short, kvType: 'int8' }),
   prefillShape({ headDim: 8, numQueryHeads: 5, numKvHeads: 1, runs: short, kvType: 'int4' }),
   prefillShape({ headDim: 128, numQueryHeads: 8, numKvHeads: 1, runs, kvType: 'int4', pageSize: 32 }),
+  prefillShape({ headDim: 16, numQueryHeads: 2, numKvHeads: 1, runs: windowed, window: 33 }),
+  prefillShape({ headDim: 12, numQueryHeads: 5, numKvHeads: 5, runs: short, alibi: 1 }),
 ];
 
 describeParity<PrefillCaseShape>({
   kernel: attentionPrefill,
   shapes: [
-    ...(['f16', 'f32', 'int8', 'int4'] as const).map((kvType) => prefillShape({ ...sizes, runs, kvType })),
+    ...(['f16', 'f32', 'int8', 'int4'] as const).flatMap((kvType) => [
+      prefillShape({ ...sizes, runs, kvType }),
+      prefillShape({ ...sizes, ...traits, runs: windowed, kvType, maxPages: 11 }),
+    ]),
     ...narrowOnly,
   ],
   makeCase: (shape, variant, random) => makePrefillCase(shape, tileTokensOf(shape, variant), random),
@@ -49,8 +57,10 @@ describeParity<PrefillCaseShape>({
 describe('attention-prefill', () => {
   it('gives a row the same bits however its sequence is cut', async () => {
     const test = await testDevice();
-    const shape = prefillShape({ ...sizes, runs });
-    for (const variant of attentionPrefill.variants.filter(({ id }) => id.startsWith('f16'))) {
+    const plain = prefillShape({ ...sizes, runs });
+    const windows = prefillShape({ ...sizes, ...traits, runs: windowed, maxPages: 11 });
+    const variants = attentionPrefill.variants.filter(({ id }) => id.startsWith('f16'));
+    for (const [shape, variant] of [plain, windows].flatMap((each) => variants.map((one) => [each, one] as const))) {
       if (!supports(test.profile, variant)) continue;
       const { buffers } = makePrefillCase(shape, tileTokensOf(shape, variant), makeRandom(1));
       const plan = attentionPrefill.plan(shape, test.profile, variant);
@@ -62,47 +72,56 @@ describe('attention-prefill', () => {
     }
   });
 
-  it.each(['f16', 'int8', 'int4'] as const)(
-    'after kv-write agrees with attention-decode on the last token: %s',
-    async (kvType) => {
-      const test = await testDevice();
-      const shape = {
-        ...prefillShape({ ...sizes, runs: [{ past: 0, count: 13 }], kvType }),
-        numRows: 13,
-      };
-      const random = makeRandom(7);
-      const data = makePaged(shape, 1, random);
-      const qkv = makeQkv(shape, shape.numRows, random);
-      const tokens = Array.from({ length: shape.numRows }, (_, position) => ({ slot: 0, position }));
-      const shared = { kv: packKv(shape, data), rope: data.rope, page_table: data.pageTable };
-      const prefilled = await runKernels(
-        test,
-        [kvWrite.plan(shape, test.profile), attentionPrefill.plan(shape, test.profile)],
-        {
-          ...shared,
-          qkv,
-          rows: packRows(data, tokens),
-          tiles: packTiles(shape, tileTokens(shape, test.profile)),
-          out: new Float32Array(shape.numRows * shape.outStride),
-        },
-      );
-      // Decode gets the cache without its token.
-      const step = { ...shape, numRows: 1, numSplits: 1, splitSize: 16 };
-      const before = await runKernels(test, [kvWrite.plan({ ...shape, numRows: 12 }, test.profile)], {
+  const norm = { queryKeyNorm: 'head', normEpsilon: 0.05, lognLength: 6, isInterleaved: true } as const;
+  it.each([
+    ['f16', {}],
+    ['int8', {}],
+    ['int4', {}],
+    ['f32', { ...traits, ...norm }],
+    ['int8', { ...traits, ...norm }],
+  ] as const)('after kv-write agrees with attention-decode on the last token: %s with %o', async (kvType, beyond) => {
+    const test = await testDevice();
+    const shape = {
+      ...prefillShape({ ...sizes, ...beyond, runs: [{ past: 0, count: 13 }], kvType }),
+      numRows: 13,
+    };
+    const random = makeRandom(7);
+    const data = makePaged(shape, 1, random);
+    const qkv = makeQkv(shape, shape.numRows, random);
+    const tokens = Array.from({ length: shape.numRows }, (_, position) => ({ slot: 0, position }));
+    const shared = {
+      kv: packKv(shape, data),
+      rope: data.rope,
+      page_table: data.pageTable,
+      learned: data.learned,
+    };
+    const prefilled = await runKernels(
+      test,
+      [kvWrite.plan(shape, test.profile), attentionPrefill.plan(shape, test.profile)],
+      {
         ...shared,
         qkv,
-        rows: packRows(data, tokens.slice(0, 12)),
-      });
-      const decoded = await runKernels(test, [attentionDecode.plan(step, test.profile)], {
-        ...shared,
-        kv: before.kv,
-        qkv: qkv.slice(12 * shape.qkvStride),
-        rows: packRows(data, tokens.slice(12)),
-        out: new Float32Array(shape.outStride),
-      });
-      const last = Float64Array.from(prefilled.out.slice(12 * shape.outStride));
-      expect(relativeError(decoded.kv, Float64Array.from(prefilled.kv))).toBeLessThan(1e-5);
-      expect(relativeError(decoded.out, last)).toBeLessThan(2e-5);
-    },
-  );
+        rows: packRows(data, tokens),
+        tiles: packTiles(shape, tileTokens(shape, test.profile)),
+        out: new Float32Array(shape.numRows * shape.outStride),
+      },
+    );
+    // Decode gets the cache without its token.
+    const step = { ...shape, numRows: 1, numSplits: 1, splitSize: 16 };
+    const before = await runKernels(test, [kvWrite.plan({ ...shape, numRows: 12 }, test.profile)], {
+      ...shared,
+      qkv,
+      rows: packRows(data, tokens.slice(0, 12)),
+    });
+    const decoded = await runKernels(test, [attentionDecode.plan(step, test.profile)], {
+      ...shared,
+      kv: before.kv,
+      qkv: qkv.slice(12 * shape.qkvStride),
+      rows: packRows(data, tokens.slice(12)),
+      out: new Float32Array(shape.outStride),
+    });
+    const last = Float64Array.from(prefilled.out.slice(12 * shape.outStride));
+    expect(relativeError(decoded.kv, Float64Array.from(prefilled.kv))).toBeLessThan(1e-5);
+    expect(relativeError(decoded.out, last)).toBeLessThan(2e-5);
+  });
 });

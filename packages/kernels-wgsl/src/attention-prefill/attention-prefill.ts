@@ -10,14 +10,13 @@ import {
   shareOfGroup,
 } from '../kv-write/kv-cache.js';
 import { type AttendTier, attendParts, attendTiers, numAttendQueries } from '../lib/attend.js';
+import { type HeadTraits, type ScoreTraits, scoreConstants } from '../lib/attention-traits.js';
 import source from './attention-prefill.wgsl';
 
 /** Attention of runs of tokens. */
-export interface AttentionPrefillShape extends KvShape {
+export interface AttentionPrefillShape extends KvShape, ScoreTraits, Pick<HeadTraits, 'queryKeyNorm'> {
   /** Runs of at most {@link tileTokens} tokens. */
   readonly numTiles: number;
-  /** What q is multiplied by, usually `1 / sqrt(headDim)`. */
-  readonly scale: number;
   /** Elements between rows of out: a multiple of 4. */
   readonly outStride: number;
 }
@@ -59,9 +58,9 @@ export function tileTokens(shape: KvShape, profile: DeviceProfile): number {
 }
 
 /**
- * `out[row] = softmax(q k) v` per head over positions 0 to the row's own, heads concatenated, padding untouched.
- * qkv `[numRows, qkvStride]` f32 has q already turned (kv-write); tiles are `{ slot, firstRow, numRows, firstPosition }`
- * as four u32. How a sequence is cut into tiles and chunks does not change a row's result.
+ * `out[row] = softmax(q k) v` per head over positions 0 to the row's own, or those of them in the window, heads
+ * concatenated, padding untouched. qkv `[numRows, qkvStride]` f32 has q already turned (kv-write); tiles are
+ * `{ slot, firstRow, numRows, firstPosition }` as four u32; `learned` as in {@link attentionDecode}. How a sequence is cut into tiles and chunks does not change a row's result.
  */
 export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel<AttentionPrefillShape>({
   name: 'attention-prefill',
@@ -71,6 +70,7 @@ export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel<Atte
     { name: 'tiles', index: 3, access: 'read' },
     { name: 'page_table', index: 4, access: 'read' },
     { name: 'out', index: 5, access: 'read_write' },
+    { name: 'learned', index: 6, access: 'read' },
   ],
   constants: [...kvConstantNames, 'HEADS', 'SCALE', 'OUT_STRIDE'],
   variants,
@@ -78,6 +78,7 @@ export const attentionPrefill: Kernel<AttentionPrefillShape> = defineKernel<Atte
   constantsOf: (shape, variant) => ({
     ...kvConstants(shape),
     HEADS: shareOfGroup(shape, numAttendQueries(variant)),
+    ...scoreConstants(shape),
     SCALE: shape.scale,
     OUT_STRIDE: shape.outStride,
   }),

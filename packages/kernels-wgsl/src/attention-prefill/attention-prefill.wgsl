@@ -2,6 +2,7 @@
 // The queries of a workgroup are the run's tokens times the query heads of the kv head, so that they share every key.
 // How attention is computed is in the slot's module; here is where queries, keys and outputs lie.
 import package::lib::pages::{kv_key};
+import package::lib::score::{scores_of, sink_of, window_start};
 import slot::kv::{kv_grid, kv_load};
 import slot::attend::{LANES, NOWHERE, attend};
 
@@ -29,6 +30,7 @@ const MAX_D4: u32 = 64u;
 @group(0) @binding(3) var<storage, read> tiles: array<Tile>;           // [numTiles]
 @group(0) @binding(4) var<storage, read> page_table: array<u32>;       // [numSlots, MAX_PAGES]
 @group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;  // [numRows, OUT_STRIDE / 4]
+@group(0) @binding(6) var<storage, read> learned: array<f32>;          // gammas of q and k, sinks; not read without them
 
 // Queries are numbered token by token, for each the heads; keys by position.
 struct Work {
@@ -41,13 +43,33 @@ fn head_of(work: Work, query: u32) -> u32 {
   return work.first_head + query % HEADS;
 }
 
+// In the model; what is beyond the group's last is that.
+fn query_head(work: Work, query: u32) -> u32 {
+  return work.kv_head * GROUP + min(head_of(work, query), GROUP - 1u);
+}
+
+fn position_of(work: Work, query: u32) -> u32 {
+  return work.tile.first_position + query / HEADS;
+}
+
 fn query_unit(work: Work, query: u32) -> u32 {
-  let head = work.kv_head * GROUP + min(head_of(work, query), GROUP - 1u);
-  return (work.tile.first_row + query / HEADS) * (QKV_STRIDE / 4u) + head * D4;
+  return (work.tile.first_row + query / HEADS) * (QKV_STRIDE / 4u) + query_head(work, query) * D4;
+}
+
+fn first_seen(work: Work, query: u32) -> u32 {
+  return window_start(position_of(work, query));
 }
 
 fn num_seen(work: Work, query: u32) -> u32 {
-  return work.tile.first_position + query / HEADS + 1u;
+  return position_of(work, query) + 1u;
+}
+
+fn scored(work: Work, query: u32, keys: vec4<u32>, dots: vec4<f32>) -> vec4<f32> {
+  return scores_of(dots, query_head(work, query), vec4<f32>(keys) - f32(position_of(work, query)));
+}
+
+fn sink(work: Work, query: u32) -> vec2<f32> {
+  return sink_of(query_head(work, query));
 }
 
 // The last share of a group may have fewer heads.

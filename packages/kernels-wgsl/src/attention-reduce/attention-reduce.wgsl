@@ -4,6 +4,7 @@ import package::lib::row::{Row};
 override D4: u32;             // head size / 4
 override QUERY_HEADS: u32;
 override SPLIT: u32;          // keys of a split
+override WINDOW: u32;         // keys that a row sees, its own the last of them
 override OUT_STRIDE: u32;     // elements between rows of out
 
 const LANES: u32 = 64u; // knob: invocations of a workgroup
@@ -24,7 +25,8 @@ fn main(
   }
   let entry = (wg.y * QUERY_HEADS + unit / D4) * (1u + D4);
   let stride = grid.y * QUERY_HEADS * (1u + D4);
-  let num_splits = rows[wg.y].position / SPLIT + 1u;
+  let position = rows[wg.y].position;
+  let num_splits = position / SPLIT - (max(position + 1u, WINDOW) - WINDOW) / SPLIT + 1u;
   let target_unit = wg.y * (OUT_STRIDE / 4u) + unit;
   if (num_splits == 1u) {
     // A copy, so that a row does not feel whether its dispatch had splits.

@@ -41,6 +41,7 @@ function stepOf(
   const buffers = {
     kv: new Uint8Array(shape.maxPages * kvPageBytes(shape)),
     rope: new Float32Array(2),
+    learned: new Float32Array(1),
     rows: Uint32Array.from({ length: 4 * numRows }, (_, i) => (i % 4 === 1 ? i >> 2 : 0)),
     page_table: Uint32Array.from([2, 0, 1]),
     out: new Float32Array(numRows * shape.outStride),

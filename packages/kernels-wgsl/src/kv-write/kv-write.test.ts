@@ -13,6 +13,19 @@ import {
 
 type Shape = KvWriteShape & PagedShape;
 
+/** What families do to heads, one after the other. Other caches hold keys that are exact only, so norms take f32. */
+const beyond: readonly (Pick<Shape, 'headDim' | 'rotaryDim' | 'numQueryHeads' | 'numKvHeads'> & Partial<Shape>)[] = [
+  { headDim: 16, rotaryDim: 16, numQueryHeads: 4, numKvHeads: 2, isInterleaved: true, kvType: 'f16' },
+  { headDim: 32, rotaryDim: 12, numQueryHeads: 3, numKvHeads: 1, isInterleaved: true, lognLength: 3, kvType: 'f16' },
+  { headDim: 60, rotaryDim: 12, numQueryHeads: 3, numKvHeads: 1, isInterleaved: true, lognLength: 3, kvType: 'int8' },
+  { headDim: 60, rotaryDim: 20, numQueryHeads: 5, numKvHeads: 1, isInterleaved: true, lognLength: 3, kvType: 'int4' },
+  { headDim: 16, rotaryDim: 8, numQueryHeads: 10, numKvHeads: 2, queryKeyNorm: 'head', normEpsilon: 0.05 },
+  { headDim: 80, rotaryDim: 20, numQueryHeads: 2, numKvHeads: 1, queryKeyNorm: 'head', lognLength: 3 },
+  { headDim: 256, rotaryDim: 0, numQueryHeads: 2, numKvHeads: 1, queryKeyNorm: 'head' },
+  { headDim: 16, rotaryDim: 16, numQueryHeads: 10, numKvHeads: 2, queryKeyNorm: 'width', normEpsilon: 0.05 },
+  { headDim: 128, rotaryDim: 128, numQueryHeads: 2, numKvHeads: 2, queryKeyNorm: 'width', isInterleaved: true },
+];
+
 const dims: readonly (readonly [headDim: number, rotaryDim: number, numQueryHeads: number, numKvHeads: number])[] = [
   [8, 8, 1, 1],
   [8, 4, 3, 1],
@@ -29,22 +42,27 @@ const dims: readonly (readonly [headDim: number, rotaryDim: number, numQueryHead
 /** Rows of two sequences, the second starting inside a page. */
 const tokens = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => (i < 5 ? { slot: 1, position: i } : { slot: 0, position: i }));
 
+const plain = dims.flatMap(([headDim, rotaryDim, numQueryHeads, numKvHeads]) =>
+  (headDim < 64 ? (['f16', 'f32', 'int8', 'int4'] as const) : (['f16', 'int8', 'int4'] as const)).map((kvType) => ({
+    kvType,
+    headDim,
+    rotaryDim,
+    numQueryHeads,
+    numKvHeads,
+  })),
+);
+
 describeParity<Shape>({
   kernel: kvWrite,
-  shapes: dims.flatMap(([headDim, rotaryDim, numQueryHeads, numKvHeads]) =>
-    (headDim < 64 ? (['f16', 'f32', 'int8', 'int4'] as const) : (['f16', 'int8', 'int4'] as const)).map((kvType) => ({
-      kvType,
-      headDim,
-      rotaryDim,
-      numQueryHeads,
-      numKvHeads,
-      numRows: tokens.length,
-      pageSize: 4,
-      maxPages: 4,
-      qkvStride: Math.ceil(((numQueryHeads + 2 * numKvHeads) * headDim) / 32) * 32,
-      scale: 1,
-    })),
-  ),
+  shapes: [...plain, ...beyond].map((sizes) => ({
+    kvType: 'f32',
+    numRows: tokens.length,
+    pageSize: 4,
+    maxPages: 4,
+    qkvStride: Math.ceil(((sizes.numQueryHeads + 2 * sizes.numKvHeads) * sizes.headDim) / 32) * 32,
+    scale: 1,
+    ...sizes,
+  })),
   makeCase(shape, _variant, random) {
     const data = makePaged(shape, 2, random);
     const qkv = makeQkv(shape, shape.numRows, random);
@@ -55,7 +73,14 @@ describeParity<Shape>({
     }
     return {
       shape,
-      buffers: { kv, qkv, rope: data.rope, rows: packRows(data, tokens), page_table: data.pageTable },
+      buffers: {
+        kv,
+        qkv,
+        rope: data.rope.length > 0 ? data.rope : new Float32Array(2),
+        rows: packRows(data, tokens),
+        page_table: data.pageTable,
+        learned: data.learned,
+      },
       expected: { kv: expectedKv(shape, data), qkv: expected },
     };
   },

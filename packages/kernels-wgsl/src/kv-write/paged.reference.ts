@@ -3,13 +3,11 @@
 // Keys and cosines are odd multiples, sines even ones: no turned element is zero, whose sign would be open.
 import { f32ToF16 } from '@pagemind/quant';
 import type { Random } from '../../testing/parity.js';
+import { type HeadTraits, learnedLayout, type ScoreTraits } from '../lib/attention-traits.js';
 import { codeBits, codePlace, placeOf, quantise, writeLine } from './codes.reference.js';
 import { type KvShape, kvPageBytes } from './kv-cache.js';
 
-export interface PagedShape extends KvShape {
-  readonly rotaryDim: number;
-  readonly scale: number;
-}
+export interface PagedShape extends KvShape, HeadTraits, ScoreTraits {}
 
 export interface Token {
   readonly slot: number;
@@ -28,6 +26,8 @@ export interface PagedData {
   /** `[numRopeRows, rotaryDim / 2, 2]`: (cos, sin); the rows lie in reverse, see {@link ropeRowOf}. */
   readonly rope: Float32Array;
   readonly numRopeRows: number;
+  /** Gammas of q and k, sinks. */
+  readonly learned: Float32Array;
 }
 
 /** Softmax state and outputs of all query heads of a row over some of its keys. */
@@ -62,6 +62,7 @@ export function makePaged(shape: PagedShape, numSlots: number, random: Random): 
       return onGrid(i % 2 === 0 ? Math.cos(angle) : Math.sin(angle), isExact ? 8 : 0, 1 - (i % 2));
     }),
     numRopeRows,
+    learned: random.normals(Math.max(learnedLayout(shape, shape).length, 1)),
   };
   if (data.coded.length > 0) fillCodes(shape, data, random);
   return data;
@@ -117,11 +118,10 @@ export function writeReference(
   row: number,
   token: Token,
 ): Float64Array {
-  const { headDim, numQueryHeads, numKvHeads } = shape;
-  const head = (index: number): Float32Array => {
-    const at = row * shape.qkvStride + index * headDim;
-    return qkv.subarray(at, at + headDim);
-  };
+  const { headDim, numQueryHeads, numKvHeads, lognLength = Number.POSITIVE_INFINITY } = shape;
+  const values = Float64Array.from(qkv.subarray(row * shape.qkvStride, (row + 1) * shape.qkvStride));
+  normHeads(shape, data, values);
+  const head = (index: number): Float64Array => values.subarray(index * headDim, (index + 1) * headDim);
   for (let h = 0; h < numKvHeads; h++) {
     const at = keyIndex(shape, data, h, token);
     storeLine(shape, data, at, turn(shape, data, head(numQueryHeads + h), token.position));
@@ -129,10 +129,12 @@ export function writeReference(
   }
   const turned = new Float64Array(numQueryHeads * headDim);
   for (let h = 0; h < numQueryHeads; h++) turned.set(turn(shape, data, head(h), token.position), h * headDim);
-  return turned;
+  const numTokens = token.position + 1;
+  const growth = numTokens > lognLength ? Math.log(numTokens) / Math.log(lognLength) : 1;
+  return turned.map((value) => value * growth);
 }
 
-function storeLine(shape: PagedShape, data: PagedData, at: number, values: Float64Array | Float32Array): void {
+function storeLine(shape: PagedShape, data: PagedData, at: number, values: Float64Array): void {
   const bits = codeBits(shape.kvType);
   if (bits === 0) {
     data.kv.set(values, at);
@@ -150,32 +152,53 @@ function storeLine(shape: PagedShape, data: PagedData, at: number, values: Float
   }
 }
 
-/** Attention of turned queries over positions `first` to `last` of a slot. */
+/** RMSNorm of q and of k, in place; v stays. */
+function normHeads(shape: PagedShape, { learned }: PagedData, values: Float64Array): void {
+  const { headDim, numQueryHeads, numKvHeads, queryKeyNorm, normEpsilon = 0 } = shape;
+  if (queryKeyNorm === undefined) return;
+  const keysAt = numQueryHeads * headDim;
+  const keyGammas = learnedLayout(shape, shape).key;
+  const widths = queryKeyNorm === 'head' ? [headDim, headDim] : [keysAt, numKvHeads * headDim];
+  for (let at = 0; at < keysAt + numKvHeads * headDim; ) {
+    const [width = 0, gammas] = at < keysAt ? [widths[0], 0] : [widths[1], keyGammas];
+    const span = values.subarray(at, at + width);
+    const scale = 1 / Math.sqrt(span.reduce((sum, value) => sum + value ** 2, 0) / width + normEpsilon);
+    span.forEach((value, i) => {
+      span[i] = value * scale * (learned[gammas + i] ?? 0);
+    });
+    at += width;
+  }
+}
+
+/** Attention of turned queries at `position` over those of positions `first` to `last` that they see, one at least. */
 export function attendReference(
   shape: PagedShape,
   data: PagedData,
   queries: ArrayLike<number>,
-  slot: number,
+  { slot, position }: Token,
   first: number,
   last: number,
 ): Attended {
-  const { headDim, numQueryHeads } = shape;
+  const { headDim, numQueryHeads, window = Number.POSITIVE_INFINITY } = shape;
+  const firstSeen = Math.max(first, position + 1 - window);
   const top = new Float64Array(numQueryHeads);
   const sum = new Float64Array(numQueryHeads);
   const output = new Float64Array(numQueryHeads * headDim);
   for (let h = 0; h < numQueryHeads; h++) {
     const kvHead = Math.floor((h * shape.numKvHeads) / numQueryHeads);
-    const starts = Array.from({ length: last - first + 1 }, (_, i) =>
-      keyIndex(shape, data, kvHead, { slot, position: first + i }),
+    const starts = Array.from({ length: last - firstSeen + 1 }, (_, i) =>
+      keyIndex(shape, data, kvHead, { slot, position: firstSeen + i }),
     );
-    const scores = starts.map((start) => {
+    const scores = starts.map((start, i) => {
       let dot = 0;
       for (let d = 0; d < headDim; d++) dot += (queries[h * headDim + d] ?? 0) * (data.kv[start + d] ?? 0);
-      return dot * shape.scale;
+      return scoreOf(shape, dot * shape.scale, h, firstSeen + i - position);
     });
-    const largest = Math.max(...scores);
+    // The sink counts once, beside the newest key.
+    const sinks = shape.hasSinks && last === position ? [data.learned[learnedLayout(shape, shape).sinks + h] ?? 0] : [];
+    const largest = Math.max(...scores, ...sinks);
     const weights = scores.map((score) => Math.exp(score - largest));
-    const total = weights.reduce((a, b) => a + b, 0);
+    const total = [...weights, ...sinks.map((sink) => Math.exp(sink - largest))].reduce((a, b) => a + b, 0);
     top[h] = largest;
     sum[h] = total;
     for (const [i, start] of starts.entries()) {
@@ -189,20 +212,34 @@ export function attendReference(
   return { top, sum, output };
 }
 
+/** What a softmax gets for a scaled dot product with a key `offset` positions from the query. */
+function scoreOf({ softcap, alibi = 0, numQueryHeads }: PagedShape, dot: number, head: number, offset: number): number {
+  return (
+    (softcap === undefined ? dot : softcap * Math.tanh(dot / softcap)) + alibi * slopeOf(head, numQueryHeads) * offset
+  );
+}
+
+/** ALiBi's slopes: for numbers of heads beyond a power of two, every other slope of twice that power fills up. */
+function slopeOf(head: number, numHeads: number): number {
+  const power = 2 ** Math.floor(Math.log2(numHeads));
+  return head < power ? 2 ** ((-8 * (head + 1)) / power) : 2 ** ((-8 * (2 * (head - power) + 1)) / (2 * power));
+}
+
 /** Row of the rope table of a position: reversed, so that a kernel which takes the position instead is found out. */
 function ropeRowOf(data: PagedData, position: number): number {
   return data.numRopeRows - 1 - position;
 }
 
-function turn(shape: PagedShape, data: PagedData, head: Float32Array, position: number): Float64Array {
+function turn(shape: PagedShape, data: PagedData, head: Float64Array, position: number): Float64Array {
   const half = shape.rotaryDim / 2;
   const result = Float64Array.from(head);
   for (let i = 0; i < half; i++) {
     const at = 2 * (ropeRowOf(data, position) * half + i);
     const [cos, sin] = [data.rope[at] ?? 0, data.rope[at + 1] ?? 0];
-    const [low, high] = [head[i] ?? 0, head[i + half] ?? 0];
-    result[i] = low * cos - high * sin;
-    result[i + half] = high * cos + low * sin;
+    const [x, y] = shape.isInterleaved ? [2 * i, 2 * i + 1] : [i, i + half];
+    const [low, high] = [head[x] ?? 0, head[y] ?? 0];
+    result[x] = low * cos - high * sin;
+    result[y] = high * cos + low * sin;
   }
   return result;
 }

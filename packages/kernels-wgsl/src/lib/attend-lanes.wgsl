@@ -23,10 +23,12 @@ fn attend(work: Work, num_queries: u32, _num_keys: u32, lane: u32) {
   }
   // D4, but not to the compiler: those for CPUs unroll loops of known length, which takes them a minute and gains nothing.
   let num_units = select(0u, D4, arrayLength(&qkv) > 0u);
+  let first = first_seen(work, lane);
   let seen = num_seen(work, lane);
-  var top = LOWEST;   // the largest score so far
-  var sum = 0.0;      // the weights
-  for (var first_key = 0u; first_key < seen; first_key += 4u) {
+  let without_key = sink(work, lane);
+  var top = without_key.x;   // the largest score so far
+  var sum = without_key.y;   // the weights
+  for (var first_key = first; first_key < seen; first_key += 4u) {
     let keys = first_key + vec4<u32>(0u, 1u, 2u, 3u);
     let present = min(keys, vec4<u32>(seen - 1u));
     let lines = vec4<u32>(
@@ -40,14 +42,14 @@ fn attend(work: Work, num_queries: u32, _num_keys: u32, lane: u32) {
       scores += qkv[query + c] * four_keys(lines, c);
     }
     let is_key = keys < vec4<u32>(seen);
-    scores = select(vec4<f32>(LOWEST), scores * SCALE, is_key);
+    scores = select(vec4<f32>(LOWEST), scored(work, lane, keys, scores * SCALE), is_key);
     let new_top = max(top, max(max(scores.x, scores.y), max(scores.z, scores.w)));
     let fade = exp(max(top - new_top, -80.0));   // of what was summed under a lower maximum
     let weights = select(vec4<f32>(), exp(max(scores - new_top, vec4<f32>(-80.0))), is_key);
     top = new_top;
     sum = sum * fade + dot(weights, vec4<f32>(1.0));
     for (var c = 0u; c < num_units; c++) {
-      let before = select(out[unit + c] * fade, vec4<f32>(), first_key == 0u);
+      let before = select(out[unit + c] * fade, vec4<f32>(), first_key == first);
       out[unit + c] = before + four_values(lines, c) * weights;
     }
   }

@@ -5,7 +5,10 @@
 // What queries and keys are is the kernel's. It declares D4 (head size / 4), MAX_D4, SCALE, `qkv` and `out` in units of
 // four elements, a struct Work for what its functions need to know, and these functions:
 //   query_unit(work, query)   where a query starts in qkv
-//   num_seen(work, query)     how many keys it sees, from the first on
+//   first_seen(work, query)   the first key that it sees; for the first query it is the smallest
+//   num_seen(work, query)     the number of keys, but for those behind the last that it sees
+//   scored(work, query, keys, dots)   scores of four keys, from their dot products
+//   sink(work, query)         a score without a key, and 1 or 0 for whether there is one
 //   out_unit(work, query)     where its output starts, or NOWHERE if it is not wanted
 //   key_line(work, key)       where a key is
 //   key_load(line, c), value_load(line, c)   elements 4c to 4c + 3 of the key, and of its value
@@ -51,9 +54,15 @@ fn attend(work: Work, num_queries: u32, num_keys: u32, lane: u32) {
   let y = lane / ACROSS * 4u;
 
   var top = vec4<f32>(LOWEST);   // of the four queries: the largest score so far,
-  var sum = vec4<f32>();         // the weights of this lane's keys,
+  var sum = vec4<f32>();         // the weights of this lane's keys, and of the sink in the first lane,
   var totals = array<vec4<f32>, 4u * MAX_CHUNKS>();   // and the outputs of this lane's elements, chunk by chunk
-  for (var first_key = 0u; first_key < num_keys; first_key += KEYS) {
+  for (var j = 0u; j < 4u; j++) {
+    let without_key = sink(work, min(y + j, num_queries - 1u));
+    top[j] = without_key.x;
+    sum[j] = select(0.0, without_key.y, x == 0u);
+  }
+  // Tiles of keys start at multiples of KEYS, so that a query feels nothing of those that it shares the workgroup with.
+  for (var first_key = first_seen(work, 0u) / KEYS * KEYS; first_key < num_keys; first_key += KEYS) {
     for (var i = lane; i < KEYS; i += LANES) {
       key_lines[i] = key_line(work, min(first_key + i, num_keys - 1u));
     }
@@ -85,8 +94,9 @@ fn attend(work: Work, num_queries: u32, num_keys: u32, lane: u32) {
     let keys = first_key + x * 4u + vec4<u32>(0u, 1u, 2u, 3u);
     var highest = vec4<f32>();
     for (var j = 0u; j < 4u; j++) {
-      let seen = num_seen(work, min(y + j, num_queries - 1u));
-      scores[j] = select(vec4<f32>(LOWEST), scores[j], keys < vec4<u32>(seen));
+      let query = min(y + j, num_queries - 1u);
+      let is_seen = (keys >= vec4<u32>(first_seen(work, query))) & (keys < vec4<u32>(num_seen(work, query)));
+      scores[j] = select(vec4<f32>(LOWEST), scored(work, query, keys, scores[j]), is_seen);
       highest[j] = max(max(scores[j].x, scores[j].y), max(scores[j].z, scores[j].w));
     }
     stats[lane] = highest;

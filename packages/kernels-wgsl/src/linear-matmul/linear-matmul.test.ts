@@ -52,6 +52,7 @@ const shapes: readonly TestShape[] = linearMatmulChoices.map((choice, index) => 
     yStart,
     hasNorm: false,
     epsilon: 0,
+    softcap: 3,
   };
 });
 

@@ -94,10 +94,18 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['gelu', 'large-f32'],
     ['gelu_tanh', 'small-f16'],
     ['quick_gelu', 'serial'],
+    ['scale_rows', 'small-f32'],
+    ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],
   ] as const
-).map(([epilogue, tier]) => ({ ...store, epilogue, tier, weights: smallGroups, hasBias: true }));
+).map(([epilogue, tier]) => ({
+  ...store,
+  epilogue,
+  tier,
+  weights: smallGroups,
+  hasBias: epilogue !== 'scale_rows',
+}));
 
 /** The declared choices. Any two choices of what `pick` returns meet in one of them; activations only epilogues. */
 export const linearMatmulChoices: readonly LinearMatmulChoice[] = [

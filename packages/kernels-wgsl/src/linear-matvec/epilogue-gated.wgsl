@@ -18,7 +18,7 @@ fn write_pair(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
   var up = high;
   @if(bias) gate += bias_at(8u * pair);
   @if(bias) up += bias_at(8u * pair + 4u);
-  let product = activate(gate) * up;
+  let product = activate(gate, 8u * pair) * up;
   for (var r = 0u; r < 4u; r++) {
     if (4u * pair + r < OUTPUTS) {
       y[token * Y_STRIDE + 4u * pair + r] = product[r];

@@ -18,7 +18,7 @@ override Y_STRIDE: u32;      // elements between output rows
 fn write_block(token: u32, first: u32, sums: vec4<f32>) {
   var values = sums;
   @if(bias) values += bias_at(first);
-  values = activate(values);
+  values = activate(values, first);
   for (var r = 0u; r < 4u; r++) {
     if (first + r < OUTPUTS) {
       let at = token * Y_STRIDE + Y_START + first + r;

@@ -77,6 +77,7 @@ const shapes: readonly TestShape[] = linearMatvecChoices.map((choice, index) => 
     yStride: Math.ceil(numOutputs / 32) * 32 + yStart,
     yStart,
     epsilon: index % 2 === 0 ? 1e-6 : 0.005,
+    softcap: 3,
   };
 });
 

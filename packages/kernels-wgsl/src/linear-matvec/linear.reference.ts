@@ -8,6 +8,7 @@ export interface LinearInputs {
   readonly x: Float32Array;
   readonly gamma: Float32Array;
   readonly bias: Float32Array;
+  readonly row_scale: Float32Array;
   readonly row_ids: Uint32Array;
   readonly y: Float32Array;
 }
@@ -36,12 +37,14 @@ const gelu = (x: number): number => (x * (1 + erf(x / Math.SQRT2))) / 2;
 const geluTanh = (x: number): number => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2;
 
 /** What an epilogue makes of a sum with its bias, or of a gate. */
-export const activations: Readonly<Record<Epilogue, (x: number) => number>> = {
+export const activations: Readonly<Record<Epilogue, (x: number, softcap?: number) => number>> = {
   store: (x) => x,
   add: (x) => x,
   gelu,
   gelu_tanh: geluTanh,
   quick_gelu: (x) => x * sigmoid(1.702 * x),
+  scale_rows: (x) => x,
+  softcap: (x, softcap = 1) => softcap * Math.tanh(x / softcap),
   silu_mul: (x) => x * sigmoid(x),
   gelu_mul: gelu,
   gelu_tanh_mul: geluTanh,
@@ -71,7 +74,8 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
         const gateRow = 8 * Math.floor(n / 4) + (n % 4);
         value = activate(product(gateRow)) * product(gateRow + 4);
       } else if (!isGated(epilogue) && n >= yStart && n < yStart + numOutputs) {
-        value = activate(product(n - yStart)) + (epilogue === 'add' ? before : 0);
+        value = activate(product(n - yStart), shape.softcap) + (epilogue === 'add' ? before : 0);
+        if (epilogue === 'scale_rows') value *= inputs.row_scale[n - yStart] ?? 0;
       }
       expected[token * yStride + n] = value;
     }

@@ -27,6 +27,7 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
     bias: random.normals(yStart + weightRows),
+    row_scale: random.normals(weightRows),
     row_ids: new Uint32Array(numRows),
     y: random.normals(numRows * yStride),
   };
@@ -92,7 +93,7 @@ export const profiles: readonly DeviceProfile[] = [
   { ...portable, vendor: 'intel', features: ['shader-f16', 'subgroups'], subgroupMinSize: 8, subgroupMaxSize: 32 },
 ];
 
-const activations: readonly Epilogue[] = ['gelu', 'gelu_tanh', 'quick_gelu', 'gelu_mul', 'gelu_tanh_mul'];
+const activations: readonly Epilogue[] = ['gelu', 'gelu_tanh', 'quick_gelu', 'softcap', 'gelu_mul', 'gelu_tanh_mul'];
 
 /** The products of the models: qkv, head, plain, residual, gated, activated; each with and without biases. */
 export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNorm: boolean })[] = [
@@ -104,6 +105,7 @@ export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNo
   { epilogue: 'store', hasNorm: false, hasBias, hasRowIds: false },
   { epilogue: 'add', hasNorm: false, hasBias, hasRowIds: false },
   { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
+  ...(hasBias ? [] : [{ epilogue: 'scale_rows' as const, hasNorm: true, hasBias, hasRowIds: true }]),
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
 

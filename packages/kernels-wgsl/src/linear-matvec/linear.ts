@@ -6,7 +6,9 @@ import gelu from '../lib/activation-gelu.wgsl';
 import geluTanh from '../lib/activation-gelu-tanh.wgsl';
 import identity from '../lib/activation-identity.wgsl';
 import quickGelu from '../lib/activation-quick-gelu.wgsl';
+import scaleRows from '../lib/activation-scale-rows.wgsl';
 import silu from '../lib/activation-silu.wgsl';
+import softcap from '../lib/activation-softcap.wgsl';
 import gated from './epilogue-gated.wgsl';
 import rows from './epilogue-rows.wgsl';
 
@@ -15,6 +17,8 @@ import rows from './epilogue-rows.wgsl';
  * - `store`: y = W x (+ bias);
  * - `add`: y += W x (+ bias), the residual;
  * - `gelu`, `gelu_tanh`, `quick_gelu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as x · sigmoid(1.702 x);
+ * - `scale_rows`: y = W x times `row_scale`, f32, one per weight row; without bias;
+ * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
  *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
  *   all, padded with zeros.
@@ -25,6 +29,8 @@ export type Epilogue =
   | 'gelu'
   | 'gelu_tanh'
   | 'quick_gelu'
+  | 'scale_rows'
+  | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
   | 'gelu_tanh_mul';
@@ -41,6 +47,8 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   gelu: { epilogue: rows, activation: gelu },
   gelu_tanh: { epilogue: rows, activation: geluTanh },
   quick_gelu: { epilogue: rows, activation: quickGelu },
+  scale_rows: { epilogue: rows, activation: scaleRows },
+  softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
   gelu_tanh_mul: { epilogue: gated, activation: geluTanh },
@@ -73,6 +81,8 @@ export interface LinearShape extends LinearUse {
   readonly xStride: number;
   /** Elements between rows of y. */
   readonly yStride: number;
+  /** Of the epilogue `softcap`; outputs stay between `-softcap` and `softcap`. */
+  readonly softcap?: number | undefined;
   /** Outputs, and biases, go behind so many of a row; 0 by default. Not for gated epilogues. */
   readonly yStart?: number;
 }
@@ -84,6 +94,8 @@ export const linearBindings: readonly Binding[] = [
   { name: 'row_ids', index: 6, access: 'read', flag: 'gather' },
   { name: 'y', index: 7, access: 'read_write' },
 ];
+
+const rowScale: Binding = { name: 'row_scale', index: 5, access: 'read' };
 
 /** Pairs of row-blocks, one invocation each, of a workgroup of serial.wgsl. */
 export const SERIAL_PAIRS: number = 8;
@@ -109,6 +121,7 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
     Y_STRIDE: shape.yStride,
     ...(!isGated(shape.epilogue) && { Y_START: shape.yStart ?? 0 }),
     NUM_BLOCKS: numWeightBlocks(shape),
+    ...(shape.epilogue === 'softcap' && { SOFTCAP: shape.softcap ?? 1 }),
   };
 }
 
@@ -125,6 +138,6 @@ export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse
       ...(isGated(epilogue) ? {} : { add: epilogue === 'add' }),
     },
     slots: { weights: wgsl, ...endings[epilogue] },
-    slotBindings,
+    slotBindings: epilogue === 'scale_rows' ? [...slotBindings, rowScale] : slotBindings,
   };
 }

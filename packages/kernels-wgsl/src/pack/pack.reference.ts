@@ -46,19 +46,25 @@ function destination({ dst, block, stride, headDim }: PackShape, i: number): num
   return dst + Math.floor(row / block) * stride + (row % block);
 }
 
-/** Planes of the matrix `[numRows, numCols]` that `pieces`, all of one kind and width, make up; `vector` for plain rows. */
+/**
+ * Planes of the matrix `[numRows, numCols]` that `pieces`, all of one kind and width, make up; `vector` for plain rows and
+ * for norms.
+ */
 export function packReference(pieces: readonly PackPiece[], numRows: number): Planes | { vector: Uint32Array } {
   const { source, target, numCols, pitch = numCols } = (pieces[0] as PackPiece).shape;
   const width = target === 'vector' ? pitch : numCols;
   const options = ggmlWeightOptions[source as GgmlType];
-  const isExact = options && target !== 'vector' && weightSlot(options).id === weightSlot(target).id;
+  const isExact = options && typeof target !== 'string' && weightSlot(options).id === weightSlot(target).id;
   const { bytes, columns } = packUnits[source];
   const rowBytes = (numCols / columns) * bytes;
   const blocks = new Uint8Array(isExact ? numRows * rowBytes : 0);
   const matrix = new Float32Array(numRows * width);
   for (const { shape, window, factors } of pieces) {
-    const { factorCols = numCols } = shape;
+    const { factorCols = numCols, offset = 0, scale = 1 } = shape;
     const values = decode(shape.source, window).subarray(shape.sourceStart);
+    // Zeros keep their signs where nothing is to change.
+    const change = (value: number): number =>
+      offset === 0 && scale === 1 ? value : Math.fround(value + offset) * scale;
     const raw = new Uint8Array(window.buffer).subarray((shape.sourceStart / columns) * bytes);
     for (let i = 0; i < shape.numRows; i++) {
       const row = destination(shape, i);
@@ -66,11 +72,18 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
       const factorOf = (column: number): number =>
         factors?.[i * Math.ceil(numCols / factorCols) + Math.floor(column / factorCols)] ?? 1;
       matrix.set(
-        numbers.map((value, column) => value * factorOf(column)),
+        numbers.map((value, column) => change(value * factorOf(column))),
         row * width,
       );
       if (isExact) blocks.set(raw.subarray(i * rowBytes, (i + 1) * rowBytes), row * rowBytes);
     }
+  }
+  if (target === 'inverse_norms') {
+    const norms = Float32Array.from({ length: numRows }, (_, row) => {
+      const square = matrix.subarray(row * width, (row + 1) * width).reduce((sum, value) => sum + value ** 2, 0);
+      return 1 / Math.max(Math.sqrt(square), 1e-12);
+    });
+    return { vector: new Uint32Array(norms.buffer) };
   }
   if (target === 'vector') return { vector: new Uint32Array(matrix.buffer) };
   if (isExact) return repackGgml(source as GgmlType, blocks, numRows, numCols);

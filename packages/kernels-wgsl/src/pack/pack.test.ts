@@ -79,11 +79,16 @@ describeParity<PackShape>({
     ];
   }),
   accepts: (variant, { source, target }) =>
-    variant.id === `${source.toLowerCase()}-${target === 'vector' ? target : weightSlot(target).id}`,
+    variant.id === `${source.toLowerCase()}-${typeof target === 'string' ? target : weightSlot(target).id}`,
   makeCase(shape, _variant, random) {
     const window = makeWindow(shape, random);
     const factors = isF8(shape.source) ? random.normals(numFactors(shape), 0.01) : undefined;
     const planes = packReference([{ shape, window, ...(factors && { factors }) }], shape.numRows);
+    if (shape.target === 'inverse_norms') {
+      const vector = new Float32Array((planes as { vector: Uint32Array }).vector.buffer);
+      const buffers = { vector: new Float32Array(vector.length), source: window, params: packParams(shape) };
+      return { shape, buffers, expected: { vector: Float64Array.from(vector) } };
+    }
     const expected = Object.entries(planes).map(([name, plane]) => [name, Float64Array.from(plane)]);
     return {
       shape,
@@ -91,7 +96,7 @@ describeParity<PackShape>({
       expected: Object.fromEntries(expected),
     };
   },
-  tolerance: () => 0,
+  tolerance: ({ id }) => (id.endsWith('norms') ? 1e-5 : 0),
 });
 
 /** Runs pieces one after the other into the same planes. */
@@ -143,6 +148,13 @@ describe('pack puts rows where they belong', () => {
     const planes = packReference(pieces, 16);
     expect(await packPieces(pieces, planes)).toEqual(planes);
   });
+});
+
+it('adds to the elements of a vector, and scales them', async () => {
+  const shape = makeShape('bf16', 'vector', 1, 40, { sourceStart: 3, offset: 1, scale: 0.25 });
+  const piece = { shape, window: makeWindow(shape, makeRandom(4)) };
+  const planes = packReference([piece], 1);
+  expect(await packPieces([piece], planes)).toEqual(planes);
 });
 
 describe('pack converts exactly', () => {

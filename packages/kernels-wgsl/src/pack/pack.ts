@@ -20,6 +20,7 @@ import targetF32 from './target-f32.wgsl';
 import targetGgml from './target-ggml.wgsl';
 import targetHalves from './target-halves.wgsl';
 import targetInt4 from './target-int4.wgsl';
+import targetNorms from './target-norms.wgsl';
 import targetVector from './target-vector.wgsl';
 
 /** Plain element types of checkpoints. */
@@ -52,8 +53,11 @@ export const packUnits: Readonly<Record<PackSource, PackUnit>> = {
   ...ggmlBlocks,
 };
 
-/** A weight format, or `vector`: plain f32 rows. */
-export type PackTarget = WeightFormatOptions | 'vector';
+/** `vector`: plain f32 rows; `inverse_norms`: of each row 1 / its norm, in f32. Made of plain elements. */
+export type PlainTarget = 'vector' | 'inverse_norms';
+
+/** What rows become. */
+export type PackTarget = WeightFormatOptions | PlainTarget;
 
 /** Rows of a window and where they go. A vector may be seen as rows of length 1. */
 export interface PackShape {
@@ -80,6 +84,9 @@ export interface PackShape {
    * run of columns.
    */
   readonly factorCols?: number;
+  /** Target `vector`: an element w becomes `(w + offset) * scale`; bits stay as they are by default. */
+  readonly offset?: number;
+  readonly scale?: number;
 }
 
 const LANES = 64;
@@ -91,6 +98,7 @@ const targets: Readonly<Partial<Record<WeightFormatOptions['format'], WgslModule
   bf16: targetHalves,
   int4: targetInt4,
 };
+const plainTargets: Readonly<Record<PlainTarget, WgslModule>> = { vector: targetVector, inverse_norms: targetNorms };
 
 /** Formats that numbers are quantised or converted to. Others take what is quantised already: blocks, or repack's numbers. */
 export function isPackTarget({ format, hasBiases, numTables }: WeightFormatOptions): boolean {
@@ -127,17 +135,22 @@ function isGgml(from: PackSource): from is GgmlType {
   return Object.hasOwn(ggmlBlocks, from);
 }
 
+function isPlain(target: PackTarget): target is PlainTarget {
+  return typeof target === 'string';
+}
+
 /** Whether the target takes the bits of the source's blocks as they are. */
 function isExact(from: PackSource, target: PackTarget): boolean {
-  return isGgml(from) && target !== 'vector' && weightSlot(ggmlWeightOptions[from]).id === weightSlot(target).id;
+  return isGgml(from) && !isPlain(target) && weightSlot(ggmlWeightOptions[from]).id === weightSlot(target).id;
 }
 
 function variantOf(from: PackSource, target: PackTarget): Variant {
   const { id: sourceId, reader, bindings, ...parts } = sourceParts(from);
   const common = { requires: [], knobs: { ...parts.knobs, LANES }, flags: parts.flags };
-  if (target === 'vector') {
+  if (isPlain(target)) {
     const slotBindings: readonly Binding[] = [{ name: 'vector', index: 0, access: 'read_write' }, ...bindings];
-    return { ...common, id: `${sourceId}-vector`, slots: { source: reader, target: targetVector }, slotBindings };
+    const slots = { source: reader, target: plainTargets[target] };
+    return { ...common, id: `${sourceId}-${target}`, slots, slotBindings };
   }
   const { id, knobs, flags, slotBindings } = weightSlot(target);
   const base = {
@@ -173,10 +186,20 @@ function variantOf(from: PackSource, target: PackTarget): Variant {
   };
 }
 
+/** Columns of an invocation. */
+function spanOf(from: PackSource, target: PackTarget, numCols: number): number {
+  if (target === 'inverse_norms') return numCols;
+  if (target === 'vector') return 32;
+  return isExact(from, target) ? packUnits[from].columns : Math.max(target.groupSize, 32);
+}
+
 /** What is packed into what: every plain source and target; f8 as f16, f32 and int4 (of which one group size stands for all); blocks as they are, and as f32. */
 export const packKinds: readonly Pick<PackShape, 'source' | 'target'>[] = [
   ...(['f32', 'f16', 'bf16'] as const).flatMap((from) =>
-    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const].map((target) => ({ source: from, target })),
+    [...declaredWeightOptions.filter(isPackTarget), 'vector' as const, 'inverse_norms' as const].map((target) => ({
+      source: from,
+      target,
+    })),
   ),
   ...(['e4m3', 'e5m2'] as const).flatMap((from) =>
     [
@@ -196,20 +219,17 @@ export function numFactors({ source: from, numRows, numCols, factorCols = numCol
   return isF8(from) ? numRows * tiles(numCols, factorCols) : 0;
 }
 
-/** Contents of the binding `params` for a shape, 36 bytes. */
+/** Bytes of the binding `params`. */
+export const PACK_PARAMS_BYTES = 44;
+
+/** Contents of the binding `params` for a shape. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
-  const {
-    numRows,
-    numCols,
-    sourceStart,
-    dst,
-    block,
-    stride,
-    pitch = numCols,
-    headDim = 0,
-    factorCols = numCols,
-  } = shape;
-  return Uint32Array.of(numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2, factorCols);
+  const { numRows, numCols, sourceStart, dst, block, stride } = shape;
+  const { pitch = numCols, headDim = 0, factorCols = numCols, offset = 0, scale = 1 } = shape;
+  const params = new Uint32Array(PACK_PARAMS_BYTES / 4);
+  params.set([numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2, factorCols]);
+  new Float32Array(params.buffer).set([offset, scale], 9);
+  return params;
 }
 
 /**
@@ -230,8 +250,7 @@ export const pack: Kernel<PackShape> = defineKernel({
   pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
   constantsOf: () => ({}),
   workgroupsOf({ source: from, target, numRows, numCols }) {
-    const groupSize = target === 'vector' ? 32 : Math.max(target.groupSize, 32);
-    const span = isExact(from, target) ? packUnits[from].columns : groupSize;
+    const span = spanOf(from, target, numCols);
     return [...foldGrid(tiles(numRows * tiles(numCols, span), LANES)), 1];
   },
 });

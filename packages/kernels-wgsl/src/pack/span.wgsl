@@ -11,6 +11,8 @@ struct Params {
   pitch: u32,          // elements between rows of a plain target
   head_half: u32,      // 0, or half the rows of a head: the window has those of either half in turns
   factor_cols: u32,    // columns that share a factor, where a source has factors
+  offset: f32,         // target of vectors: an element w becomes (w + offset) * scale
+  scale: f32,
 }
 
 @group(0) @binding(4) var<storage, read> params: Params;

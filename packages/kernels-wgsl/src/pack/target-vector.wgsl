@@ -9,6 +9,8 @@ const SPAN: u32 = 32u;
 fn pack_span(span: Span) {
   let start = span.row * params.pitch + span.number * SPAN;
   for (var k = 0u; k < span.count; k++) {
-    vector[start + k] = source_bits(span.first + k);
+    let bits = source_bits(span.first + k);
+    let changed = bitcast<u32>((bitcast<f32>(bits) + params.offset) * params.scale);
+    vector[start + k] = select(changed, bits, params.offset == 0.0 && params.scale == 1.0);
   }
 }

@@ -1,9 +1,10 @@
-// y = x / rms(x) * gamma, one workgroup per row, statistics in f32. Fused forms live in linear-matvec.
+// y = x / rms(x) * gamma, or y += that; one workgroup per row, statistics in f32. Fused forms live in linear-matvec.
 import slot::reduce::{reduce_sum};
 
 override WIDTH: u32;         // elements of a row that count
 override STRIDE: u32;        // elements between rows, a multiple of 4, zero beyond WIDTH
 override EPSILON: f32;
+override ADDS: u32;          // 1: y keeps what it holds, and the result is added
 
 const LANES: u32 = 256u; // knob: invocations of a workgroup
 
@@ -21,6 +22,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   }
   let scale = inverseSqrt(reduce_sum(sum, lane) / f32(WIDTH) + EPSILON);
   for (var i = lane; i < STRIDE / 4u; i += LANES) {
-    y[row + i] = x[row + i] * gamma[i] * scale;
+    var result = x[row + i] * gamma[i] * scale;
+    if (ADDS == 1u) {
+      result += y[row + i];
+    }
+    y[row + i] = result;
   }
 }

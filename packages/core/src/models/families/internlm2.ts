@@ -1,6 +1,18 @@
-// InternLM2: Llama's graph under other names, with q, k and v in one tensor grouped per key head.
+// InternLM: Llama's graph with biases. InternLM2: the same under other names, with q, k and v in one tensor grouped per
+// key head.
+import type { DecoderConfig } from '../decoder-config.js';
 import type { Family } from '../family.js';
-import { OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
+import type { RawConfig } from '../raw-config.js';
+import { LLAMA_NAMES, OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
+
+/** InternLM 1: Llama's names, with `bias` on q, k, v and o. */
+export const internlm: Family = {
+  modelType: 'internlm',
+  architectures: ['InternLMForCausalLM'],
+  names: LLAMA_NAMES,
+  ignored: OLD_ROPE_BUFFERS,
+  readConfig: readInternlmConfig,
+};
 
 export const internlm2: Family = {
   modelType: 'internlm2',
@@ -20,8 +32,10 @@ export const internlm2: Family = {
     head: 'output',
   },
   ignored: OLD_ROPE_BUFFERS,
-  readConfig(raw) {
-    const hasBias = raw.flag('bias', false);
-    return { ...readLlamaConfig(raw), hasQkvBias: hasBias, hasOutputBias: hasBias, hasMlpBias: false };
-  },
+  readConfig: readInternlmConfig,
 };
+
+function readInternlmConfig(raw: RawConfig): DecoderConfig {
+  const hasBias = raw.flag('bias', false);
+  return { ...readLlamaConfig(raw), hasQkvBias: hasBias, hasOutputBias: hasBias, hasMlpBias: false };
+}

@@ -1,6 +1,7 @@
 // Qwen1.5, Qwen2 and Qwen2.5 (dense): Llama's graph with biases on q, k and v.
-import { PagemindError } from '../../errors.js';
+import { type DecoderConfig, readLayers } from '../decoder-config.js';
 import type { Family } from '../family.js';
+import type { RawConfig } from '../raw-config.js';
 import { LLAMA_NAMES, OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
 
 export const qwen2: Family = {
@@ -17,12 +18,14 @@ export const qwen2: Family = {
     num_key_value_heads: 32,
     max_position_embeddings: 32768,
   },
-  readConfig(raw) {
-    if (raw.flag('use_sliding_window', false)) {
-      throw new PagemindError('unsupported_model', 'Sliding-window attention is switched on in config.json.', {
-        hint: 'Use a checkpoint with use_sliding_window false; the published Qwen2 models have it off.',
-      });
-    }
-    return { ...readLlamaConfig(raw), hasQkvBias: true, hasOutputBias: false };
-  },
+  readConfig: (raw) => ({ ...readQwenConfig(raw), hasQkvBias: true, hasOutputBias: false }),
 };
+
+/** `use_sliding_window` gives the layers from `max_window_layers` on a window; the published models have it off. */
+export function readQwenConfig(raw: RawConfig): DecoderConfig {
+  const config = readLlamaConfig(raw);
+  if (!raw.flag('use_sliding_window', false)) return config;
+  const firstSliding = raw.optionalCount('max_window_layers') ?? 0;
+  const layers = readLayers(raw, config.numLayers, { isSliding: (layer) => layer >= firstSliding });
+  return { ...config, layers };
+}

@@ -1,0 +1,23 @@
+// Granite 3 (dense): Llama's graph with factors on embeddings, attention, logits, and on what is added to the residual.
+import type { Family } from '../family.js';
+import { LLAMA_NAMES, OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
+
+export const granite: Family = {
+  modelType: 'granite',
+  architectures: ['GraniteForCausalLM'],
+  names: LLAMA_NAMES,
+  ignored: OLD_ROPE_BUFFERS,
+  readConfig(raw) {
+    const config = readLlamaConfig(raw);
+    const residual = raw.positive('residual_multiplier', 1);
+    return {
+      ...config,
+      attentionScale: raw.positive('attention_multiplier', 1),
+      // The residual stream is kept divided by its factor. All that reads it is a norm, which only needs another epsilon.
+      embeddingScale: raw.positive('embedding_multiplier', 1) / residual,
+      normEpsilon: config.normEpsilon / residual ** 2,
+      logitScale: 1 / raw.positive('logits_scaling', 1),
+      isTied: raw.flag('tie_word_embeddings', true),
+    };
+  },
+};
