@@ -1,7 +1,10 @@
 // Reads how many tests passed, failed and were skipped out of the JSON reports of Vitest and Playwright. Running them is
 // test.mjs's work.
+import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+
+const MAX_MESSAGE = 300;
 
 /** @returns {Counts} of a report of Vitest's json reporter; a file that broke before its first test is one failure. */
 export function countVitest(report) {
@@ -20,6 +23,32 @@ export function countPlaywright({ stats, errors = [] }) {
     failed: stats.unexpected + errors.length,
     skipped: stats.skipped,
   };
+}
+
+/** @returns {string[]} a line for each failed test of a Vitest report: its file, its name, the first line of the reason. */
+export function failuresOfVitest(report) {
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = name.replace(/^.*\/(?=(packages|tools|e2e)\/)/, '');
+    if (status === 'failed' && assertionResults.length === 0) return [`${file}: ${firstLine(message)}`];
+    return assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => `${file} › ${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+  });
+}
+
+/** @returns {string[]} the same of a Playwright report. */
+export function failuresOfPlaywright({ suites = [], errors = [] }) {
+  const ofSuite = (suite) => [
+    ...(suite.specs ?? []).filter((spec) => !spec.ok).flatMap((spec) => spec.tests.map((test) => lineOf(spec, test))),
+    ...(suite.suites ?? []).flatMap(ofSuite),
+  ];
+  const lineOf = (spec, { projectName, results }) =>
+    `${projectName} › ${spec.file} › ${spec.title}: ${firstLine(results.at(-1)?.error?.message)}`;
+  return [...suites.flatMap(ofSuite), ...errors.map(({ message }) => firstLine(message))];
+}
+
+function firstLine(message = '') {
+  return stripVTControlCharacters(message).split('\n', 1)[0].slice(0, MAX_MESSAGE);
 }
 
 /** @returns {Counts} the sum. */

@@ -1,5 +1,6 @@
 // `npm test`: sets everything up and runs every tier: the checks, unit, gpu and model on the software adapters, browser.
-// A tier that fails does not stop those after it; the last line printed is the sum. `npm test -- unit gpu` runs those two.
+// A tier that fails does not stop those after it; the last lines printed name what failed, count each tier and sum up.
+// `npm test -- unit gpu` runs those two.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { browsers, cacheFolder, softwareAdapters } from './adapters.mjs';
@@ -8,7 +9,14 @@ import { sharedFolder } from './fixtures.mjs';
 import { install } from './install.mjs';
 import { repository, run, runAsScript, SetupError, tool } from './process.mjs';
 import { provisionAdapter, provisionTests } from './provision.mjs';
-import { countPlaywright, countVitest, formatCounts, sumCounts } from './test-counts.mjs';
+import {
+  countPlaywright,
+  countVitest,
+  failuresOfPlaywright,
+  failuresOfVitest,
+  formatCounts,
+  sumCounts,
+} from './test-counts.mjs';
 
 const MAX_MINUTES_PER_TIER = 40;
 const tierNames = ['check', 'unit', 'gpu', 'model', 'browser'];
@@ -22,6 +30,7 @@ await runAsScript(import.meta.url, async (wanted) => {
     throw new SetupError(`no such tier: ${unknown.join(', ')}; there are ${tierNames.join(', ')}`);
   const results = await runTiers(wanted.length > 0 ? wanted : tierNames);
   console.log('');
+  for (const { name, counts } of results) for (const line of counts.failures ?? []) console.log(`✗ ${name}: ${line}`);
   for (const { name, counts } of results) console.log(`${name}: ${formatCounts(counts)}`);
   const sum = sumCounts(results.map(({ counts }) => counts));
   if (sum.failed > 0 || sum.passed === 0) process.exitCode = 1;
@@ -63,7 +72,7 @@ async function guarded(name, work) {
     return await work();
   } catch (error) {
     console.error(error instanceof SetupError ? `${name}: ${error.message}` : error);
-    return oneFailure;
+    return { ...oneFailure, failures: [error.message] };
   }
 }
 
@@ -109,7 +118,7 @@ async function vitest(project, adapter, extra = []) {
     env: adapter ? { PAGEMIND_ADAPTER: adapter } : {},
     timeoutMs: MAX_MINUTES_PER_TIER * 60_000,
   });
-  return judge(code, report, countVitest);
+  return judge(code, report, countVitest, failuresOfVitest);
 }
 
 async function playwright() {
@@ -122,7 +131,7 @@ async function playwright() {
     env: { PLAYWRIGHT_JSON_OUTPUT_FILE: report },
     timeoutMs: MAX_MINUTES_PER_TIER * 60_000,
   });
-  return judge(code, report, countPlaywright);
+  return judge(code, report, countPlaywright, failuresOfPlaywright);
 }
 
 function reportFile(name) {
@@ -133,11 +142,12 @@ function reportFile(name) {
   return file;
 }
 
-/** Counts of a report; a runner that failed without a failed test, or that ran no test, is a failure. */
-function judge(code, report, count) {
+/** Counts of a report and what failed in it; a runner that failed without a failed test, or that ran no test, is a failure. */
+function judge(code, file, count, failuresOf) {
   if (code === 124) throw new SetupError(`stopped after ${MAX_MINUTES_PER_TIER} minutes`);
-  if (!existsSync(report)) throw new SetupError('the test runner left no report');
-  const counts = count(JSON.parse(readFileSync(report, 'utf8')));
+  if (!existsSync(file)) throw new SetupError('the test runner left no report');
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  const counts = { ...count(report), failures: failuresOf(report) };
   if (counts.passed + counts.failed + counts.skipped === 0) throw new SetupError('ran no test');
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
