@@ -57,8 +57,8 @@ async function tellStory(page: Page): Promise<void> {
 test('is downloaded, left, gone on with, kept and deleted', async ({ page, context }) => {
   const { complaints } = watch(page, new URL('/', hub.url).href);
   await open(page);
-  // Half a megabyte a second, for as long as nobody has seen enough.
-  hub.fault = ({ path }) => (path === 'model.safetensors' ? { kind: 'drip', bytes: 50_000, everyMs: 100 } : undefined);
+  // A tenth of a megabyte a second: half a minute, which is left as soon as everything has been seen.
+  hub.fault = ({ path }) => (path === 'model.safetensors' ? { kind: 'drip', bytes: 10_000, everyMs: 100 } : undefined);
   await nameModel(page, ID);
   const card = page.locator('.loading');
   await expect(card.getByText(/^[\d.]+ (k|M)B of 2\.7\d MB$/)).toBeVisible();

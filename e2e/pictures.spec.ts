@@ -113,6 +113,8 @@ test('pictures are pasted, chosen, or taken from the samples', async ({ page }) 
   await page.getByRole('button', { name: 'Sample pictures' }).click();
   await page.locator('.composer').getByRole('button', { name: 'Three stars' }).click();
   await expect(waiting(page)).toHaveCount(3);
+  await expect(describeButton(page)).toBeEnabled();
+  await expect(page.getByRole('textbox')).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(answer(page)).toContainText('I see 3:');
   await page.getByRole('button', { name: 'Clear' }).click();

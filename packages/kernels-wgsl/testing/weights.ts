@@ -49,19 +49,26 @@ export function fitColumns({ format, hasBiases }: WeightFormatOptions, wanted: n
   return Math.ceil(wanted / multiple) * multiple;
 }
 
-/** Blocks of random codes, with scales and mins that make numbers of about `deviation`. */
+/**
+ * Blocks of random codes, with scales of either sign that make numbers of about `deviation` around 0. No block is far larger
+ * than others: errors are measured by the size of all outputs, and few columns would not even that out.
+ */
 export function makeBlocks(type: GgmlType, numBlocks: number, random: Random, deviation = 1): Uint8Array<ArrayBuffer> {
   const { bytes, scale, grid, codeBits } = ggmlBlocks[type];
   const blocks = Uint8Array.from({ length: numBlocks * bytes }, () => random.int(256));
   const view = new DataView(blocks.buffer);
   const multiple = { half: 1, pair: 1, k: 32, k16: 64 }[grid];
   for (let at = 0; at < blocks.length; at += bytes) {
-    const size = (0.5 + random.uniform()) * (random.int(2) === 0 ? 1 : -1);
+    const size = (0.9 + random.uniform() / 5) * (random.int(2) === 0 ? 1 : -1);
     const step = (size * deviation) / 2 ** (codeBits - 2) / multiple;
+    const middle = 2 ** (codeBits - 1) * (0.9 + random.uniform() / 5);
     view.setUint16(at + scale, f32ToF16(step), true);
-    if (grid === 'pair' || grid === 'k') {
-      view.setUint16(at + scale + 2, f32ToF16((random.normal() * deviation) / multiple), true);
-    }
+    if (grid === 'pair') view.setUint16(at + scale + 2, f32ToF16(-step * middle), true);
+    // The file subtracts the mins of this grid.
+    if (grid === 'k') view.setUint16(at + scale + 2, f32ToF16(step * middle), true);
+    // Multiples of the scale: signed bytes before it.
+    if (grid === 'k16')
+      for (let i = 1; i <= 16; i++) view.setInt8(at + scale - i, (96 + random.int(32)) * (i % 2 ? 1 : -1));
   }
   return blocks;
 }

@@ -42,12 +42,13 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
 }
 
 /**
- * Largest error over the RMS of the outputs. Sums in f16 are off by 5e-4 of it in the mean, and the largest error of a test
- * is four to six times that. Activations and gates make outputs small, but not the errors of the largest.
+ * Largest error over the RMS of the outputs. Sums in f16 are off by 5e-4 of it in the mean (which has a test of its own), and
+ * the largest of the hundreds of thousands of outputs of all tests is up to eight times that. Activations and gates make
+ * outputs small, but not the errors of the largest.
  */
 export function tolerance({ requires }: Variant, { epilogue }: LinearUse): number {
-  if (!requires.includes('shader-f16')) return 1e-5;
-  return epilogue === 'store' || epilogue === 'add' ? 3e-3 : 1e-2;
+  const isPlain = epilogue === 'store' || epilogue === 'add';
+  return requires.includes('shader-f16') ? (isPlain ? 4e-3 : 1e-2) : isPlain ? 1e-5 : 3e-5;
 }
 
 /** Sizes of activations for {@link makeLinearCase}: plain, huge, tiny and zero rows, without and with outliers. */
