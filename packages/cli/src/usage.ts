@@ -22,13 +22,18 @@ ${CACHE_OPTIONS}`;
 
 const MODEL_OPTIONS = `Model options:
 ${QUANTIZE_OPTIONS}
+  --model-format hf|awq|gptq               insist on how the checkpoint is quantised (hf: seen from its contents)
   --dtype auto|float16|float32             storage of keys and values (auto: as the checkpoint)
   --session-len N                          longest sequence, prompt and answer
   --max-batch-size N                       sequences at once
   --quant-policy 0|4|8                     bits of keys and values, quantised as they are written (0: off)
   --cache-max-entry-count X                KV pool: share of free memory (< 1) or number of blocks
+  --cache-block-seq-len N                  tokens of a KV block: 16, 32, 64, 128 or 256
+  --disable-prefix-caching                 requests that begin alike share nothing
   --max-prefill-token-num N                most tokens of one step
+  --max-steps-in-flight N                  steps submitted before the oldest one's tokens are here (1 to 4)
   --memory-budget BYTES                    GPU memory to plan with
+  --dynamic-rope frozen|recompute          dynamic NTK behind the trained length: base of the prompt, or all anew each token
   --deterministic                          the same bits alone, in a batch, in any chunks
   --speculative ngram[:N]                  guess N (1 to 7) tokens from earlier text, verify them in one step
 

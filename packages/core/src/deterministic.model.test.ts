@@ -20,16 +20,28 @@ function prompt(number: number, length: number): number[] {
 
 const PROMPTS = [prompt(1, 50), prompt(2, 3), prompt(3, 17), prompt(4, 33), prompt(5, 1)];
 
-/** A drawn answer: one wrong bit in a logit soon draws another token. */
-async function draw(engine: Engine, ids: readonly number[], seed: number): Promise<readonly number[]> {
-  const tokenIds: number[] = [];
-  const sampling = { temperature: 1.5, seed };
-  const request = { prompt: { kind: 'tokens', ids }, sampling, maxNewTokens: 32, ignoreEos: true } as const;
-  for await (const event of engine.generate(request)) if (event.type === 'delta') tokenIds.push(...event.tokenIds);
-  return tokenIds;
+interface Drawn {
+  readonly tokenIds: number[];
+  /** Log probabilities of each token and of the twenty best, whose bits are those of the logits. */
+  readonly logprobs: number[][];
 }
 
-function drawAll(engine: Engine): Promise<(readonly number[])[]> {
+/** A drawn answer, which a wrong bit of any logit soon turns into another one. */
+async function draw(engine: Engine, ids: readonly number[], seed: number): Promise<Drawn> {
+  const drawn: Drawn = { tokenIds: [], logprobs: [] };
+  const sampling = { temperature: 1.5, seed };
+  const prompt = { kind: 'tokens', ids } as const;
+  for await (const event of engine.generate({ prompt, sampling, maxNewTokens: 32, ignoreEos: true, logprobs: 20 })) {
+    if (event.type !== 'delta') continue;
+    drawn.tokenIds.push(...event.tokenIds);
+    for (const { logprob, top } of event.logprobs ?? []) {
+      drawn.logprobs.push([logprob, ...top.map((other) => other.logprob)]);
+    }
+  }
+  return drawn;
+}
+
+function drawAll(engine: Engine): Promise<Drawn[]> {
   return Promise.all(PROMPTS.map((ids, i) => draw(engine, ids, i)));
 }
 
@@ -60,10 +72,14 @@ describeWithFixtures(MODEL, MODEL, (model) => {
     }
   });
 
-  it('draws the same alone, in a batch, after preemptions and from cached blocks', { timeout: 120_000 }, async () => {
-    const alone = await using({ model, ...OPTIONS, maxBatchSize: 1, enablePrefixCaching: false }, drawAll);
-    expect(new Set(alone.map(String)).size).toBe(PROMPTS.length);
-    const [together, again] = await using({ model, ...OPTIONS }, async (engine) => [
+  it('draws from the same bits alone, in a batch, after preemptions, from cached blocks, with any steps in flight', {
+    timeout: 120_000,
+  }, async () => {
+    const one = { maxBatchSize: 1, maxStepsInFlight: 1, enablePrefixCaching: false };
+    const alone = await using({ model, ...OPTIONS, ...one }, drawAll);
+    expect(new Set(alone.map(({ tokenIds }) => String(tokenIds))).size).toBe(PROMPTS.length);
+    expect(alone.flatMap(({ logprobs }) => logprobs.map(({ length }) => length))).toEqual(Array(5 * 32).fill(21));
+    const [together, again] = await using({ model, ...OPTIONS, maxStepsInFlight: 4 }, async (engine) => [
       await drawAll(engine),
       // All but the first find blocks of the round before.
       await drawAll(engine),
@@ -71,7 +87,7 @@ describeWithFixtures(MODEL, MODEL, (model) => {
     expect(together).toEqual(alone);
     expect(again).toEqual(alone);
     // Eight blocks hold one of the sequences with room for another's beginning.
-    const crowded = await using({ model, ...OPTIONS, cacheMaxEntryCount: 8, maxPrefillTokenNum: 13 }, drawAll);
-    expect(crowded).toEqual(alone);
+    const narrow = { cacheMaxEntryCount: 8, maxPrefillTokenNum: 13, maxStepsInFlight: 1 };
+    expect(await using({ model, ...OPTIONS, ...narrow }, drawAll)).toEqual(alone);
   });
 });

@@ -20,8 +20,8 @@ const OPTIONS: EngineOptions = {
   maxPrefillTokenNum: 32,
 };
 
-/** Drawn: one wrong bit in a logit soon draws another token. */
-const DRAW = { temperature: 1.5, max_tokens: 24, ignore_eos: true } as const;
+/** Drawn, and the log probabilities told: one wrong bit in a logit shows in them, and soon draws another token. */
+const DRAW = { temperature: 1.5, max_tokens: 24, ignore_eos: true, logprobs: true, top_logprobs: 20 } as const;
 
 async function using<T>(model: string, options: EngineOptions, use: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await createEngine({ model, ...OPTIONS, ...options });
@@ -35,8 +35,8 @@ async function using<T>(model: string, options: EngineOptions, use: (engine: Eng
 /** What the restored session answers to the next turn, and what that took. */
 async function goOn(engine: Engine, name: string, text: string) {
   const session = (await store.load(name, engine)) as Session;
-  const { tokenIds, usage } = await session.send(text, { ...DRAW, seed: 9 });
-  return { tokenIds, cachedTokens: usage.cachedTokens, history: session.history };
+  const { tokenIds, logprobs, usage } = await session.send(text, { ...DRAW, seed: 9 });
+  return { tokenIds, logprobs, cachedTokens: usage.cachedTokens, history: session.history };
 }
 
 const MODEL = 'fixtures/models/tinystories-656k';
@@ -50,18 +50,19 @@ describeWithFixtures(MODEL, MODEL, (model) => {
       await store.save('with', session, { kv: true });
       await store.save('without', session);
       const { numTokens } = session;
-      const { tokenIds } = await session.send('and', { ...DRAW, seed: 9 });
-      return { tokenIds, history: session.history, numTokens };
+      const { tokenIds, logprobs } = await session.send('and', { ...DRAW, seed: 9 });
+      return { tokenIds, logprobs, history: session.history, numTokens };
     });
-    const { tokenIds, history } = wanted;
+    const { tokenIds, logprobs, history } = wanted;
+    expect(logprobs?.[0]?.top).toHaveLength(20);
     const numKept = Math.floor((wanted.numTokens - 1) / 16) * 16;
     expect(numKept).toBeGreaterThan(32);
     expect([...(await store.list())].sort()).toEqual(['with', 'without']);
     await using(model, {}, async (engine) => {
-      expect(await goOn(engine, 'without', 'and')).toEqual({ tokenIds, history, cachedTokens: 0 });
+      expect(await goOn(engine, 'without', 'and')).toEqual({ tokenIds, logprobs, history, cachedTokens: 0 });
     });
     await using(model, {}, async (engine) => {
-      expect(await goOn(engine, 'with', 'and')).toEqual({ tokenIds, history, cachedTokens: numKept });
+      expect(await goOn(engine, 'with', 'and')).toEqual({ tokenIds, logprobs, history, cachedTokens: numKept });
     });
     // Other weights, other keys and values.
     await using(model, { quantize: 'int4-g32' }, async (engine) => {
