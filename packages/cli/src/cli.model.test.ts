@@ -118,7 +118,7 @@ describeWithFixtures('pagemind encode', 'fixtures/tokenizers', (tokenizers) => {
   });
 
   it.each([
-    [['encode', folder], 2, /a folder and a text/],
+    [['encode', folder], 2, /a model and a text/],
     [['encode', folder, 'x'], 1, /no tokenizer.*tokenizer\.model.*\(file_missing\)$/],
     [['encode', `${tokenizers}/llama2`, '@/nowhere.json'], 2, /nowhere\.json cannot be read/],
     [['encode', `${tokenizers}/llama2`, `@${BIN}`], 2, /JSON list of texts/],
