@@ -26,7 +26,9 @@ class Conversation:
     picture_at: int | None
 
 
-def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: bool = True) -> Conversation:
+def about_picture(
+    rng: random.Random, picture: Picture, num_turns: int, system: bool = True, involved: float = 1
+) -> Conversation:
     turns: list[Turn] = []
     is_described = False
     for index in range(num_turns):
@@ -35,7 +37,7 @@ def about_picture(rng: random.Random, picture: Picture, num_turns: int, system: 
         elif rng.random() < (0.35 if index == 0 else 0.05):
             turn = describe(rng, picture.scene)
         else:
-            turn = ask_something(rng, picture.scene)
+            turn = ask_something(rng, picture.scene, involved)
             # Describing is what the model does best, and the rest follows from a description.
             if not is_described:
                 turn = Turn(turn.user, f"{description(picture.scene)} {turn.answer}", turn.sort, turn.expect)

@@ -36,7 +36,9 @@ class Row:
     pictures: list[int]
 
 
-def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture], usual: range) -> list[Row]:
+def picture_rows(
+    rng: random.Random, encoder: Encoder, pictures: list[Picture], usual: range, involved: float
+) -> list[Row]:
     """Conversations about all pictures, of `usual` turns or few. Some show a second picture and go on about that."""
     rows: list[Row] = []
     is_short = False
@@ -46,7 +48,7 @@ def picture_rows(rng: random.Random, encoder: Encoder, pictures: list[Picture], 
         # A picture of nothing needs few turns: its answer is always the same.
         numbers = range(1, 4) if is_short else usual
         turns = rng.choice(numbers) if picture.sort == "things" else min(2, numbers[-1])
-        ids, spoken = encoder.conversation(about_picture(rng, picture, turns, system=not goes_on))
+        ids, spoken = encoder.conversation(about_picture(rng, picture, turns, not goes_on, involved))
         if goes_on and len(rows[-1].ids) + len(ids) <= MAX_TOKENS:
             before = rows[-1]
             rows[-1] = Row(before.ids + ids[1:], before.spoken + spoken[1:], [*before.pictures, index])
@@ -66,8 +68,10 @@ class PicturePool:
         stream: Iterator[Batch],
         batch_size: int,
         turns: range = range(6, 11),
+        involved: float = 1,
     ) -> None:
-        self.rng, self.encoder, self.stream, self.batch_size, self.turns = rng, encoder, stream, batch_size, turns
+        self.rng, self.encoder, self.stream, self.batch_size = rng, encoder, stream, batch_size
+        self.turns, self.involved = turns, involved
         self.pictures: Batch | None = None
         self.ready: list[list[Row]] = []
 
@@ -75,7 +79,7 @@ class PicturePool:
         """Pictures, ids [batch, length] and which of them the model says, [batch, length]."""
         if not self.ready:
             self.pictures = next(self.stream)
-            rows = picture_rows(self.rng, self.encoder, self.pictures.pictures, self.turns)
+            rows = picture_rows(self.rng, self.encoder, self.pictures.pictures, self.turns, self.involved)
             rows.sort(key=lambda row: len(row.ids))
             self.ready = [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
             self.rng.shuffle(self.ready)

@@ -335,10 +335,15 @@ ASKERS = (
     (ask_compare, 4),
 )
 
+# Their answers follow from two things, or from where a thing is.
+INVOLVED = {ask_exists, ask_missing, ask_is_relation, ask_relation, ask_neighbour, ask_where, ask_compare}
 
-def ask_something(rng: random.Random, scene: Scene) -> Turn:
+
+def ask_something(rng: random.Random, scene: Scene, involved: float = 1) -> Turn:
+    """Asks in one of the ways; `involved` times as often in one of those."""
+    shares = [share * (involved if asker in INVOLVED else 1) for asker, share in ASKERS]
     while True:
-        asker = rng.choices([a for a, _ in ASKERS], [w for _, w in ASKERS])[0]
+        asker = rng.choices([a for a, _ in ASKERS], shares)[0]
         turn = asker(rng, scene)
         if turn:
             return turn

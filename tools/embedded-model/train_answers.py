@@ -20,6 +20,8 @@ from tokens import Encoder, load_or_train_tokenizer
 
 # Fewer than in the joint stage: more pictures for the time, and more first answers.
 TURNS = range(2, 6)
+# What takes longest to learn is asked more often.
+INVOLVED = 2.5
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def main() -> None:
     rng = random.Random(f"{options.seed}/answers/{stage.step}")
     pool = TextPool(rng, encoder, options.batch // 6)
     stream = batches(options.work / "pictures", 8 * options.batch, options.seed + 4000 + stage.step)
-    shown = PicturePool(rng, encoder, stream, options.batch, TURNS)
+    shown = PicturePool(rng, encoder, stream, options.batch, TURNS, INVOLVED)
     while stage.running():
         batch, ids, spoken = shown.next()
         with rounded_to_int4(model, active=stage.share_done >= options.int4_from):
