@@ -15,6 +15,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   llava_onevision: { '': ['image.png'] },
   idefics3: { '': ['image.png'] },
   smolvlm: { '': ['image.png'] },
+  deepseek_vl: { '': ['image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {

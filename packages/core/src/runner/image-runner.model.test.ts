@@ -24,6 +24,7 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['llava_onevision', '', ['image.png']],
   ['idefics3', '', ['image.png']],
   ['smolvlm', '', ['image.png']],
+  ['deepseek_vl', '', ['image.png']],
 ];
 
 describeWithFixtures('image features', 'goldens/README.md', () => {

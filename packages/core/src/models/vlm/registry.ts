@@ -1,8 +1,9 @@
 // The vision-language families, as an explicit list: a new one is one file and one line here.
+import { deepseekVl } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import type { VlmFamily } from './vlm-config.js';
 
 /** Every vision-language family this build knows. */
-export const VLM_FAMILIES: readonly VlmFamily[] = [llava, llavaNext, llavaOnevision, idefics3, smolvlm];
+export const VLM_FAMILIES: readonly VlmFamily[] = [llava, llavaNext, llavaOnevision, idefics3, smolvlm, deepseekVl];
