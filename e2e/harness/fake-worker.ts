@@ -21,6 +21,8 @@ const INFO: EngineInfo = {
   numBlocks: 8,
   blockSize: 32,
   weightFormat: 'none',
+  checkpointFormat: 'float',
+  numConversions: 0,
   kvDtype: 'f32',
   memory: { weightBytes: 1e6, kvBytes: 2e6, activationBytes: 3e6, imageBytes: 0, totalBytes: 6e6 },
   bytesPerToken: 1e6,

@@ -1,7 +1,8 @@
-// Runs the library in a page and in a worker, for library.spec.ts and sessions.spec.ts. Plain data in and out.
+// Runs the library in a page and in a worker, for library.spec.ts, sessions.spec.ts and writing.spec.ts. Plain data in and out.
 import { createEngine, type EngineOptions } from '@pagemind/core';
 import { connectEngine, type Engine, PagemindError, type Session, sessionStore } from '@pagemind/core/client';
 import { type Storing, useStore } from './storing.js';
+import { type Writing, writing } from './writing.js';
 
 /** Which thread the engine runs in. */
 export type Place = 'page' | 'worker';
@@ -40,6 +41,7 @@ export interface Harness {
   restart(place: Place, url: string): Promise<Restart>;
   /** Uses the store in a thread. */
   store(place: Place): Promise<Storing>;
+  readonly writing: Writing;
 }
 
 declare global {
@@ -59,6 +61,8 @@ async function open(
 }
 
 globalThis.harness = {
+  writing,
+
   async run(place, url, prompt, numTokens) {
     const phases = new Set<string>();
     const engine = await open(place, url, (phase) => phases.add(phase));

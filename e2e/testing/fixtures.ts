@@ -13,6 +13,11 @@ const folder = fixtureFolder('models');
 /** The model's folder; call it in tests that {@link needsModel} guards. */
 export const MODEL_FOLDER: string = join(folder ?? '', MODEL);
 
+/** The beginning of a text that the model knows the likes of; call it where {@link needsModel} guards. */
+export function storyText(numChars: number): string {
+  return readFileSync(join(fixtureFolder('text') ?? '', 'tinystories/tiny_stories.txt'), 'utf8').slice(0, numChars);
+}
+
 /** A GGUF file with vocabulary and chat template. */
 export const GGUF_FILE: string = join(sharedFolder, 'goldens/llama-gguf-q40/model.gguf');
 

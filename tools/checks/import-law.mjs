@@ -32,6 +32,7 @@ const rootFiles = {
   'config.ts': 'runner',
   'plan.ts': 'engine',
   'assemble.ts': 'engine',
+  'assemble-once.ts': 'engine',
   'convert.ts': 'engine',
   'assemble-text.ts': 'engine',
   'assemble-vision.ts': 'engine',

@@ -3,13 +3,14 @@
 import { assembleText } from './assemble-text.js';
 import { assembleVision } from './assemble-vision.js';
 import type { EngineConfig, EngineOptions } from './config.js';
+import type { PackableWeights } from './convert.js';
 import type { EngineInfo, LoadProgress } from './engine/core.js';
 import { LocalEngine } from './engine/engine.js';
 import { ngramProposer } from './engine/proposer.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
 import type { HubModelOptions } from './hub/open-model.js';
-import { openCheckpoint } from './load/checkpoint.js';
+import { formatOf, openCheckpoint } from './load/checkpoint.js';
 import { type Pace, RateMeter } from './load/rate.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
@@ -29,18 +30,25 @@ import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
 /** Options beside the model. */
 export interface AssembleOptions extends EngineOptions, HubModelOptions {
+  /**
+   * Keep what `quantize` makes of a hub's model in the cache, packed, if there is room: the next load has nothing to convert.
+   * Default true.
+   */
+  readonly keepPacked?: boolean;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Loads the model of `source` and makes an engine for it.
- * @throws PagemindError; its code says what was wrong.
+ * @param onWeights called when they are on the device and known to be right, and before much else is
+ * @throws PagemindError; its code says what was wrong; what `onWeights` throws.
  */
 export async function assembleEngine(
   platform: Platform,
   source: ModelSource,
   options: AssembleOptions,
+  onWeights: (weights: PackableWeights) => Promise<void> = async () => {},
 ): Promise<LocalEngine> {
   const { onProgress, signal } = options;
   const report = (phase: LoadProgress['phase'], text: string, loadedBytes = 0, totalBytes = 0, pace: Pace = {}): void =>
@@ -69,6 +77,7 @@ export async function assembleEngine(
       ...(signal && { signal }),
     });
     await source.settle?.(signal);
+    await onWeights({ gpu, original: checkpoint, specs, weights });
     report('compile', 'Compiling kernels', weights.bytes, weights.bytes);
     const { blockSize, maxBatchSize, sessionLen } = config;
     const kv = await KvCache.create(gpu, decoderConfig, config.firstBlocks, blockSize, config.kvDtype);
@@ -92,6 +101,7 @@ export async function assembleEngine(
       numBlocks: config.numBlocks,
       blockSize,
       weightFormat: weightFormat(weights),
+      checkpointFormat: formatOf(model.checkpoint),
       kvDtype: config.kvDtype,
       memory: {
         weightBytes: weights.bytes,
@@ -100,6 +110,7 @@ export async function assembleEngine(
         imageBytes: forImages,
         totalBytes: gpu.allocated.bytes - kv.numBytes + kvBytes,
       },
+      numConversions: weights.numConversions,
       bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
       hasTokenizer: text.tools !== undefined,
       hasChatTemplate: text.hasChatTemplate,

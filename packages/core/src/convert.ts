@@ -7,7 +7,7 @@ import { GpuContext } from './gpu/context.js';
 import { readBuffer } from './gpu/read-buffer.js';
 import { BufferUsage } from './gpu/usage.js';
 import type { HubModelOptions } from './hub/open-model.js';
-import { matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import { type Checkpoint, matrixDtype, openCheckpoint } from './load/checkpoint.js';
 import type { PackedWeight } from './load/packed-format.js';
 import { MAX_SHARD_BYTES, PackedWriter } from './load/packed-writer.js';
 import type { ModelSink } from './load/sink.js';
@@ -91,24 +91,11 @@ export async function convertCheckpoint(
       ...(signal && { signal }),
     });
     await source.settle?.(signal);
-    const writer = new PackedWriter(packedWeights(specs, weights), matrixDtype(original), maxShardBytes);
-    const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
-    for (const shard of writer.shards) {
-      const bytes = await writer.file(shard, async ({ weight, plane, start }, into) => {
-        throwIfAborted(signal);
-        await readBuffer(gpu, staging, bufferOf(weights, weight, plane), start, into);
-      });
-      await write(shard.path, bytes);
-      weightBytes += bytes.length;
-      onProgress?.({
-        phase: 'write',
-        loadedBytes: weightBytes,
-        totalBytes: weights.bytes,
-        text: `Writing ${shard.path}`,
-      });
-    }
-    const index = writer.index();
-    if (index !== undefined) await write('model.safetensors.index.json', new TextEncoder().encode(index));
+    await writePacked({ gpu, original, specs, weights }, maxShardBytes, write, (path, bytes) => {
+      weightBytes += bytes;
+      const progress = { loadedBytes: weightBytes, totalBytes: weights.bytes, text: `Writing ${path}` };
+      onProgress?.({ phase: 'write', ...progress });
+    });
   } finally {
     gpu.dispose();
   }
@@ -119,6 +106,38 @@ export async function convertCheckpoint(
     weightBytes,
     files,
   };
+}
+
+/** Weights on a device, and where they came from. */
+export interface PackableWeights {
+  readonly gpu: GpuContext;
+  readonly original: Checkpoint;
+  readonly specs: readonly WeightSpec[];
+  readonly weights: LoadedWeights;
+}
+
+/** Writes weights as they are on the device, and their index. */
+export async function writePacked(
+  { gpu, original, specs, weights }: PackableWeights,
+  maxShardBytes: number,
+  write: ModelSink['write'],
+  onFile: (path: string, bytes: number) => void = () => {},
+): Promise<void> {
+  const writer = new PackedWriter(packedWeights(specs, weights), matrixDtype(original), maxShardBytes);
+  const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
+  try {
+    for (const shard of writer.shards) {
+      const bytes = await writer.file(shard, ({ weight, plane, start }, into) =>
+        readBuffer(gpu, staging, bufferOf(weights, weight, plane), start, into),
+      );
+      await write(shard.path, bytes);
+      onFile(shard.path, bytes.length);
+    }
+  } finally {
+    gpu.release(staging);
+  }
+  const index = writer.index();
+  if (index !== undefined) await write('model.safetensors.index.json', new TextEncoder().encode(index));
 }
 
 /** Copies what a checkpoint has beside its weights, byte for byte; config.json comes last, and may be another. */

@@ -1,6 +1,7 @@
 // `createEngine` of the page: finds out what `model` is and assembles an engine in this thread.
 import { Engine } from './api/engine-api.js';
-import { type AssembleOptions, assembleEngine } from './assemble.js';
+import type { AssembleOptions } from './assemble.js';
+import { assembleOnce } from './assemble-once.js';
 import { modelStorage } from './browser-stores.js';
 import { PagemindError } from './errors.js';
 import { blobSource } from './load/blob-source.js';
@@ -28,7 +29,7 @@ export interface CreateEngineOptions extends AssembleOptions {
  */
 export function createEngine({ model, ...options }: CreateEngineOptions): Promise<Engine> {
   return withModel(browserPlaces, model, options, options, async (source, hooks) => {
-    return new Engine(await assembleEngine(browserPlatform, source, { ...options, ...hooks }));
+    return new Engine(await assembleOnce(browserPlatform, source, { ...options, ...hooks }));
   });
 }
 

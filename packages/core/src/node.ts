@@ -3,7 +3,8 @@ import { basename, dirname } from 'node:path';
 import { Engine } from './api/engine-api.js';
 import { openPipeline, type Pipeline, type PipelineOptions } from './api/pipeline.js';
 import { SessionStore } from './api/session-store.js';
-import { type AssembleOptions, assembleEngine } from './assemble.js';
+import type { AssembleOptions } from './assemble.js';
+import { assembleOnce } from './assemble-once.js';
 import { assembleTokenizer } from './assemble-text.js';
 import { type ConvertOptions, type ConvertSummary, convertCheckpoint } from './convert.js';
 import { modelSource } from './create-engine.js';
@@ -56,7 +57,7 @@ export interface NodeHubOptions extends HubModelOptions {
  */
 export function createEngine({ model, ...options }: NodeEngineOptions): Promise<Engine> {
   return withNodeModel(model, options, options, async (source, hooks) => {
-    return new Engine(await assembleEngine(createNodePlatform(), source, { ...options, ...hooks }));
+    return new Engine(await assembleOnce(createNodePlatform(), source, { ...options, ...hooks }));
   });
 }
 

@@ -4,6 +4,9 @@ import { render } from 'preact';
 import { AppContext } from './app-context.js';
 import { Page } from './components/page.js';
 import { makeThumbnail } from './pictures/thumbnail.js';
+import { deleteFolder, openFolder, pathOf, ROOT } from './quantize/folders.js';
+import { runInWorker } from './quantize/in-worker.js';
+import { zipOf } from './quantize/zip.js';
 import { App } from './state/app.js';
 import { connectWorker } from './state/chat-engine.js';
 import './styles/base.css';
@@ -14,6 +17,7 @@ import './styles/settings.css';
 import './styles/pictures.css';
 import './styles/sketch.css';
 import './styles/models.css';
+import './styles/quantize.css';
 
 /** The browser may forbid storage; asking for it then throws. */
 function pageStorage(): Storage | undefined {
@@ -23,6 +27,16 @@ function pageStorage(): Storage | undefined {
     return undefined;
   }
 }
+
+async function download(id: string): Promise<void> {
+  const address = URL.createObjectURL(await zipOf(await openFolder(pathOf(id)), id));
+  const link = Object.assign(document.createElement('a'), { href: address, download: `${id}.zip` });
+  link.click();
+  // The browser reads it while it saves it, which may take long; the page's end frees it in any case.
+  setTimeout(() => URL.revokeObjectURL(address), 600_000);
+}
+
+const ownModels = dataStore(ROOT);
 
 async function fetchFile(address: string | URL): Promise<Response> {
   const response = await fetch(address);
@@ -37,6 +51,16 @@ const app = new App({
   storage: pageStorage(),
   shelf: dataStore('pagemind-demo'),
   models: { list: listCached, delete: deleteCached },
+  ownModels: {
+    list: () => ownModels.list(),
+    load: (id) => ownModels.load(id),
+    save: (id, model) => ownModels.save(id, model),
+    delete: (id) => ownModels.delete(id),
+    open: (id) => openFolder(pathOf(id)),
+    deleteFiles: deleteFolder,
+  },
+  runJob: runInWorker,
+  download,
   connect: connectWorker,
   fetchJson: async (url) => (await fetchFile(url)).json(),
   fetchBlob: async (address) => (await fetchFile(address)).blob(),

@@ -38,9 +38,10 @@ export async function exportTo(args: readonly string[]): Promise<void> {
   await exportModel(id, out, hubOptions(values));
 }
 
-function describe({ revision, commit, cachedBytes, totalBytes, isComplete }: CachedModel): string {
+function describe({ revision, commit, cachedBytes, totalBytes, packedBytes, isComplete }: CachedModel): string {
   const bytes = isComplete ? megabytes(totalBytes) : `${megabytes(cachedBytes)} of ${megabytes(totalBytes)}`;
-  return [bytes, revision ?? 'main', commit?.slice(0, 12)].filter((part) => part !== undefined).join('  ');
+  const packed = packedBytes > 0 ? `+ ${megabytes(packedBytes)} packed` : undefined;
+  return [bytes, packed, revision ?? 'main', commit?.slice(0, 12)].filter((part) => part !== undefined).join('  ');
 }
 
 function megabytes(bytes: number): string {

@@ -195,9 +195,13 @@ export interface EngineInfo {
   readonly numBlocks: number;
   readonly blockSize: number;
   readonly weightFormat: string;
+  /** How the checkpoint has its weights: as numbers, quantised by others' tools, or packed. Only numbers can be quantised. */
+  readonly checkpointFormat: 'float' | 'quantized' | 'packed';
   /** How keys and values are stored. */
   readonly kvDtype: KvType;
   readonly memory: MemoryUse;
+  /** Dispatches that made the weights what they are on the device: none when they were packed before. */
+  readonly numConversions: number;
   /** Bytes of weights that a decode step reads. */
   readonly bytesPerToken: number;
   /** False: only token ids go in and out. */

@@ -170,6 +170,15 @@ export class CachedFile {
     for (const piece of this.pieces) await afterPiece(piece);
   }
 
+  /** Writes the whole file; pieces that are there stay. */
+  async fill(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    for (const { index, name, start, end } of this.pieces) {
+      if (this.stored.has(index)) continue;
+      await this.folder.write(name, onlyChunk(bytes.subarray(start, end)));
+      this.stored.add(index);
+    }
+  }
+
   #hold(bytes: number): void {
     this.#held.now += bytes;
     this.#held.peak = Math.max(this.#held.peak, this.#held.now);
@@ -183,6 +192,10 @@ export class CachedFile {
       await this.folder.delete(piece.name);
     }
   }
+}
+
+async function* onlyChunk(bytes: Uint8Array<ArrayBuffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  yield bytes;
 }
 
 /** SHA-1 of a file as git stores it. Only small files have one: hubs keep the others in LFS. */

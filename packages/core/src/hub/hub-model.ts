@@ -2,7 +2,7 @@
 // are. Bytes may be read before their file could be verified; whoever did so learns in the end whether they were right.
 import { PagemindError, throwIfAborted } from '../errors.js';
 import type { HeldBytes } from '../load/read-ahead.js';
-import type { ByteSource, ModelSource } from '../load/source.js';
+import type { ByteSource, ModelSource, PackedCopies } from '../load/source.js';
 import { type CachedFile, PieceGoneError } from './cached-file.js';
 import type { Downloads } from './downloads.js';
 
@@ -40,6 +40,7 @@ export interface Downloading {
 export class HubModel implements ModelSource {
   readonly name: string;
   readonly held: HeldBytes;
+  readonly copies?: PackedCopies;
   readonly #files: ReadonlyMap<string, HubModelFile>;
   /** Missing: everything is in the cache, and verified. */
   readonly #downloading: Downloading | undefined;
@@ -55,9 +56,11 @@ export class HubModel implements ModelSource {
     downloading: Downloading | undefined,
     /** Keys of files that were verified before. */
     verified: ReadonlySet<string>,
+    copies?: PackedCopies,
   ) {
     this.name = name;
     this.held = held;
+    if (copies) this.copies = copies;
     this.#downloading = downloading;
     this.#files = new Map(
       files.map((file) => {

@@ -19,6 +19,8 @@ export interface CachedModel {
   /** Bytes of its files, and those that are in the cache. */
   readonly totalBytes: number;
   readonly cachedBytes: number;
+  /** Bytes of packed copies of it that were made here, beside those. */
+  readonly packedBytes: number;
   /** It loads without a network. */
   readonly isComplete: boolean;
   /** When it was loaded last, in milliseconds since 1970. */
@@ -37,6 +39,15 @@ export interface Version {
   readonly files: readonly FileRecord[];
 }
 
+/** What was made of a version here, packed: see packed-copies.ts. */
+export interface Copy {
+  /** Of its weights. */
+  readonly formats: string;
+  readonly files: readonly FileRecord[];
+  /** All files are written. */
+  readonly isComplete: boolean;
+}
+
 /** What is stored about a model. */
 export interface Entry {
   readonly id: string;
@@ -47,6 +58,8 @@ export interface Entry {
   readonly current: Version | undefined;
   /** On its way; may share files with the current one. */
   readonly next: Version | undefined;
+  /** Of the current version. */
+  readonly copies: readonly Copy[];
   readonly usedAt: number;
 }
 
@@ -141,7 +154,7 @@ export class ModelCache {
     const free = await this.storage.freeBytes();
     if (free === undefined || free >= bytes) return true;
     const others = (await this.#all()).filter(({ id }) => id !== keep.id).sort((a, b) => a.usedAt - b.usedAt);
-    const sizes = await Promise.all(others.map((entry) => this.#cachedBytes(entry)));
+    const sizes = await Promise.all(others.map((entry) => this.#storedBytes(filesOf(entry))));
     if (free + sizes.reduce((sum, size) => sum + size, 0) < bytes) return false;
     let freed = 0;
     for (const [i, entry] of others.entries()) {
@@ -163,21 +176,22 @@ export class ModelCache {
   }
 
   async #summary(entry: Entry): Promise<CachedModel> {
-    const { id, revision, current, next, usedAt } = entry;
+    const { id, revision, current, next, copies, usedAt } = entry;
     const { commit, files } = current ?? next ?? { commit: undefined, files: [] };
     return {
       id,
       ...(revision !== undefined && { revision }),
       ...(commit !== undefined && { commit }),
       totalBytes: files.reduce((sum, { size }) => sum + size, 0),
-      cachedBytes: await this.#cachedBytes(entry),
+      cachedBytes: await this.#storedBytes(filesOf({ ...entry, copies: [] })),
+      packedBytes: await this.#storedBytes(copies.flatMap((copy) => copy.files)),
       isComplete: current !== undefined,
       usedAt,
     };
   }
 
-  async #cachedBytes(entry: Entry): Promise<number> {
-    const byKey = new Map(filesOf(entry).map((record) => [record.key, record]));
+  async #storedBytes(records: readonly FileRecord[]): Promise<number> {
+    const byKey = new Map(records.map((record) => [record.key, record]));
     const files = await Promise.all(Array.from(byKey.values(), (record) => this.open(record)));
     return files.reduce((sum, { storedBytes }) => sum + storedBytes, 0);
   }
@@ -201,8 +215,8 @@ function nameOf({ id, revision, weightsFile }: EntryName): string {
   return `${id}${revision === undefined ? '' : `@${revision}`}${weightsFile === undefined ? '' : `:${weightsFile}`}`;
 }
 
-function filesOf({ current, next }: Entry): readonly FileRecord[] {
-  return [...(current?.files ?? []), ...(next?.files ?? [])];
+function filesOf({ current, next, copies }: Entry): readonly FileRecord[] {
+  return [current, next, ...copies].flatMap((held) => held?.files ?? []);
 }
 
 async function* blocksOf(file: CachedFile, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -222,13 +236,25 @@ function parseEntry(data: unknown): Entry | undefined {
     weightsFile: textOf(data['weightsFile']),
     current: parseVersion(data['current']),
     next: parseVersion(data['next']),
+    copies: (Array.isArray(data['copies']) ? data['copies'] : []).map(parseCopy).filter((copy) => copy !== undefined),
   };
 }
 
 function parseVersion(data: unknown): Version | undefined {
-  const files = isRecord(data) && Array.isArray(data['files']) ? data['files'].map(parseFile) : [];
-  const isWhole = files.length > 0 && files.every((file) => file !== undefined);
-  return isWhole ? { commit: textOf((data as { commit?: unknown }).commit), files } : undefined;
+  const { commit, files } = isRecord(data) ? data : {};
+  const known = parseFiles(files);
+  return known && { commit: textOf(commit), files: known };
+}
+
+function parseCopy(data: unknown): Copy | undefined {
+  const { formats, files, isComplete } = isRecord(data) ? data : {};
+  const known = parseFiles(files);
+  return typeof formats === 'string' && known ? { formats, files: known, isComplete: isComplete === true } : undefined;
+}
+
+function parseFiles(data: unknown): readonly FileRecord[] | undefined {
+  const files = Array.isArray(data) ? data.map(parseFile) : [];
+  return files.length > 0 && files.every((file) => file !== undefined) ? files : undefined;
 }
 
 function parseFile(data: unknown): FileRecord | undefined {

@@ -10,6 +10,7 @@ import { Downloads } from './downloads.js';
 import { Hub, type HubFile, type HubListing, type HubOptions } from './hub-api.js';
 import { HubModel } from './hub-model.js';
 import { type Entry, type EntryName, ModelCache, type Version } from './model-cache.js';
+import { CopiesInCache, isSameVersion } from './packed-copies.js';
 import type { ModelStorage } from './storage.js';
 
 /** How a model of a hub is loaded. */
@@ -125,7 +126,8 @@ async function openCached(cache: ModelCache, name: EntryName): Promise<OpenModel
   const files = await openFiles(cache, entry.current, held);
   if (!files.every(({ isStored }) => isStored)) return undefined;
   await cache.save({ ...entry, usedAt: Date.now() }).catch(() => {}); // a full disk does not keep it from being read
-  const model = new HubModel(name.id, files, held, undefined, keysOf(entry.current));
+  const copies = new CopiesInCache(cache, name, entry.current);
+  const model = new HubModel(name.id, files, held, undefined, keysOf(entry.current), copies);
   return { model, close: () => model.close() };
 }
 
@@ -157,7 +159,8 @@ async function startDownload(
   const records = await Promise.all(chosen.map(recordOf));
   const version: Version = { commit: listing.commit, files: records };
   const before = await cache.find(name);
-  const entry: Entry = { ...name, current: before?.current, next: version, usedAt: Date.now() };
+  const { current, copies = [] } = before ?? {};
+  const entry: Entry = { ...name, current, next: version, copies, usedAt: Date.now() };
   await cache.save(entry);
 
   const held: HeldBytes = { now: 0, peak: 0 };
@@ -191,10 +194,12 @@ async function startDownload(
     },
   );
   const onComplete = async (): Promise<void> => {
-    await cache.save({ ...entry, current: version, next: undefined, usedAt: Date.now() });
+    const stillRight = isSameVersion(current, version) ? copies : [];
+    await cache.save({ ...entry, current: version, next: undefined, copies: stillRight, usedAt: Date.now() });
     await cache.collect();
   };
-  const model = new HubModel(name.id, files, held, { downloads, onComplete }, keysOf(before?.current));
+  const kept = new CopiesInCache(cache, name, version);
+  const model = new HubModel(name.id, files, held, { downloads, onComplete }, keysOf(current), kept);
   return model;
 }
 

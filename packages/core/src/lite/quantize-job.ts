@@ -1,7 +1,7 @@
 // What a job of quantising is, decided before a tensor is read: the method, whether the model fits it, the configuration that
 // is written, and the name under which broken off work is found again.
 import { PagemindError } from '../errors.js';
-import type { Checkpoint } from '../load/checkpoint.js';
+import { type Checkpoint, formatOf } from '../load/checkpoint.js';
 import { sha256 } from '../load/sha256.js';
 import type { MatrixSpec } from '../load/weights.js';
 import type { ModelPlan } from '../models/model.js';
@@ -40,8 +40,9 @@ export function resolveMethod(options: QuantizeModelOptions): LayerMethod {
  * @throws PagemindError `invalid_option`, `unsupported_format`.
  */
 export function checkQuantizable({ checkpoint, specs, decoder }: ModelPlan, { grid }: LayerMethod): void {
-  if (checkpoint.packed || checkpoint.quantized?.size) {
-    const how = checkpoint.packed ? 'packed' : 'quantised';
+  const format = formatOf(checkpoint);
+  if (format !== 'float') {
+    const how = format === 'packed' ? 'packed' : 'quantised';
     throw new PagemindError('unsupported_format', `The weights of ${checkpoint.name} are ${how} already.`, {
       hint: 'Take the original checkpoint, in float32, float16 or bfloat16.',
     });

@@ -175,6 +175,12 @@ function withPacked(
   return packed ? { tensors, packed } : { tensors };
 }
 
+/** How a checkpoint has its weights: as numbers, quantised by others' tools, or packed. */
+export function formatOf({ packed, quantized }: Checkpoint): 'float' | 'quantized' | 'packed' {
+  if (packed) return 'packed';
+  return quantized?.size ? 'quantized' : 'float';
+}
+
 /** Whether a checkpoint has a tensor, or a quantised matrix in its place. */
 export function hasTensor({ tensors, quantized }: Checkpoint, name: string): boolean {
   return tensors.has(name) || quantized?.has(name) === true;

@@ -1,5 +1,6 @@
 // Where a checkpoint's files come from: the interfaces, and the checks that every source shares. Parsing is elsewhere.
 import { PagemindError, throwIfAborted } from '../errors.js';
+import type { ModelSink } from './sink.js';
 
 /** Bytes of one file that can be read by range. */
 export interface ByteSource {
@@ -25,6 +26,22 @@ export interface ModelSource {
    * what it needs calls this before it uses it.
    */
   settle?(signal?: AbortSignal): Promise<void>;
+  /** Where what is made of the checkpoint can be kept beside it. */
+  readonly copies?: PackedCopies;
+}
+
+/** Packed copies of one checkpoint, by the formats of their weights. */
+export interface PackedCopies {
+  /** A whole copy. */
+  find(formats: string): Promise<ModelSource | undefined>;
+  /**
+   * Keeps a copy, if there is room for `numBytes`; it can be found once `fill` has written all of it. What is broken off
+   * leaves nothing.
+   * @throws PagemindError `storage_full`, `storage_unavailable`; what `fill` throws.
+   */
+  keep(formats: string, numBytes: number, fill: (sink: ModelSink) => Promise<void>): Promise<void>;
+  /** Deletes a copy that cannot be used. */
+  drop(formats: string): Promise<void>;
 }
 
 /** Throws unless the range lies in a file of `size` bytes and the signal has not fired. */

@@ -35,6 +35,8 @@ export interface LoadedWeights {
   readonly bytes: number;
   /** Most bytes of tensors that were in JavaScript's hands at one time. */
   readonly peakHeldBytes: number;
+  /** Dispatches that packed them. */
+  readonly numConversions: number;
   /** Frees the buffers. Safe to call twice. */
   destroy(): void;
 }
@@ -68,7 +70,12 @@ export async function loadWeights(
   const buffers = new WeightBuffers(gpu);
   if (checkpoint.packed) {
     const plan = planPacked(checkpoint, checkpoint.packed, specs, policy, maxBufferBytes);
-    return stream(plan, buffers, { upload: (read, bytes) => copyPlanes(buffers, read, bytes) }, options);
+    return stream(
+      plan,
+      buffers,
+      { numDispatches: 0, upload: (read, bytes) => copyPlanes(buffers, read, bytes) },
+      options,
+    );
   }
   const plan = planWeights(checkpoint, specs, policy, {
     windowBytes: Math.min(windowBytes, maxBufferBytes),
@@ -89,6 +96,8 @@ export function weightBytes(specs: readonly WeightSpec[], checkpoint: Checkpoint
 
 /** Brings reads onto the device. */
 interface Uploader<Read> {
+  /** Until now. */
+  readonly numDispatches: number;
   prepare?(): Promise<void>;
   upload(read: Read, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   finish?(): void;
@@ -123,6 +132,7 @@ async function stream<Read extends RangeRead>(
     ...loadedOf(plan.weights, buffers),
     bytes: plan.deviceBytes,
     peakHeldBytes: held.peak,
+    numConversions: uploader.numDispatches,
     destroy: () => buffers.release(),
   };
 }

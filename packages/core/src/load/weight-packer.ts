@@ -18,6 +18,7 @@ import type { PlannedWeight, WeightPlan, WeightWindow } from './weight-plan.js';
 import type { WindowRead } from './weight-windows.js';
 
 export class WeightPacker {
+  numDispatches = 0;
   readonly #buffers: WeightBuffers;
   readonly #plan: WeightPlan;
   #staging: { readonly source: GPUBuffer; readonly params: GPUBuffer; readonly factors: GPUBuffer } | undefined;
@@ -67,6 +68,7 @@ export class WeightPacker {
         if (factors) gpu.queue.writeBuffer(staging.factors, 0, factors());
         gpu.queue.writeBuffer(staging.params, 0, 'layout' in shape ? repackParams(shape) : packParams(shape));
         gpu.submit([gpu.launch(planOf(shape, gpu), { ...planes, ...staging })]);
+        this.numDispatches += 1;
       }
     });
   }

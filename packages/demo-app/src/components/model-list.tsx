@@ -1,10 +1,11 @@
-// The models that can be loaded: those beside the page, those of hubs that the browser keeps, one of a hub by its name, and
-// a folder of one's own. Used in the picker and on the stage.
+// The models that can be loaded: those beside the page, those that were quantised here, those of hubs that the browser keeps,
+// one of a hub by its name, and a folder of one's own. Used in the picker and on the stage.
 import { isHubId } from '@pagemind/core/client';
 import type { TargetedEvent, VNode } from 'preact';
 import { useRef, useState } from 'preact/hooks';
 import { useApp, useText } from '../app-context.js';
 import { filesChoice } from '../state/catalog.js';
+import { choiceOf, type OwnModel } from '../state/own-models.js';
 import { formatBytes } from '../text/format.js';
 import { Icon } from './icon.js';
 
@@ -40,10 +41,59 @@ export function ModelList({ onChosen }: Props): VNode {
           {model.id === current && <Icon name="check" />}
         </button>
       ))}
+      <OwnModelRows {...(onChosen && { onChosen })} />
       <CachedModels {...(onChosen && { onChosen })} />
       <HubForm {...(onChosen && { onChosen })} />
       <FolderButton {...(onChosen && { onChosen })} />
     </div>
+  );
+}
+
+/** Models that were quantised here, and those on which one can go on. */
+function OwnModelRows({ onChosen }: Props): VNode | null {
+  const app = useApp();
+  const { quantize: words, model: modelWords } = useText();
+  const state = app.session.state.value;
+  const current = state.kind === 'ready' ? state.choice.hostedId : undefined;
+  const quantizing = app.quantizer.state.value;
+  const busy = quantizing.kind === 'running' ? quantizing.own.id : undefined;
+  const models = app.own.models.value;
+  const noteOf = ({ after, original, layer, numLayers }: OwnModel): string => {
+    if (after) return formatBytes(after.weightBytes, app.language.value);
+    return choiceOf(original) ? words.unfinished(layer, numLayers) : words.openOriginal;
+  };
+  if (models.length === 0) return null;
+  return (
+    <>
+      <p class="list-title">{words.list}</p>
+      {models.map((own) => (
+        <div class="model-row" key={own.id}>
+          <button
+            type="button"
+            class="model-entry"
+            aria-current={own.id === current ? 'true' : undefined}
+            disabled={own.id === busy || !(own.after || choiceOf(own.original))}
+            onClick={() => {
+              onChosen?.();
+              void (own.after ? app.openOwn(own) : app.goOn(own));
+            }}
+          >
+            <span class="model-name">{own.id}</span>
+            <span class="model-note">{noteOf(own)}</span>
+            {own.id === current && <Icon name="check" />}
+          </button>
+          <button
+            type="button"
+            class="quiet"
+            disabled={own.id === busy}
+            aria-label={modelWords.deleteCached(own.id)}
+            onClick={() => void app.own.delete(own.id)}
+          >
+            <Icon name="clear" />
+          </button>
+        </div>
+      ))}
+    </>
   );
 }
 
@@ -58,7 +108,7 @@ function CachedModels({ onChosen }: Props): VNode | null {
   return (
     <>
       <p class="list-title">{text.model.cached}</p>
-      {models.map(({ id, isComplete, cachedBytes, totalBytes }) => (
+      {models.map(({ id, isComplete, cachedBytes, totalBytes, packedBytes }) => (
         <div class="model-row" key={id}>
           <button
             type="button"
@@ -71,7 +121,7 @@ function CachedModels({ onChosen }: Props): VNode | null {
           >
             <span class="model-name">{id}</span>
             <span class="model-note">
-              {isComplete ? bytes(totalBytes) : text.model.partly(bytes(cachedBytes), bytes(totalBytes))}
+              {isComplete ? bytes(totalBytes + packedBytes) : text.model.partly(bytes(cachedBytes), bytes(totalBytes))}
             </span>
             {id === current && <Icon name="check" />}
           </button>

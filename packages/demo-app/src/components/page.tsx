@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { useApp, useText } from '../app-context.js';
 import { Composer } from './composer.js';
 import { type Held, useDrop, usePaste } from './incoming.js';
+import { QuantizeDialog } from './quantize-dialog.js';
 import { SettingsPanel } from './settings-panel.js';
 import { SketchPad } from './sketch-pad.js';
 import { Stage } from './stage.js';
@@ -27,6 +28,7 @@ export function Page(): VNode {
       {app.session.state.value.kind === 'ready' && <Composer />}
       <StatusBar />
       <SettingsPanel />
+      {app.canQuantize.value && <QuantizeDialog />}
       {app.session.takesPictures.value && <SketchPad />}
       {held && <DropHint held={held} />}
     </>

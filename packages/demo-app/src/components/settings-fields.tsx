@@ -2,15 +2,7 @@
 import type { VNode } from 'preact';
 import { useApp, useText } from '../app-context.js';
 import type { Labelled } from '../i18n/dictionary.js';
-import {
-  addressIn,
-  DEFAULT_ENDPOINT,
-  QUANTIZE_CHOICES,
-  type QuantizeChoice,
-  type Range,
-  type SliderRange,
-  within,
-} from '../state/settings.js';
+import { addressIn, DEFAULT_ENDPOINT, type Range, type SliderRange, within } from '../state/settings.js';
 
 interface NumberProps<Value> {
   readonly name: string;
@@ -117,32 +109,38 @@ export function EndpointField({ value, onChange }: EndpointProps): VNode {
   );
 }
 
-interface QuantizeProps {
-  readonly value: QuantizeChoice;
-  readonly onChange: (value: QuantizeChoice) => void;
+interface SelectProps<Value> {
+  readonly name: string;
+  readonly words: Labelled;
+  readonly choices: readonly Value[];
+  /** What a choice is called. */
+  readonly say: (choice: Value) => string;
+  readonly value: Value;
+  readonly onChange: (value: Value) => void;
 }
 
-export function QuantizeSelect({ value, onChange }: QuantizeProps): VNode {
-  const { settings: words } = useText();
+export function Select<Value extends string | number>(props: SelectProps<Value>): VNode {
+  const { name, words, choices, say, value, onChange } = props;
+  const id = `setting-${name}`;
   return (
     <div class="field">
-      <label class="field-head" for="setting-quantize">
-        {words.quantize.label}
+      <label class="field-head" for={id}>
+        {words.label}
       </label>
       <select
-        id="setting-quantize"
+        id={id}
         value={value}
-        aria-describedby="setting-quantize-help"
-        onChange={(event) => onChange(event.currentTarget.value as QuantizeChoice)}
+        aria-describedby={`${id}-help`}
+        onChange={({ currentTarget }) => onChange(choices[currentTarget.selectedIndex] ?? value)}
       >
-        {QUANTIZE_CHOICES.map((choice) => (
+        {choices.map((choice) => (
           <option key={choice} value={choice}>
-            {words.quantizeChoices[choice]}
+            {say(choice)}
           </option>
         ))}
       </select>
-      <p class="help" id="setting-quantize-help">
-        {words.quantize.help}
+      <p class="help" id={`${id}-help`}>
+        {words.help}
       </p>
     </div>
   );

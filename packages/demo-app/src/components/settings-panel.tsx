@@ -2,9 +2,9 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { useApp, useText } from '../app-context.js';
-import { SEED_RANGE, SESSION_RANGE, SLIDERS, type SliderKey } from '../state/settings.js';
+import { QUANTIZE_CHOICES, SEED_RANGE, SESSION_RANGE, SLIDERS, type SliderKey } from '../state/settings.js';
 import { Icon } from './icon.js';
-import { EndpointField, OptionalNumber, QuantizeSelect, Slider } from './settings-fields.js';
+import { EndpointField, OptionalNumber, Select, Slider } from './settings-fields.js';
 
 const NARROW = '(max-width: 60rem)';
 
@@ -114,7 +114,15 @@ function Loading(): VNode {
   return (
     <fieldset>
       <legend>{words.loading}</legend>
-      <QuantizeSelect value={load.quantize} onChange={(quantize) => preferences.setLoad({ quantize })} />
+      <Select
+        name="quantize"
+        words={words.quantize}
+        choices={QUANTIZE_CHOICES}
+        say={(choice) => words.quantizeChoices[choice]}
+        value={load.quantize}
+        onChange={(quantize) => preferences.setLoad({ quantize })}
+      />
+      {app.canQuantize.value && <QuantizeOpener />}
       <OptionalNumber
         name="sessionLen"
         words={words.sessionLen}
@@ -136,6 +144,26 @@ function Loading(): VNode {
         {words.reset}
       </button>
     </fieldset>
+  );
+}
+
+/** The better way to fewer bits. */
+function QuantizeOpener(): VNode {
+  const { isQuantizeOpen } = useApp();
+  const { quantize: words } = useText();
+  return (
+    <div>
+      <button
+        type="button"
+        class="plain"
+        onClick={() => {
+          isQuantizeOpen.value = true;
+        }}
+      >
+        {words.open}
+      </button>
+      <p class="help">{words.openHelp}</p>
+    </div>
   );
 }
 

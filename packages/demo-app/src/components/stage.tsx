@@ -1,17 +1,25 @@
-// The middle of the page: choosing or loading a model, a failed load, a welcome, or what was written so far.
+// The middle of the page: choosing, loading or quantising a model, a failed load, a welcome, or what was written so far.
 import type { VNode } from 'preact';
 import { useApp, useText } from '../app-context.js';
 import { FailureNote } from './failure-note.js';
 import { LoadingCard } from './loading-card.js';
 import { ModelList } from './model-list.js';
+import { QuantizeCard } from './quantize-card.js';
+import { QuantizeResult } from './quantize-result.js';
 import { Story } from './story.js';
 import { Transcript } from './transcript.js';
 import { Welcome } from './welcome.js';
 
 export function Stage(): VNode {
+  const quantizing = useApp().quantizer.state.value;
   return (
     <main class="stage">
-      <StageContent />
+      {quantizing.kind === 'finished' && <QuantizeResult own={quantizing.own} />}
+      {quantizing.kind === 'running' || quantizing.kind === 'stopped' ? (
+        <QuantizeCard state={quantizing} />
+      ) : (
+        <StageContent />
+      )}
     </main>
   );
 }

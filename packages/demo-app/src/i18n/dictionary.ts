@@ -1,6 +1,8 @@
 // Every word on the page, as a type that each language fills. Words for error codes are typed by the codes themselves.
 import type { LoadProgress, PagemindErrorCode } from '@pagemind/core/client';
 import type { SampleId } from '../pictures/samples.js';
+import type { QuantizeStep } from '../quantize/messages.js';
+import type { Recipe } from '../state/recipe.js';
 import type { QuantizeChoice, SliderKey } from '../state/settings.js';
 import type { ColourName, Tool, WidthName } from '../state/sketch.js';
 
@@ -154,6 +156,44 @@ export interface Dictionary {
     readonly applyByReload: string;
     readonly reload: string;
     readonly reset: string;
+  };
+  /** Quantising with calibration, in the page. */
+  readonly quantize: {
+    readonly open: string;
+    readonly openHelp: string;
+    readonly title: (model: string) => string;
+    readonly intro: string;
+    readonly method: Labelled;
+    readonly methods: Readonly<Record<Recipe['method'], string>>;
+    readonly bits: Labelled;
+    readonly group: Labelled;
+    readonly samples: Labelled;
+    readonly text: Labelled;
+    readonly sampleText: string;
+    readonly ownText: string;
+    readonly tooShort: (numChars: string) => string;
+    readonly start: string;
+    readonly working: (model: string) => string;
+    readonly phases: Readonly<Record<QuantizeStep['phase'] | 'start', string>>;
+    readonly layers: (done: number, total: number) => string;
+    readonly left: (time: string) => string;
+    readonly loss: string;
+    readonly before: string;
+    readonly stop: string;
+    readonly canResume: string;
+    readonly stopped: (model: string) => string;
+    readonly kept: (done: number, total: number) => string;
+    readonly goOn: string;
+    readonly back: (model: string) => string;
+    readonly done: (name: string) => string;
+    readonly columns: { readonly before: string; readonly after: string };
+    readonly perplexity: string;
+    readonly perplexityHelp: string;
+    readonly download: string;
+    readonly packing: string;
+    readonly list: string;
+    readonly unfinished: (done: number, total: number) => string;
+    readonly openOriginal: string;
   };
   readonly unsupported: {
     readonly title: string;

@@ -2,10 +2,13 @@
 import { PagemindError } from '@pagemind/core/client';
 import { describe, expect, it } from 'vitest';
 import { FakeEngine } from '../testing/fake-engine.js';
+import { FakeOwnShelf } from '../testing/fake-own-shelf.js';
 import { FakeShelf } from '../testing/fake-shelf.js';
 import { App, type AppEnvironment } from './app.js';
 import type { ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
+import type { RunJob } from './quantizer.js';
+import { DEFAULT_RECIPE } from './recipe.js';
 
 const MODELS = ['first', 'second'].map((id) => ({ id, files: [{ path: 'config.json', size: 1 }] }));
 
@@ -17,6 +20,9 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
     storage: undefined,
     shelf: new FakeShelf(),
     models: { list: async () => [], delete: async () => {} },
+    ownModels: new FakeOwnShelf(),
+    runJob: async () => ({ perplexity: 1, weightBytes: 1 }),
+    download: async () => {},
     connect: async () => new FakeEngine(),
     fetchJson: async () => MODELS,
     fetchBlob: async () => new Blob(),
@@ -28,7 +34,7 @@ function environment(changes: Partial<AppEnvironment> = {}): AppEnvironment {
 
 const OWN: ModelChoice = { hostedId: null, name: 'own', model: [] };
 
-const KEPT = { id: 'owner/kept', totalBytes: 10, cachedBytes: 10, isComplete: true, usedAt: 1 };
+const KEPT = { id: 'owner/kept', totalBytes: 10, cachedBytes: 10, packedBytes: 0, isComplete: true, usedAt: 1 };
 
 describe('models of hubs', () => {
   const storageOf = (settings: object): AppEnvironment['storage'] => ({
@@ -81,6 +87,90 @@ describe('models of hubs', () => {
     models.list = () => Promise.reject(new PagemindError('storage_unavailable', 'no'));
     await app.library.refresh();
     expect(app.library.models.value).toEqual([]);
+  });
+});
+
+describe('quantising', () => {
+  /** A job that waits until it is finished or left. */
+  function job(): { runJob: RunJob; texts: string[]; finish: () => void } {
+    const texts: string[] = [];
+    const made = { texts, finish: (): void => {} };
+    const runJob: RunJob = ({ text }, _, signal) => {
+      texts.push(text);
+      return new Promise((resolve, reject) => {
+        made.finish = () => resolve({ perplexity: 2, weightBytes: 3 });
+        signal.addEventListener('abort', () => reject(new PagemindError('aborted', 'left')));
+      });
+    };
+    return Object.assign(made, { runJob });
+  }
+  const settle = (): Promise<void> => new Promise((done) => setTimeout(done));
+  const ID = 'first-awq-4bit-g64';
+
+  it('gives the engine up, loads what comes of it, and again on the next visit', async () => {
+    const engines: FakeEngine[] = [];
+    const loaded: unknown[] = [];
+    const connect: Connect = async ({ model }) => {
+      loaded.push(typeof model === 'string' ? model : (model as FileSystemDirectoryHandle).name);
+      engines.push(new FakeEngine());
+      return engines.at(-1) as FakeEngine;
+    };
+    const ownModels = new FakeOwnShelf();
+    ownModels.folders.add(ID);
+    const work = job();
+    const fetchBlob = async (): Promise<Blob> => new Blob(['a sample']);
+    const app = new App(environment({ connect, ownModels, runJob: work.runJob, fetchBlob }));
+    await app.start();
+    expect(app.canQuantize.value).toBe(true);
+    const done = app.quantize(DEFAULT_RECIPE, null);
+    await settle();
+    expect(engines[0]?.isDisposed).toBe(true);
+    expect(app.session.state.value.kind).toBe('empty');
+    expect(work.texts).toEqual(['a sample']);
+    work.finish();
+    await done;
+    expect(loaded).toEqual(['https://example.org/models/first/', ID]);
+    expect(app.quantizer.state.value).toMatchObject({ kind: 'finished', own: { id: ID } });
+
+    const stored = JSON.stringify(app.preferences.settings.value);
+    const storage = { getItem: () => stored, setItem: () => {} };
+    const later = new App(environment({ connect, ownModels, storage }));
+    await later.start();
+    expect(loaded.at(-1)).toBe(ID);
+    // Once the browser has lost the files, so has the list.
+    ownModels.folders.clear();
+    await new App(environment({ connect, ownModels, storage })).start();
+    expect(ownModels.kept.size).toBe(0);
+  });
+
+  it('ends when another model is opened, and goes on later', async () => {
+    const ownModels = new FakeOwnShelf();
+    const work = job();
+    const app = new App(environment({ ownModels, runJob: work.runJob }));
+    await app.start();
+    const done = app.quantize(DEFAULT_RECIPE, 'a text of my own');
+    await settle();
+    await app.open(OWN);
+    await done;
+    expect(app.quantizer.state.value.kind).toBe('idle');
+    expect(app.session.state.value).toMatchObject({ kind: 'ready', choice: OWN });
+
+    ownModels.folders.add(ID);
+    const [own] = app.own.models.value;
+    const again = app.goOn(own as NonNullable<typeof own>);
+    await settle();
+    expect(work.texts).toEqual(['a text of my own', 'a text of my own']);
+    work.finish();
+    await again;
+    expect(app.session.state.value).toMatchObject({ kind: 'ready', choice: { hostedId: ID } });
+  });
+
+  it('is for models that are not quantised, and that can read', async () => {
+    for (const info of [{ checkpointFormat: 'packed' }, { checkpointFormat: 'quantized' }, { hasTokenizer: false }]) {
+      const app = new App(environment({ connect: async () => new FakeEngine(info as Partial<FakeEngine['info']>) }));
+      await app.start();
+      expect(app.canQuantize.value).toBe(false);
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal } from '@pre
 import type { Dictionary } from '../i18n/dictionary.js';
 import { dictionaryOf, resolveLanguage } from '../i18n/languages.js';
 import { fetchSamples, type Sample } from '../pictures/samples.js';
+import { fetchSampleText } from '../quantize/sample-text.js';
 import { fetchCatalog, filesChoice, type HostedModel, hostedChoice, hubChoice, type ModelChoice } from './catalog.js';
 import type { Connect } from './chat-engine.js';
 import { Conversation } from './conversation.js';
@@ -11,9 +12,12 @@ import { type Dropped, isForPicture } from './dropped.js';
 import { type Failure, needsReload } from './failure.js';
 import { Keeper, type Shelf } from './keeper.js';
 import { Library, type ModelShelf } from './library.js';
+import { choiceOf, type OwnModel, OwnModels, type OwnShelf, originalOf } from './own-models.js';
 import { type GivenPicture, type MakeThumbnail, PictureTray } from './pictures.js';
 import { Preferences, type SettingsStorage } from './preferences.js';
 import type { Mode } from './prompt.js';
+import { Quantizer, type Quantizing, type RunJob } from './quantizer.js';
+import { nameOf, type Recipe } from './recipe.js';
 import { ModelSession } from './session.js';
 import { DEFAULT_PEN, EMPTY_SKETCH, type Pen, reduceSketch, type Sketch, type SketchAction } from './sketch.js';
 
@@ -28,6 +32,11 @@ export interface AppEnvironment {
   readonly shelf: Shelf;
   /** Keeps models of hubs. */
   readonly models: ModelShelf;
+  /** Keeps models that were quantised here. */
+  readonly ownModels: OwnShelf;
+  readonly runJob: RunJob;
+  /** Hands a quantised model out as a file. */
+  readonly download: (id: string) => Promise<void>;
   readonly connect: Connect;
   readonly fetchJson: (url: URL) => Promise<unknown>;
   readonly fetchBlob: (address: string) => Promise<Blob>;
@@ -41,9 +50,14 @@ export class App {
   readonly conversation: Conversation;
   readonly keeper: Keeper;
   readonly library: Library;
+  readonly own: OwnModels;
+  readonly quantizer: Quantizer;
   readonly language: ReadonlySignal<'en' | 'zh'>;
   readonly text: ReadonlySignal<Dictionary>;
   readonly isSettingsOpen: Signal<boolean> = signal(false);
+  readonly isQuantizeOpen: Signal<boolean> = signal(false);
+  /** The loaded model has weights that can be quantised, and a tokenizer for the text that is needed for it. */
+  readonly canQuantize: ReadonlySignal<boolean>;
   /** Pictures for the next message. */
   readonly tray: PictureTray;
   readonly samples: Signal<readonly Sample[]> = signal([]);
@@ -65,8 +79,11 @@ export class App {
     this.text = computed(() => dictionaryOf(this.language.value));
     this.session = new ModelSession(environment.connect);
     this.library = new Library(environment.models);
+    this.own = new OwnModels(environment.ownModels);
+    this.quantizer = new Quantizer(environment.runJob, this.own);
     this.tray = new PictureTray(environment.makeThumbnail);
-    const { state, mode } = this.session;
+    const { state, mode, info } = this.session;
+    this.canQuantize = computed(() => info.value?.checkpointFormat === 'float' && info.value.hasTokenizer);
     this.conversation = new Conversation({
       engine: () => {
         const current = state.peek();
@@ -94,13 +111,16 @@ export class App {
     const [models] = await Promise.all([
       fetchCatalog(this.#environment.base, this.#environment.fetchJson),
       this.library.refresh(),
+      this.own.refresh(),
     ]);
     this.session.catalog.value = models;
     if (this.session.state.peek().kind !== 'empty') return;
     const { lastModel } = this.preferences.settings.peek();
     const kept = this.library.models.peek().find(({ id, isComplete }) => id === lastModel && isComplete);
+    const own = this.own.models.peek().find(({ id, after }) => id === lastModel && after);
     const model = models.find(({ id }) => id === lastModel) ?? models[0];
-    if (kept) await this.openFromHub(kept.id);
+    if (own) await this.openOwn(own);
+    else if (kept) await this.openFromHub(kept.id);
     else if (model) await this.openHosted(model);
   }
 
@@ -113,9 +133,20 @@ export class App {
     return this.open(hostedChoice(model, this.#environment.base));
   }
 
+  /** A model that was quantised here. */
+  async openOwn(own: OwnModel): Promise<void> {
+    const choice = await this.own.choose(own).catch(() => undefined);
+    if (choice) await this.open(choice);
+    else await this.own.delete(own.id);
+  }
+
   async open(choice: ModelChoice): Promise<void> {
-    this.conversation.stop();
-    this.conversation.failure.value = undefined;
+    this.quantizer.leave();
+    await this.#load(choice);
+  }
+
+  async #load(choice: ModelChoice): Promise<void> {
+    this.#pause();
     await this.session.load(choice, this.preferences.settings.peek().load);
     const { kind } = this.session.state.peek();
     if (kind === 'ready' && choice.hostedId !== null) this.preferences.set({ lastModel: choice.hostedId });
@@ -123,9 +154,47 @@ export class App {
   }
 
   async reload(): Promise<void> {
+    this.#pause();
+    await this.session.reload(this.preferences.settings.peek().load);
+  }
+
+  /**
+   * Quantises the loaded model, which makes room for that, and loads what comes of it.
+   * @param text to calibrate on; null: the one that comes with the page
+   */
+  async quantize(recipe: Recipe, text: string | null): Promise<void> {
+    const state = this.session.state.peek();
+    if (state.kind !== 'ready') return;
+    const { choice } = state;
+    const own = { id: nameOf(choice.name, recipe), original: originalOf(choice), recipe, text, layer: 0, numLayers: 0 };
+    await this.#quantize({ choice, own });
+  }
+
+  /** Goes on with a job that was broken off, if its original can be opened without the person. */
+  async goOn(own: OwnModel): Promise<void> {
+    const state = this.quantizer.state.peek();
+    const choice = state.kind === 'stopped' && state.own.id === own.id ? state.choice : choiceOf(own.original);
+    if (choice) await this.#quantize({ choice, own });
+  }
+
+  async #quantize(quantizing: Quantizing): Promise<void> {
+    this.#pause();
+    await this.quantizer.run(quantizing, async () => {
+      await this.session.release();
+      return quantizing.own.text ?? fetchSampleText(this.#environment.fetchBlob);
+    });
+    const state = this.quantizer.state.peek();
+    if (state.kind === 'finished') await this.#load(await this.own.choose(state.own));
+  }
+
+  download({ id }: OwnModel): Promise<void> {
+    return this.#environment.download(id);
+  }
+
+  /** Before the engine goes. */
+  #pause(): void {
     this.conversation.stop();
     this.conversation.failure.value = undefined;
-    await this.session.reload(this.preferences.settings.peek().load);
   }
 
   /** Answers what failed, on a fresh engine where the old one is gone. */

@@ -1,5 +1,6 @@
 // What the page uses of an engine, and the one place that starts the worker with the real one. Tests give another.
 import { type ConnectHooks, type ConnectOptions, connectEngine, type Engine } from '@pagemind/core/client';
+import { startWorker } from '../start-worker.js';
 
 export type ChatEngine = Pick<Engine, 'info' | 'generate' | 'encode' | 'dispose'>;
 
@@ -8,7 +9,7 @@ export type Connect = (options: ConnectOptions, hooks: ConnectHooks) => Promise<
 
 /** A worker per model: ending the worker frees everything that the model held, whatever state it was in. */
 export const connectWorker: Connect = async (options, hooks) => {
-  const worker = new Worker(new URL('../worker.ts', import.meta.url), { type: 'module', name: 'pagemind-engine' });
+  const worker = startWorker('pagemind-engine');
   try {
     const engine = await connectEngine(worker, options, hooks);
     return {

@@ -79,6 +79,12 @@ export class ModelSession {
     if (this.#loading) this.#leave();
   }
 
+  /** Gives up what is loaded; resolves when its memory is free. */
+  async release(): Promise<void> {
+    this.#leave();
+    await this.#released;
+  }
+
   /** Loads the present choice once more. */
   async reload(loadSettings: LoadSettings): Promise<void> {
     const state = this.state.peek();

@@ -12,6 +12,8 @@ export const FAKE_INFO: EngineInfo = {
   numBlocks: 2,
   blockSize: 32,
   weightFormat: 'none',
+  checkpointFormat: 'float',
+  numConversions: 0,
   kvDtype: 'f32',
   memory: { weightBytes: 1, kvBytes: 2, activationBytes: 3, imageBytes: 0, totalBytes: 6 },
   bytesPerToken: 1,

@@ -1,0 +1,64 @@
+// Models that a page writes into the browser's own file system: what comes of it loads and answers, and a page that is closed
+// in the middle is gone on with.
+import { expect, type Page, test } from '@playwright/test';
+import { HARNESS_URL } from './testing/addresses.mjs';
+import { goldenOf, MODEL, needsModel, storyText } from './testing/fixtures.js';
+import { watch } from './testing/page-watch.js';
+
+needsModel();
+
+const MODEL_URL = `${HARNESS_URL}models/${MODEL}/`;
+const PROMPT = 'One day, a big red ball';
+/** What the model says shows that it still is one; its first token has the widest margin. */
+const NUM_TOKENS = 8;
+
+async function answer(page: Page, folder: string): Promise<{ ids: number[]; format: string }> {
+  const { input_ids } = goldenOf(PROMPT);
+  return page.evaluate(([from, ids, num]) => globalThis.harness.writing.answer(from, ids, num), [
+    folder,
+    [...input_ids],
+    NUM_TOKENS,
+  ] as const);
+}
+
+function quantize(page: Page, folder: string): Promise<{ numLayers: number; numFound: number }> {
+  return page.evaluate(([url, to, words]) => globalThis.harness.writing.quantize(url, to, words), [
+    MODEL_URL,
+    folder,
+    storyText(2000),
+  ] as const);
+}
+
+test('a model is packed into the browser, and loads from there', async ({ page }) => {
+  const { complaints } = watch(page, HARNESS_URL);
+  await page.goto(HARNESS_URL);
+  const [before, after] = await page.evaluate((url) => globalThis.harness.writing.convert(url, 'packed'), MODEL_URL);
+  expect(after).toBeLessThan(before / 2);
+  const { ids, format } = await answer(page, 'packed');
+  expect(format).toBe('int4-g64');
+  expect(ids[0]).toBe(goldenOf(PROMPT).greedy_ids[0]);
+  expect(ids).toHaveLength(NUM_TOKENS);
+  expect(complaints).toEqual([]);
+});
+
+test('quantising outlives the page: another one goes on, and writes the same bytes', async ({ page, context }) => {
+  await page.goto(HARNESS_URL);
+  expect(await quantize(page, 'whole')).toMatchObject({ numLayers: 2, numFound: 0 });
+  const whole = await page.evaluate(() => globalThis.harness.writing.hashes('whole'));
+  expect(Object.keys(whole)).toContain('config.json');
+
+  const leaving = quantize(page, 'broken').catch(() => 'closed');
+  await page.waitForFunction(() => globalThis.harness.writing.numLayersDone === 1);
+  await page.close();
+  expect(await leaving).toBe('closed');
+
+  const later = await context.newPage();
+  await later.goto(HARNESS_URL);
+  const begun = await later.evaluate(() => globalThis.harness.writing.hashes('broken'));
+  expect(Object.keys(begun)).not.toContain('config.json');
+  expect(await quantize(later, 'broken')).toMatchObject({ numLayers: 2, numFound: 1 });
+  expect(await later.evaluate(() => globalThis.harness.writing.hashes('broken'))).toEqual(whole);
+  const { ids, format } = await answer(later, 'broken');
+  expect(format).toBe('int4-g64');
+  expect(ids).toHaveLength(NUM_TOKENS);
+});
