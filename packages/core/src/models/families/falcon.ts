@@ -29,11 +29,8 @@ export const falcon: Family = {
   ],
   ignored: /\.rotary(_emb)?\.inv_freq$|\.self_attention\.maybe_rotary\.inv_freq$/,
   example: {
-    model: 'tiiuae/falcon-rw-1b',
-    config: {
-      ...{ hidden_size: 2048, num_hidden_layers: 24, num_attention_heads: 32, vocab_size: 50304 },
-      ...{ alibi: true, bias: true, multi_query: false, parallel_attn: false },
-    },
+    model: 'tiiuae/falcon-7b-instruct',
+    config: { hidden_size: 4544, num_hidden_layers: 32, num_attention_heads: 71, vocab_size: 65024 },
   },
   readConfig(raw): DecoderConfig {
     raw.only('apply_residual_connection_post_layernorm', false);
@@ -72,8 +69,8 @@ export const falcon: Family = {
       norms: hasTwoNorms ? 'before' : 'shared',
       hasParallelAttention: isParallel,
       layers: config.layers.map((layer) => ({ ...layer, rope: hasAlibi ? 'none' : 'global' })),
-      // Scores are scaled after the slopes have been added.
-      alibi: hasAlibi ? config.attentionScale : undefined,
+      // Added before the scores are scaled, and once more with the mask (decision 028).
+      alibi: hasAlibi ? 2 * config.attentionScale : undefined,
       hasQkvBias: hasBias,
       hasOutputBias: hasBias,
       hasMlpBias: hasBias,
