@@ -33,7 +33,7 @@ function variantOf({ weights, by = 'token' }: Pick<EmbedShape, 'weights' | 'by'>
 }
 
 /** Tables of positions are never quantised. */
-const positionWeights = declaredWeightOptions.filter(({ groupSize }) => groupSize === 0);
+const positionWeights = declaredWeightOptions.filter(({ format }) => ['f32', 'f16', 'bf16'].includes(format));
 
 /**
  * `residual[row] = table[token of row] * scale`, zero in pad columns; residual `[numRows, width rounded up to 32]` f32.
