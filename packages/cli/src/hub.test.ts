@@ -52,6 +52,29 @@ it('pulls, lists, exports and removes a model', async () => {
   expect([stdout, stderr.includes('pagemind'), process.exitCode]).toEqual(['', false, undefined]);
 });
 
+it('lists families', async () => {
+  await pagemind('list', '--families');
+  expect(stdout).toMatch(/^llama: LlamaForCausalLM\n {2}\S+: [\d.]+ MB at INT4\n/);
+  expect(stdout).toContain('\nllava (images): LlavaForConditionalGeneration\n');
+  stdout = '';
+  await pagemind('list', '--families', '--json');
+  expect(JSON.parse(stdout)).toContainEqual(expect.objectContaining({ family: 'gpt2', takesImages: false }));
+});
+
+it('refuses a family that it does not know before it asks for weights', async () => {
+  const id = 'other/model';
+  const config = new TextEncoder().encode('{"architectures":["Qwen2SomethingForCausalLM"]}');
+  hub.models.set(id, { ...FILES, 'config.json': config });
+  hub.requests.length = 0;
+  await pagemind('plan', id, '--endpoint', hub.url);
+  expect(process.exitCode).toBe(1);
+  expect(stderr).toMatch(
+    /'Qwen2SomethingForCausalLM' is not supported.*nearest.*: Qwen2ForCausalLM\..*\(unsupported_model\)/,
+  );
+  expect(hub.requests.length).toBeGreaterThan(0);
+  expect(hub.requests.filter((request) => request.includes('safetensors'))).toEqual([]);
+});
+
 it.each([
   [['pull', 'no/such', '--endpoint', 'HUB'], 1, /\(model_not_found\)$/],
   [['pull', ID, '--endpoint', 'not-an-address'], 1, /\(invalid_option\)$/],

@@ -108,8 +108,9 @@ ${HUB_OPTIONS}`,
 Bring a model of a hub into the cache, or what is missing of it. What was left in the middle goes on where it was.
 
 ${HUB_OPTIONS}`,
-  list: `pagemind list [--json]
+  list: `pagemind list [--families] [--json]
 Models of hubs in the cache, the one used last first.
+  --families   instead, the families of models that run, with their smallest good checkpoint and what it takes at INT4
 
 ${CACHE_OPTIONS}`,
   rm: `pagemind rm MODEL

@@ -8,7 +8,8 @@ import { smallFiles } from './load/small-files.js';
 import type { ModelSource } from './load/source.js';
 import { RawConfig } from './models/raw-config.js';
 import { GREEDY, resolveSamplingParams, type SamplingParams } from './sampling/params.js';
-import { type BuiltinTemplate, findBuiltinTemplate } from './text/builtin-templates.js';
+import { type AnswerFormats, findAnswerFormats } from './text/answer-formats.js';
+import { findBuiltinTemplate, type ModelTraits } from './text/builtin-templates.js';
 import { createChatTemplate, findChatTemplate } from './text/chat-template.js';
 import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES } from './text/create-tokenizer.js';
 import { readSpecialTokens, turnEndsOf } from './text/special-tokens.js';
@@ -21,6 +22,8 @@ export interface ModelText {
   readonly defaults: GenerationDefaults;
   /** Whether the checkpoint brings a template or its family has one; without, contents are joined as they are. */
   readonly hasChatTemplate: boolean;
+  /** How calls of tools and thoughts are written. */
+  readonly formats: AnswerFormats;
 }
 
 /** @throws PagemindError `invalid_tokenizer`, `invalid_template`, `invalid_config`. */
@@ -30,7 +33,9 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
   const files = await readTokenizerFiles(checkpoint, signal);
   if (!files) {
     const raw = new RawConfig(checkpoint.generationConfig ?? checkpoint.config, 'generation_config.json');
-    return { tools: undefined, defaults: { sampling, eosTokenIds: raw.ids('eos_token_id') }, hasChatTemplate: false };
+    const defaults = { sampling, eosTokenIds: raw.ids('eos_token_id') };
+    const formats = { tools: undefined, reasoning: undefined };
+    return { tools: undefined, defaults, hasChatTemplate: false, formats };
   }
   const tokenizer = createTokenizer(files);
   const own = findChatTemplate({
@@ -38,7 +43,8 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
     tokenizerConfigJson: files.tokenizerConfigJson,
     chatTemplateJson: await read('chat_template.json'),
   });
-  const builtin = own ? undefined : builtinTemplate(checkpoint, tokenizer);
+  const traits = traitsOf(checkpoint, tokenizer);
+  const builtin = own ? undefined : findBuiltinTemplate(traits);
   const special = readSpecialTokens(
     {
       ...files,
@@ -54,17 +60,18 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
     tools: { tokenizer, chatTemplate: createChatTemplate(template), bosToken, eosToken },
     defaults: { sampling, eosTokenIds: stopIds, ...(bosId !== undefined && { bosTokenId: bosId }) },
     hasChatTemplate: template !== undefined,
+    formats: findAnswerFormats(traits),
   };
 }
 
-function builtinTemplate({ config }: Checkpoint, tokenizer: Tokenizer): BuiltinTemplate | undefined {
+function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
   const typeOf = (value: unknown): string | undefined => {
     const type =
       typeof value === 'object' && value !== null ? (value as { model_type?: unknown }).model_type : undefined;
     return typeof type === 'string' ? type : undefined;
   };
   const languageModelType = typeOf(config['text_config']) ?? typeOf(config['language_config']);
-  return findBuiltinTemplate({ modelType: typeOf(config) ?? '', languageModelType, tokenizer });
+  return { modelType: typeOf(config) ?? '', languageModelType, tokenizer };
 }
 
 /**

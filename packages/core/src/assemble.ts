@@ -10,13 +10,14 @@ import { ngramProposer } from './engine/proposer.js';
 import { throwIfAborted } from './errors.js';
 import { GpuContext } from './gpu/context.js';
 import type { HubModelOptions } from './hub/open-model.js';
-import { formatOf, openCheckpoint } from './load/checkpoint.js';
+import { formatOf } from './load/checkpoint.js';
 import { type Pace, RateMeter } from './load/rate.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import { formatName } from './load/weights.js';
 import { Decoder } from './models/decoder.js';
 import { weightName } from './models/decoder-weights.js';
+import { openModel } from './models/model.js';
 import { ImageEncoder, NEWLINE } from './models/vlm/projector.js';
 import type { VlmConfig } from './models/vlm/vlm-config.js';
 import { resolvePlan } from './plan.js';
@@ -56,7 +57,7 @@ export async function assembleEngine(
   const meter = new RateMeter(platform.now);
   throwIfAborted(signal);
   report('files', `Opening ${source.name}`);
-  const checkpoint = await openCheckpoint(source, signal);
+  const checkpoint = await openModel(source, signal);
   const text = await assembleText(checkpoint, signal);
 
   const gpu = await GpuContext.open(platform.gpu());
@@ -114,6 +115,8 @@ export async function assembleEngine(
       bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
       hasTokenizer: text.tools !== undefined,
       hasChatTemplate: text.hasChatTemplate,
+      ...(text.formats.tools && { toolFormat: text.formats.tools.name }),
+      ...(text.formats.reasoning && { reasoningFormat: text.formats.reasoning.name }),
       takesImages: images !== undefined,
       adapter: {
         vendor: gpu.profile.vendor,

@@ -167,7 +167,8 @@ export function resolveConfig(
   const kvDtype = resolveKvDtype(options, isFloat32);
   const blockSize = count('cacheBlockSeqLen', 32, 16, 256);
   if (Math.log2(blockSize) % 1 !== 0) throw invalidOption('cacheBlockSeqLen', blockSize, '16, 32, 64, 128 or 256');
-  const sessionLen = count('sessionLen', Math.min(model.maxPositions, DEFAULT_SESSION_LEN), 1, 2 ** 20);
+  const maxSessionLen = model.hasLearnedPositions ? model.maxPositions : 2 ** 20;
+  const sessionLen = count('sessionLen', Math.min(model.maxPositions, DEFAULT_SESSION_LEN), 1, maxSessionLen);
   const maxBatchSize = count('maxBatchSize', 8, 1, 256);
   const maxPrefillTokenNum = count('maxPrefillTokenNum', 512, 1, 8192);
 

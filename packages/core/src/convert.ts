@@ -7,14 +7,14 @@ import { GpuContext } from './gpu/context.js';
 import { readBuffer } from './gpu/read-buffer.js';
 import { BufferUsage } from './gpu/usage.js';
 import type { HubModelOptions } from './hub/open-model.js';
-import { type Checkpoint, matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import { type Checkpoint, matrixDtype } from './load/checkpoint.js';
 import type { PackedWeight } from './load/packed-format.js';
 import { MAX_SHARD_BYTES, PackedWriter } from './load/packed-writer.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import type { WeightSpec } from './load/weights.js';
-import { resolveModel } from './models/model.js';
+import { openModel, resolveModel } from './models/model.js';
 import type { Platform } from './platform/platform.js';
 import { TOKEN_FILES, TOKENIZER_FILES } from './text/create-tokenizer.js';
 
@@ -72,7 +72,7 @@ export async function convertCheckpoint(
     });
   }
   onProgress?.({ phase: 'files', loadedBytes: 0, totalBytes: 0, text: `Opening ${source.name}` });
-  const original = await openCheckpoint(source, signal);
+  const original = await openModel(source, signal);
   const { checkpoint, specs, isIgnored } = resolveModel(original);
   const files: { path: string; bytes: number }[] = [];
   const write: ModelSink['write'] = async (path, bytes) => {

@@ -36,6 +36,12 @@ const CASES = [
   'baichuan-13b',
   'baichuan2-7b',
   'baichuan2-13b',
+  'chatglm2',
+  'falcon-7b',
+  'falcon-40b',
+  'falcon-rw',
+  'starcoder2',
+  'gpt2',
   'llama-awq-gemm-g128',
   'llama-awq-gemm-g32',
   'llama-awq-gemv-g128',
@@ -66,7 +72,7 @@ describeWithFixtures('goldens', 'goldens/README.md', () => {
         model: fixturesPath(`goldens/${name}`),
         dtype: 'float32',
         maxBatchSize: 1,
-        sessionLen: 128,
+        sessionLen: name === 'gpt2' ? 64 : 128,
       });
     });
     afterAll(() => engine?.dispose());

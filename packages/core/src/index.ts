@@ -82,6 +82,7 @@ export type { WorkFolder } from './lite/quantized-output.js';
 export type { ModelSink } from './load/sink.js';
 export type { ByteSource, ModelSource } from './load/source.js';
 export type { LoadHooks } from './load-model.js';
+export { type FamilyEntry, listFamilies } from './models/catalog.js';
 export type { EnginePlan, PlanOptions } from './plan.js';
 export type { RunnerCounters } from './runner/runner.js';
 export type { SamplingParams } from './sampling/params.js';

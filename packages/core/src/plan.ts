@@ -4,11 +4,11 @@ import { type EngineConfig, type EngineOptions, type MemoryPlan, resolveConfig }
 import type { EngineInfo } from './engine/core.js';
 import { GpuContext } from './gpu/context.js';
 import type { HubModelOptions } from './hub/open-model.js';
-import { type Checkpoint, matrixDtype, openCheckpoint } from './load/checkpoint.js';
+import { type Checkpoint, matrixDtype } from './load/checkpoint.js';
 import { checkModelFormat } from './load/find-quantized.js';
 import type { ModelSource } from './load/source.js';
 import { weightBytes } from './load/weight-loader.js';
-import { type ModelPlan, resolveModel } from './models/model.js';
+import { type ModelPlan, openModel, resolveModel } from './models/model.js';
 import type { Platform } from './platform/platform.js';
 import { imageBytes } from './runner/image-buffers.js';
 import { activationBytes, type StepSizes } from './runner/step-buffers.js';
@@ -65,7 +65,7 @@ export async function planEngine(
   source: ModelSource,
   { signal, ...options }: PlanOptions,
 ): Promise<EnginePlan> {
-  const checkpoint = await openCheckpoint(source, signal);
+  const checkpoint = await openModel(source, signal);
   const gpu = await GpuContext.open(platform.gpu());
   try {
     const { model, config } = resolvePlan(checkpoint, gpu.profile, options);

@@ -1,5 +1,12 @@
 // `pagemind pull`, `list`, `rm` and `export`: models of hubs in the cache. Commands that run a model fetch it by themselves.
-import { type CachedModel, deleteCached, downloadModel, exportModel, listCached } from '@pagemind/core/node';
+import {
+  type CachedModel,
+  deleteCached,
+  downloadModel,
+  exportModel,
+  listCached,
+  listFamilies,
+} from '@pagemind/core/node';
 import { CACHE_OPTIONS, HUB_OPTIONS, hubOptions, readArguments } from '../arguments.js';
 import { showProgress } from '../progress.js';
 import { UsageError } from '../usage.js';
@@ -17,7 +24,12 @@ export async function pull(args: readonly string[]): Promise<void> {
 }
 
 export async function list(args: readonly string[]): Promise<void> {
-  const { values } = readArguments(args, { ...CACHE_OPTIONS, json: { type: 'boolean' } }, 0);
+  const options = { ...CACHE_OPTIONS, json: { type: 'boolean' }, families: { type: 'boolean' } } as const;
+  const { values } = readArguments(args, options, 0);
+  if (values['families'] === true) {
+    process.stdout.write(values['json'] === true ? `${JSON.stringify(listFamilies())}\n` : familyLines());
+    return;
+  }
   const models = await listCached(hubOptions(values));
   const width = Math.max(...models.map(({ id }) => id.length), 0);
   const lines = models.map((model) => `${model.id.padEnd(width)}  ${describe(model)}\n`);
@@ -36,6 +48,16 @@ export async function exportTo(args: readonly string[]): Promise<void> {
   const { values, positionals } = readArguments(args, CACHE_OPTIONS, 2, 'Name a model and a folder to write.');
   const [id = '', out = ''] = positionals;
   await exportModel(id, out, hubOptions(values));
+}
+
+/** Families and their architectures; below, an example and its weights at INT4. */
+function familyLines(): string {
+  return listFamilies()
+    .map(({ family, architectures, takesImages, example }) => {
+      const smallest = example && `  ${example.model}: ${megabytes(example.weightBytes)} at INT4\n`;
+      return `${family}${takesImages ? ' (images)' : ''}: ${architectures.join(', ')}\n${smallest ?? ''}`;
+    })
+    .join('');
 }
 
 function describe({ revision, commit, cachedBytes, totalBytes, packedBytes, isComplete }: CachedModel): string {

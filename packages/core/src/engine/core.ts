@@ -207,6 +207,10 @@ export interface EngineInfo {
   /** False: only token ids go in and out. */
   readonly hasTokenizer: boolean;
   readonly hasChatTemplate: boolean;
+  /** How the model's family writes calls of tools, by the name that servers know it by; missing: not known to. */
+  readonly toolFormat?: string;
+  /** The same for thoughts before an answer. */
+  readonly reasoningFormat?: string;
   /** Whether messages may hold images. */
   readonly takesImages: boolean;
   readonly adapter: {

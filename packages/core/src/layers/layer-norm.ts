@@ -1,11 +1,11 @@
-// LayerNorm of rows that lie outside of a step, as vision towers have them.
+// LayerNorm of rows: of a step (norm.ts), or outside of one, as vision towers have them.
 import { layernorm } from '@pagemind/kernels-wgsl';
 import type { LoadedVector } from '../load/weight-loader.js';
 import { type KernelContext, rowStride } from './context.js';
 
 export interface LayerNormWeight {
   readonly gamma: LoadedVector;
-  readonly beta: LoadedVector;
+  readonly beta: LoadedVector | undefined;
   readonly epsilon: number;
 }
 
@@ -16,6 +16,7 @@ export function layerNorm(
   { x, y, numRows }: { readonly x: GPUBuffer; readonly y: GPUBuffer; readonly numRows: number },
 ): void {
   const width = gamma.length;
-  const plan = layernorm.plan({ numRows, width, stride: rowStride(width), epsilon, hasBias: true }, profile);
-  dispatch(plan, { x, gamma: gamma.buffer, beta: beta.buffer, y });
+  const hasBias = beta !== undefined;
+  const plan = layernorm.plan({ numRows, width, stride: rowStride(width), epsilon, hasBias }, profile);
+  dispatch(plan, { x, gamma: gamma.buffer, ...(beta && { beta: beta.buffer }), y });
 }

@@ -17,7 +17,7 @@ export interface LinearUse {
   readonly x: GPUBuffer;
   /** `[numRows, outputs]` f32. */
   readonly y: GPUBuffer;
-  /** RMSNorm of x before the product. */
+  /** Norm of x before the product. */
   readonly norm?: NormWeight | undefined;
   /** `store` by default; `add` to y; `silu_mul` of interleaved gate and up rows. */
   readonly epilogue?: Epilogue;
@@ -52,13 +52,15 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
     ...(rowScale && { row_scale: rowScale.buffer }),
   };
   // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
-  if (isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'))) {
-    const fused = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };
-    dispatch(linearMatvec.plan(fused, profile), { ...bound, x, ...(norm && { gamma: norm.gamma.buffer }) });
+  const isMatvec = isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'));
+  const fused = isMatvec && norm?.type === 'rms_norm' ? norm : undefined;
+  if (norm && !fused) normRows(ctx, norm, { x, y: buffers.normed });
+  const input = norm && !fused ? buffers.normed : x;
+  if (isMatvec) {
+    const matvec = { ...product, hasNorm: fused !== undefined, epsilon: fused?.epsilon ?? 0, isInvariant };
+    dispatch(linearMatvec.plan(matvec, profile), { ...bound, x: input, ...(fused && { gamma: fused.gamma.buffer }) });
     return;
   }
-  if (norm) normRows(ctx, norm, { x, y: buffers.normed });
-  const input = norm ? buffers.normed : x;
   ctx.observe?.(weight.matrix, input);
   dispatch(linearMatmul.plan(product, profile), { ...bound, x: input });
 }

@@ -1,11 +1,12 @@
-// RMSNorm as a dispatch of its own: before the products of prefill, and behind products in families that norm there.
+// Norms as dispatches of their own: before the products of prefill, LayerNorm before those of decode, too, and behind
+// products in families that norm there.
 import { rmsnorm } from '@pagemind/kernels-wgsl';
-import type { LoadedVector } from '../load/weight-loader.js';
+import { invariant } from '../errors.js';
 import { type ForwardContext, rowStride } from './context.js';
+import { type LayerNormWeight, layerNorm } from './layer-norm.js';
 
-export interface NormWeight {
-  readonly gamma: LoadedVector;
-  readonly epsilon: number;
+export interface NormWeight extends LayerNormWeight {
+  readonly type: 'rms_norm' | 'layer_norm';
 }
 
 /** Buffers of their own, both `[numRows, width]` f32. */
@@ -16,15 +17,17 @@ export interface NormUse {
 
 /** y = norm(x). */
 export function norm(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
-  dispatchNorm(ctx, weight, use, false);
+  if (weight.type === 'layer_norm') layerNorm(ctx, weight, { ...use, numRows: ctx.shape.numRows });
+  else rmsNorm(ctx, weight, use, false);
 }
 
 /** y += norm(x). */
 export function addNormed(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
-  dispatchNorm(ctx, weight, use, true);
+  invariant(weight.type === 'rms_norm', 'no family has a LayerNorm behind a product');
+  rmsNorm(ctx, weight, use, true);
 }
 
-function dispatchNorm(
+function rmsNorm(
   { profile, shape, dispatch }: ForwardContext,
   { gamma, epsilon }: NormWeight,
   { x, y }: NormUse,

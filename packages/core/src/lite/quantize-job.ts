@@ -37,9 +37,16 @@ export function resolveMethod(options: QuantizeModelOptions): LayerMethod {
 
 /**
  * Checks a model against a method.
- * @throws PagemindError `invalid_option`, `unsupported_format`.
+ * @throws PagemindError `invalid_option`, `unsupported_format`, `unsupported_model`.
  */
-export function checkQuantizable({ checkpoint, specs, decoder }: ModelPlan, { grid }: LayerMethod): void {
+export function checkQuantizable({ family, checkpoint, specs, decoder }: ModelPlan, { grid }: LayerMethod): void {
+  const isTransposed = specs.some(({ pieces }) => pieces.some((piece) => piece.isTransposed));
+  if (isTransposed || decoder.hasParallelAttention) {
+    const why = isTransposed ? 'its linears are stored the other way round' : 'its attention and MLP run in parallel';
+    throw new PagemindError('unsupported_model', `${family} cannot be quantised with calibration: ${why}.`, {
+      hint: 'Quantise it while loading, or with `convert`.',
+    });
+  }
   const format = formatOf(checkpoint);
   if (format !== 'float') {
     const how = format === 'packed' ? 'packed' : 'quantised';

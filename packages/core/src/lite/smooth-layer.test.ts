@@ -52,6 +52,7 @@ describe.each([
   ['gemma3, which has norms behind, too', 'Gemma3ForCausalLM', ['qkv', 'gateUp', 'down']],
   ['phi3, whose products are stored as one', 'Phi3ForCausalLM', ['qkv', 'gateUp', 'down']],
   ['olmo2, which has no norms before', 'Olmo2ForCausalLM', ['down']],
+  ['starcoder2, whose norms have biases and whose MLP has no gate', 'Starcoder2ForCausalLM', ['qkv', 'gateUp']],
 ])('%s', (_, architecture, roles) => {
   it('computes the same', () => {
     const { family, config } = resolveFamily({ ...SIZES, architectures: [architecture] });
@@ -71,15 +72,17 @@ describe.each([
     /** What every input of a product is multiplied by on its way to the outputs, and those of up on through down. */
     const effects = (tensors: LayerTensors): number[] =>
       (['qkv', 'gateUp'] as const).flatMap((role) => {
-        const gammas = elementOf(layer, tensors, role === 'qkv' ? 'attentionNorm' : 'mlpNorm');
+        const norm = role === 'qkv' ? 'attentionNorm' : 'mlpNorm';
+        const [gammas, betas] = [elementOf(layer, tensors, norm), elementOf(layer, tensors, `${norm}Bias`)];
         const [product, down] = [elementOf(layer, tensors, role), elementOf(layer, tensors, 'down')];
         const { numRows, numCols } = layer.find(role) as MatrixSpec;
         return Array.from({ length: numRows * numCols }, (_, i) => {
           const [row, column] = [Math.floor(i / numCols), i % numCols];
-          const output = role === 'gateUp' ? upOutputOf(row) : undefined;
+          const output = role === 'gateUp' && config.mlpType === 'gated' ? upOutputOf(row) : undefined;
           const gamma = config.norms === 'behind' ? 1 : gammas(column, 0) + config.normOffset;
-          return product(row, column) * gamma * (output === undefined ? 1 : down(0, output));
-        });
+          const effect = product(row, column) * (output === undefined ? 1 : down(0, output));
+          return [effect * gamma, effect * betas(column, 0)];
+        }).flat();
       });
     const wanted = effects(before);
     expect(Math.max(...effects(after).map((effect, i) => Math.abs(effect - (wanted[i] ?? 0))))).toBeLessThan(1e-5);

@@ -14,13 +14,18 @@ export interface Smoothing {
 }
 
 /** Products whose scales can go into what comes before; others are not smoothed. */
-export function smoothedRoles({ numHeads, numKvHeads }: DecoderConfig, layer: LayerSpecs): readonly LinearRole[] {
+export function smoothedRoles(
+  { numHeads, numKvHeads, mlpType }: DecoderConfig,
+  layer: LayerSpecs,
+): readonly LinearRole[] {
   const roles: LinearRole[] = [];
   if (layer.find('attentionNorm')) roles.push('qkv');
   // Where query heads share a value head, their inputs of o would need one scale.
   if (numHeads === numKvHeads) roles.push('output');
   if (layer.find('mlpNorm')) roles.push('gateUp');
-  return [...roles, 'down'];
+  // Without a gate there is an activation between up and down.
+  if (mlpType === 'gated') roles.push('down');
+  return roles;
 }
 
 /** Smooths the tensors of a layer, in place. Returns the scales of every product that was. */
@@ -34,25 +39,29 @@ export function smoothLayer(
   const all = new Map<LinearRole, Float32Array<ArrayBuffer>>();
   for (const role of smoothedRoles(config, layer)) {
     const linears = layer.linears(role).map(of);
-    const norm = normOf(layer, role)?.map(of);
+    const norm = normOf(layer, role, '')?.map(of);
     const isKept = (column: number): boolean =>
       norm?.some(({ values }) => (values[column] as number) + config.normOffset === 0) ?? false;
     const scales = smoothingScales(activations[role], weightTerms(linears, groupSize), ratios[role], isKept);
     for (const linear of linears) scaleColumns(linear, scales);
-    if (norm) for (const vector of norm) divideNorm(vector, scales, config.normOffset);
-    else divideOutputs(config, layer, tensors, role, scales);
+    if (norm) {
+      for (const gamma of norm) divideNorm(gamma, scales, config.normOffset);
+      for (const beta of normOf(layer, role, 'Bias')?.map(of) ?? []) divideNorm(beta, scales, 0);
+    } else {
+      divideOutputs(config, layer, tensors, role, scales);
+    }
     all.set(role, scales);
   }
   return all;
 }
 
-/** The norm before a product; undefined when another product comes before it. */
-function normOf(layer: LayerSpecs, role: LinearRole): readonly string[] | undefined {
+/** The norm before a product, or its biases; undefined when another product comes before it. */
+function normOf(layer: LayerSpecs, role: LinearRole, part: '' | 'Bias'): readonly string[] | undefined {
   if (role !== 'qkv' && role !== 'gateUp') return undefined;
-  return layer.pieces(role === 'qkv' ? 'attentionNorm' : 'mlpNorm').map(({ tensor }) => tensor);
+  return layer.pieces(`${role === 'qkv' ? 'attentionNorm' : 'mlpNorm'}${part}`).map(({ tensor }) => tensor);
 }
 
-/** Divides what a norm multiplies by, of which `offset` is not stored. */
+/** Divides what a norm multiplies by or adds, of which `offset` is not stored. */
 function divideNorm({ values }: LayerTensor, scales: Float32Array<ArrayBuffer>, offset: number): void {
   for (const [i, scale] of scales.entries()) values[i] = ((values[i] as number) + offset) / scale - offset;
 }

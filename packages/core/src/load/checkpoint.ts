@@ -47,10 +47,15 @@ const PYTORCH: Layout = { single: 'pytorch_model.bin', index: 'pytorch_model.bin
 
 /**
  * Opens the checkpoint of a source.
+ * @param check sees config.json before anything of the weights is asked for, and may throw
  * @throws PagemindError `file_missing`, `file_malformed`, `invalid_config`, `tensor_missing`, `unsupported_format`,
- * `source_unreachable`, `aborted`.
+ * `source_unreachable`, `aborted`; what `check` throws.
  */
-export async function openCheckpoint(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+export async function openCheckpoint(
+  source: ModelSource,
+  signal?: AbortSignal,
+  check: (config: Checkpoint['config']) => void = () => {},
+): Promise<Checkpoint> {
   const gguf = await findGguf(source);
   if (gguf !== undefined && !(await hasSafetensors(source, signal))) {
     const contents = await openGguf(source, gguf, signal);
@@ -63,6 +68,7 @@ export async function openCheckpoint(source: ModelSource, signal?: AbortSignal):
   }
   const generationConfig = await files.readText('generation_config.json', signal);
   const values = parseJsonObject(config, 'config.json', 'invalid_config');
+  check(values);
   const { tensors: stored, packed } = await findTensors(source, signal);
   const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
   const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
@@ -182,7 +188,7 @@ export function formatOf({ packed, quantized }: Checkpoint): 'float' | 'quantize
 }
 
 /** Whether a checkpoint has a tensor, or a quantised matrix in its place. */
-export function hasTensor({ tensors, quantized }: Checkpoint, name: string): boolean {
+export function hasTensor({ tensors, quantized }: Pick<Checkpoint, 'tensors' | 'quantized'>, name: string): boolean {
   return tensors.has(name) || quantized?.has(name) === true;
 }
 

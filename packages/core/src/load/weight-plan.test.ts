@@ -120,13 +120,14 @@ describe('planWeights: formats and sizes', () => {
 /** Byte of the file that each element of a weight comes from. */
 function expectedBytes(pieces: readonly WeightPiece[], checkpoint: Checkpoint, rowLength: number): Map<number, number> {
   const from = new Map<number, number>();
-  for (const { tensor, firstRow, numRows, dst, block, stride } of pieces) {
+  for (const { tensor, firstRow, numRows, dst, block, stride, isTransposed } of pieces) {
     const entry = checkpoint.tensors.get(tensor) as TensorEntry;
     const size = BYTES[entry.dtype] ?? 0;
+    const [rowStep, columnStep] = isTransposed ? [1, entry.shape[1] ?? 0] : [rowLength, 1];
     for (let i = 0; i < numRows; i++) {
       const row = dst + Math.floor(i / block) * stride + (i % block);
       for (let c = 0; c < rowLength; c++) {
-        from.set(row * rowLength + c, entry.offset + ((firstRow + i) * rowLength + c) * size);
+        from.set(row * rowLength + c, entry.offset + ((firstRow + i) * rowStep + c * columnStep) * size);
       }
     }
   }
@@ -140,12 +141,14 @@ function plannedBytes(plan: WeightPlan): Map<number, number> {
     for (const { shape } of windows) {
       if ('layout' in shape) throw new Error('nothing is quantised here');
       const { numRows, numCols, sourceStart, dst, block, stride, pitch = numCols } = shape;
+      const { first = 0, count = numCols, step = 1 } = shape.columns ?? {};
+      const rowStep = shape.columns ? 1 : numCols;
       for (let i = 0; i < numRows; i++) {
         const row = dst + Math.floor(i / block) * stride + (i % block);
-        for (let c = 0; c < numCols; c++) {
-          const element = row * pitch + c;
+        for (let c = 0; c < count; c++) {
+          const element = row * pitch + first + c;
           if (from.has(element)) throw new Error(`element ${element} is written twice`);
-          from.set(element, offset + (sourceStart + i * numCols + c) * packUnits[shape.source].bytes);
+          from.set(element, offset + (sourceStart + i * rowStep + c * step) * packUnits[shape.source].bytes);
         }
       }
     }
@@ -202,6 +205,32 @@ describe('planWeights: windows', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('cut a transposed tensor between its rows, which are columns', () => {
+    const transposed = checkpointOf({ norm: ['F16', 3], w: ['F16', 300, 6] });
+    const part = (firstRow: number, numRows: number, dst: number): WeightPiece => ({
+      ...wholeTensor('w', numRows, dst),
+      ...{ firstRow, isTransposed: true },
+    });
+    const pieces = [part(0, 2, 4), part(2, 4, 0)];
+    const specs = [matrix('m', 6, 300, ...pieces)];
+    const ignored = (name: string): boolean => name === 'norm';
+    for (const windowBytes of [128 * 12, 256 * 12, 5000]) {
+      const plan = planWeights(transposed, specs, int4, { windowBytes, ignored });
+      expect(sorted(plannedBytes(plan))).toBe(sorted(expectedBytes(pieces, transposed, 300)));
+      for (const { length, windows } of plan.reads) {
+        expect(length).toBeLessThanOrEqual(windowBytes);
+        for (const { shape } of windows) expect('columns' in shape && (shape.columns?.first ?? 0) % 128).toBe(0);
+      }
+    }
+    const plan = (spec: MatrixSpec, windowBytes = 5000) =>
+      planWeights(transposed, [spec], int4, { windowBytes, ignored });
+    expect(() => plan(matrix('m', 6, 300, ...pieces), 128 * 12 - 1)).toThrow(/128 rows of tensor w have 1536 bytes/);
+    expect(() => plan(matrix('m', 300, 6, { ...wholeTensor('w', 300), isTransposed: true }))).toThrow(
+      /w has shape \[300, 6\], m expects \[6, 300\]/,
+    );
+    expect(() => plan(matrix('m', 2, 300, part(0, 2, 0)))).toThrow(/takes 600 of its 1800 elements/);
   });
 
   it('see the last dimensions of a tensor as its columns', () => {

@@ -206,6 +206,17 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   const { columns } = packUnits[from];
   const [numDstRows, rowLength] =
     spec.kind === 'matrix' ? [spec.numRows, spec.numCols] : [spec.length, spec.inverseNormsOf ?? 1];
+  const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
+  invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
+  if (piece.isTransposed) {
+    const [numStored = 0, numStoredRows = 0] = shape;
+    if (shape.length !== 2 || numStored !== rowLength || numStoredRows < firstRow + numRows) {
+      const expected = `[${rowLength}, ${firstRow + numRows}]`;
+      throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
+    }
+    if (columns !== 1 || isF8(from)) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);
+    return { entry, from, rowLength };
+  }
   let numRowDims = shape.length;
   while (numRowDims > 0 && product(shape.slice(numRowDims)) < rowLength) numRowDims--;
   const isEnough = firstRow + numRows <= product(shape.slice(0, numRowDims));
@@ -214,8 +225,6 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
     throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
   }
   if (rowLength % columns !== 0) throw mismatch(tensor, `has dtype ${dtype}, which ${spec.name} cannot take apart`);
-  const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
-  invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
   return { entry, from, rowLength };
 }
 

@@ -57,6 +57,7 @@ export interface CutOptions {
  * @throws PagemindError `unsupported_model` when a single row is larger than a window.
  */
 export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, change }: CutOptions): RowWindow[] {
+  if (piece.isTransposed) return cutTransposed({ piece, entry, from, target, rowLength, windowBytes, change });
   const unit = packUnits[from];
   const rowBytes = (rowLength / unit.columns) * unit.bytes;
   const { headDim = 1, factors } = entry;
@@ -92,6 +93,35 @@ export function cutPiece({ piece, entry, from, target, rowLength, windowBytes, c
       source: entry.source,
       offset: entry.offset + (piece.firstRow + row) * rowBytes,
       length: numRows * rowBytes,
+    };
+  });
+}
+
+/** Columns of a window of a transposed tensor: a multiple of these, so that every group of a format lies in one window. */
+const COLUMN_STEP = 128;
+
+/** Cuts a transposed piece into windows of whole columns of the matrix. */
+function cutTransposed({ piece, entry, from, target, rowLength: numCols, windowBytes }: CutOptions): RowWindow[] {
+  const { firstRow, numRows, dst, block, stride } = piece;
+  const { bytes } = packUnits[from];
+  const step = entry.shape[1] ?? 0;
+  const most = Math.floor(windowBytes / bytes / step / COLUMN_STEP) * COLUMN_STEP;
+  if (most === 0) {
+    throw new PagemindError(
+      'unsupported_model',
+      `${COLUMN_STEP} rows of tensor ${piece.tensor} have ${COLUMN_STEP * step * bytes} bytes; at most ${windowBytes} are loaded at once.`,
+      { hint: 'Load with a larger windowBytes.' },
+    );
+  }
+  return Array.from({ length: Math.ceil(numCols / most) }, (_, window) => {
+    const first = window * most;
+    const count = Math.min(most, numCols - first);
+    const columns = { first, count, step };
+    return {
+      shape: { source: from, target, numRows, numCols, sourceStart: 0, dst, block, stride, columns },
+      source: entry.source,
+      offset: entry.offset + (first * step + firstRow) * bytes,
+      length: ((count - 1) * step + numRows) * bytes,
     };
   });
 }

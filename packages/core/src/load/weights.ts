@@ -12,6 +12,8 @@ export interface WeightPiece {
   readonly dst: number;
   readonly block: number;
   readonly stride: number;
+  /** The tensor is `[columns, rows]`: its rows are the matrix's columns. */
+  readonly isTransposed?: boolean;
 }
 
 /**

@@ -12,10 +12,10 @@ export interface LayerConfig {
   readonly rope: 'global' | 'local' | 'none';
 }
 
-/** Of the MLP's gate. */
+/** Of the MLP's gate, or of the MLP without one. */
 export type GateActivation = 'silu' | 'gelu' | 'gelu_tanh';
 
-/** A decoder: RMSNorm, attention with grouped heads, gated MLP. */
+/** A decoder: norms, attention with grouped heads, MLP. */
 export interface DecoderConfig {
   /** `model_type` */
   readonly family: string;
@@ -39,14 +39,24 @@ export interface DecoderConfig {
   readonly layers: readonly LayerConfig[];
   /** `hidden_act` */
   readonly activation: GateActivation;
-  /** `rms_norm_eps` */
+  /** `mlp_type`: gated is activation(gate) * up, default is activation(up). */
+  readonly mlpType: 'gated' | 'default';
+  /** `norm_type`, of all norms but those of q and k */
+  readonly normType: 'rms_norm' | 'layer_norm';
+  /** Whether they have biases; with `layer_norm` only. */
+  readonly hasNormBias: boolean;
+  /** `rms_norm_eps`, `layer_norm_epsilon` */
   readonly normEpsilon: number;
-  /** Where attention and MLP have a norm: before them, behind (OLMo-2), or both (Gemma 2). */
-  readonly norms: 'before' | 'behind' | 'around';
+  /** Where attention and MLP have a norm: before them, one that they share (Falcon 7B), behind (OLMo-2), or both (Gemma 2). */
+  readonly norms: 'before' | 'shared' | 'behind' | 'around';
+  /** `parallel_attn`: the MLP takes what attention takes, not what attention has added to. */
+  readonly hasParallelAttention: boolean;
   /** What stored norm weights lack: Gemma stores w of 1 + w. */
   readonly normOffset: number;
   /** `max_position_embeddings` */
   readonly maxPositions: number;
+  /** `n_positions`: every position has an embedding of its own, so that there are no more than {@link maxPositions}. */
+  readonly hasLearnedPositions: boolean;
   /** `rope_theta`, `rope_scaling`, `rope_parameters` */
   readonly rope: RopeConfig;
   /** `rope_local_base_freq`: of layers whose `rope` is `local` */
@@ -92,7 +102,6 @@ export function checkDecoderConfig(config: DecoderConfig): DecoderConfig {
   };
   if (config.numHeads % config.numKvHeads !== 0)
     refuse(`${config.numHeads} heads do not divide into ${config.numKvHeads} groups`);
-  if (config.numHeads / config.numKvHeads > 16) refuse('more than 16 query heads share a key head');
   if (config.headDim % 4 !== 0 || config.headDim > 256)
     refuse(`head_dim ${config.headDim} is no multiple of 4 up to 256`);
   if (config.rope.dims % 2 !== 0 || config.rope.dims < 2 || config.rope.dims > config.headDim)

@@ -7,7 +7,6 @@ import {
   formatName,
   type MatrixSpec,
   type VectorSpec,
-  type WeightGroup,
   type WeightPiece,
   type WeightSpec,
   wholeTensor,
@@ -18,15 +17,21 @@ import type { DecoderNames, Family } from './family.js';
 /** Names of loaded weights, as {@link decoderWeights} and the forward pass spell them. */
 export const weightName = {
   embedding: 'embedding',
+  positions: 'positions',
   finalNorm: 'norm',
+  finalNormBias: 'norm.bias',
   head: 'head',
   headNorms: 'head.norms',
   layer: (layer: number, role: LayerRole): string => `layers.${layer}.${role}`,
 } as const;
 
+/** The norms of a layer. */
+export type NormRole = 'attentionNorm' | 'attentionPostNorm' | 'mlpNorm' | 'mlpPostNorm';
+
+/** What a layer consists of. Without a gate, `gateUp` is up alone. */
 export type LayerRole =
-  | 'attentionNorm'
-  | 'attentionPostNorm'
+  | NormRole
+  | `${NormRole}Bias`
   | 'qkv'
   | 'q'
   | 'k'
@@ -35,8 +40,6 @@ export type LayerRole =
   | 'learned'
   | 'output'
   | 'outputBias'
-  | 'mlpNorm'
-  | 'mlpPostNorm'
   | 'gateUp'
   | 'gateUpBias'
   | 'down'
@@ -78,14 +81,19 @@ export function splitQkv({ numHeads, numKvHeads, headDim }: DecoderConfig): read
 }
 
 /** Weights of a decoder, as they can be had from the tensors of a checkpoint. */
-export function decoderWeights({ names }: Family, config: DecoderConfig, stored: Checkpoint): readonly WeightSpec[] {
+export function decoderWeights(
+  { names }: Family,
+  config: DecoderConfig,
+  stored: Pick<Checkpoint, 'tensors' | 'quantized' | 'packed'>,
+): readonly WeightSpec[] {
   const { hiddenSize, vocabSize } = config;
   // A tied model may store its one table under either name.
   const table = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
   const specs: WeightSpec[] = [
     matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
-    { ...normOf(config, weightName.finalNorm, names.finalNorm), scale: config.logitScale },
+    ...normOf(config, [weightName.finalNorm, weightName.finalNormBias], names.finalNorm, config.logitScale),
   ];
+  if (config.hasLearnedPositions) specs.push(positionsOf(config, names));
   if (!config.isTied) {
     const pieces = [wholeTensor(`${names.head}.weight`, vocabSize)];
     specs.push(matrix(weightName.head, vocabSize, hiddenSize, pieces, 'embedding'));
@@ -100,8 +108,11 @@ export function decoderWeights({ names }: Family, config: DecoderConfig, stored:
 }
 
 /** Whether q, k and v of a layer are quantised in several ways: one matrix would have to give up what they are. */
-function isQkvSplit({ layer: { qkv } }: DecoderNames, layer: number, checkpoint: Checkpoint): boolean {
-  const { tensors, packed, quantized } = checkpoint;
+function isQkvSplit(
+  { layer: { qkv } }: DecoderNames,
+  layer: number,
+  { tensors, packed, quantized }: Pick<Checkpoint, 'tensors' | 'quantized' | 'packed'>,
+): boolean {
   if (packed) return packed.weights.has(weightName.layer(layer, 'q'));
   const stems = 'q' in qkv ? [qkv.q, qkv.k, qkv.v] : [];
   const stored = stems.map((stem) => {
@@ -119,34 +130,37 @@ export function isTiedCopy({ names }: Family, config: DecoderConfig, tensor: str
 }
 
 function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number, isSplit: boolean): WeightSpec[] {
-  const { hiddenSize, intermediateSize, numHeads, headDim, norms } = config;
+  const { hiddenSize, intermediateSize, numHeads, headDim, norms, mlpType } = config;
   const stem = (name: string): string => name.replace('{i}', String(layer));
   const name = (role: LayerRole): string => weightName.layer(layer, role);
-  const { output, gate, up, down } = names.layer;
-  const fusedRows = gateUpRows(intermediateSize);
+  const { output, up, down, isTransposed = false } = names.layer;
   const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
   const whole = (part: string): WeightPiece[] => [wholeTensor(`${stem(part)}.weight`, hiddenSize)];
+  const fusedRows = mlpType === 'gated' ? gateUpRows(intermediateSize) : intermediateSize;
   const gateUp = (suffix: string): WeightPiece[] =>
-    [gate, up].map((part, index) => ({
-      ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
-      firstRow: gate === up ? index * intermediateSize : 0,
-      block: INTERLEAVE,
-      stride: 2 * INTERLEAVE,
-    }));
+    mlpType === 'gated'
+      ? [needName(names.layer, 'gate'), up].map((part, index) => ({
+          ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
+          firstRow: names.layer.gate === up ? index * intermediateSize : 0,
+          block: INTERLEAVE,
+          stride: 2 * INTERLEAVE,
+        }))
+      : [wholeTensor(`${stem(up)}.${suffix}`, intermediateSize)];
   const splitMatrices = splitQkv(config).flatMap(({ role, start }) =>
     qkv('weight')
       .filter(({ dst }) => dst === start)
       .map((piece) => matrix(name(role), piece.numRows, hiddenSize, [{ ...piece, dst: 0 }], 'decoder')),
   );
-  const specs: WeightSpec[] = [
+  const matrices = [
     ...(isSplit ? splitMatrices : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
     matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
     matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'),
     matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'),
   ];
-  const norm = (role: NormRole): VectorSpec => normOf(config, name(role), stem(needName(names.layer, role)));
-  if (norms !== 'behind') specs.push(norm('attentionNorm'), norm('mlpNorm'));
-  if (norms !== 'before') specs.push(norm('attentionPostNorm'), norm('mlpPostNorm'));
+  const specs: WeightSpec[] = isTransposed ? matrices.map(transposed) : matrices;
+  for (const role of normRoles(norms)) {
+    specs.push(...normOf(config, [name(role), name(`${role}Bias`)], stem(needName(names.layer, role))));
+  }
   if (config.queryKeyNorm) specs.push(learnedOf(config, name('learned'), names.layer, stem));
   if (config.hasQkvBias) specs.push(vector(name('qkvBias'), qkvRows(config), qkv('bias')));
   if (config.hasOutputBias) {
@@ -159,16 +173,44 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
   return specs;
 }
 
-type NormRole = 'attentionNorm' | 'attentionPostNorm' | 'mlpNorm' | 'mlpPostNorm';
+/** The norms that a layer has. */
+function normRoles(norms: DecoderConfig['norms']): readonly NormRole[] {
+  return {
+    before: ['attentionNorm', 'mlpNorm'] as const,
+    shared: ['attentionNorm'] as const,
+    behind: ['attentionPostNorm', 'mlpPostNorm'] as const,
+    around: ['attentionNorm', 'mlpNorm', 'attentionPostNorm', 'mlpPostNorm'] as const,
+  }[norms];
+}
 
-function needName(names: DecoderNames['layer'], role: NormRole | 'queryNorm' | 'keyNorm'): string {
+function needName(names: DecoderNames['layer'], role: NormRole | 'queryNorm' | 'keyNorm' | 'gate'): string {
   const name = names[role];
   invariant(name, `a family with this config names its ${role}`);
   return name;
 }
 
-function normOf({ hiddenSize, normOffset }: DecoderConfig, name: string, stem: string): VectorSpec {
-  return { ...vector(name, hiddenSize, [wholeTensor(`${stem}.weight`, hiddenSize)]), offset: normOffset };
+/** The weight of a norm, and the bias if it has one, each times `scale`. */
+function normOf(
+  { hiddenSize, normOffset, hasNormBias }: DecoderConfig,
+  [name, biasName]: readonly [string, string],
+  stem: string,
+  scale = 1,
+): VectorSpec[] {
+  const of = (suffix: string): WeightPiece[] => [wholeTensor(`${stem}.${suffix}`, hiddenSize)];
+  return [
+    { ...vector(name, hiddenSize, of('weight')), offset: normOffset, scale },
+    ...(hasNormBias ? [{ ...vector(biasName, hiddenSize, of('bias')), scale }] : []),
+  ];
+}
+
+function positionsOf({ maxPositions, hiddenSize }: DecoderConfig, { positions }: DecoderNames): MatrixSpec {
+  invariant(positions, 'a family with learned positions names them');
+  const pieces = [wholeTensor(`${positions}.weight`, maxPositions)];
+  return matrix(weightName.positions, maxPositions, hiddenSize, pieces, 'none');
+}
+
+function transposed(spec: MatrixSpec): MatrixSpec {
+  return { ...spec, pieces: spec.pieces.map((piece) => ({ ...piece, isTransposed: true })) };
 }
 
 /** What attention knows beside the projections, as its kernels want it. */
@@ -219,7 +261,7 @@ function matrix(
   numRows: number,
   numCols: number,
   pieces: readonly WeightPiece[],
-  group: WeightGroup,
+  group: MatrixSpec['group'],
 ): MatrixSpec {
   return { kind: 'matrix', name, numRows, numCols, pieces, group };
 }

@@ -1,16 +1,16 @@
 // The forward pass of every decoder family, from token ids to logits, read from top to bottom. One call is one dispatch
-// on decode (the norms before products are fused into them); what differs between families is in DecoderConfig.
+// on decode (the RMSNorms before products are fused into them); what differs between families is in DecoderConfig.
 // What a layer dispatches is in layers/; which tokens are in the step is decided by the engine.
 
 import { invariant } from '../errors.js';
 import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
-import { embedding } from '../layers/embedding.js';
+import { addPositions, embedding } from '../layers/embedding.js';
 import { type LinearWeight, linear } from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
 import type { DecoderConfig } from './decoder-config.js';
-import { type LayerRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
+import { type LayerRole, type NormRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
 
 /** Weights of one layer. */
 export interface DecoderLayer {
@@ -29,6 +29,7 @@ export interface DecoderLayer {
 export class Decoder {
   readonly config: DecoderConfig;
   readonly #embedding: LinearWeight;
+  readonly #positions: LoadedMatrix | undefined;
   readonly #layers: readonly DecoderLayer[];
   readonly #norm: NormWeight;
   readonly #head: LinearWeight;
@@ -39,18 +40,25 @@ export class Decoder {
     const matrix = (name: string): LoadedMatrix => need(weights.matrices, name);
     const vector = (name: string): LoadedVector => need(weights.vectors, name);
     this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
+    this.#positions = config.hasLearnedPositions ? matrix(weightName.positions) : undefined;
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => decoderLayer(config, weights, layer));
-    this.#norm = { gamma: vector(weightName.finalNorm), epsilon: config.normEpsilon };
+    this.#norm = normWeight(config, weights, weightName.finalNorm, weightName.finalNormBias);
     this.#head = config.isTied ? this.#embedding : { matrix: matrix(weightName.head), bias: undefined };
     this.#headNorms = config.hasNormHead ? vector(weightName.headNorms) : undefined;
   }
 
   /** Token ids of the step's rows → residual stream; appends the rows' keys and values to the cache. */
   forward(ctx: ForwardContext): void {
-    embedding(ctx, this.#embedding.matrix, ctx.buffers.residual, this.config.embeddingScale);
+    const { config } = this;
+    embedding(ctx, this.#embedding.matrix, ctx.buffers.residual, config.embeddingScale);
+    if (this.#positions) addPositions(ctx, this.#positions, ctx.buffers.residual);
     this.#layers.forEach((layer, index) => {
-      attentionBlock(ctx, this.config, layer, index);
-      mlpBlock(ctx, this.config, layer);
+      if (config.hasParallelAttention) {
+        parallelBlock(ctx, config, layer, index);
+      } else {
+        attentionBlock(ctx, config, layer, index);
+        mlpBlock(ctx, config, layer);
+      }
     });
   }
 
@@ -71,16 +79,17 @@ export class Decoder {
 
 /** The weights of layer `layer`, of all or of that layer alone. */
 export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, layer: number): DecoderLayer {
-  const { hasQkvBias, hasOutputBias, hasMlpBias, norms, normEpsilon: epsilon, queryKeyNorm } = config;
+  const { hasQkvBias, hasOutputBias, hasMlpBias, norms, queryKeyNorm } = config;
   const vector = (role: LayerRole): LoadedVector => need(weights.vectors, weightName.layer(layer, role));
   const linearOf = (role: LayerRole, biasRole: LayerRole, hasBias: boolean): LinearWeight => ({
     matrix: need(weights.matrices, weightName.layer(layer, role)),
     bias: hasBias ? vector(biasRole) : undefined,
   });
-  const before = (role: LayerRole): NormWeight | undefined =>
-    norms === 'behind' ? undefined : { gamma: vector(role), epsilon };
-  const behind = (role: LayerRole): NormWeight | undefined =>
-    norms === 'before' ? undefined : { gamma: vector(role), epsilon };
+  const norm = (role: NormRole): NormWeight =>
+    normWeight(config, weights, weightName.layer(layer, role), weightName.layer(layer, `${role}Bias`));
+  const before = (role: NormRole): NormWeight | undefined => (norms === 'behind' ? undefined : norm(role));
+  const behind = (role: NormRole): NormWeight | undefined =>
+    norms === 'behind' || norms === 'around' ? norm(role) : undefined;
   return {
     attentionNorm: before('attentionNorm'),
     qkv: qkvParts(config, weights, layer).map(({ role, start }) => ({
@@ -90,7 +99,7 @@ export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, laye
     learned: queryKeyNorm && vector('learned'),
     output: linearOf('output', 'outputBias', hasOutputBias),
     attentionPostNorm: behind('attentionPostNorm'),
-    mlpNorm: before('mlpNorm'),
+    mlpNorm: before(norms === 'shared' ? 'attentionNorm' : 'mlpNorm'),
     gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
     down: linearOf('down', 'downBias', hasMlpBias),
     mlpPostNorm: behind('mlpPostNorm'),
@@ -103,19 +112,44 @@ function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: num
 
 /** The first half of a layer: residual += attention. Appends the rows' keys and values to the cache of layer `index`. */
 export function attentionBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
-  const { residual, qkv, attention: heads } = ctx.buffers;
+  projectHeads(ctx, config, layer);
+  addAttention(ctx, config, layer, index);
+}
+
+/** The second half: residual += MLP. */
+export function mlpBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
+  expand(ctx, config, layer);
+  addToResidual(ctx, layer.down, ctx.buffers.mlp, layer.mlpPostNorm);
+}
+
+/** A whole layer with `parallel_attn`: both halves take the residual stream before either adds to it. */
+function parallelBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
+  projectHeads(ctx, config, layer);
+  expand(ctx, config, layer);
+  addAttention(ctx, config, layer, index);
+  addToResidual(ctx, layer.down, ctx.buffers.mlp, layer.mlpPostNorm);
+}
+
+/** qkv = W norm(residual). */
+function projectHeads(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
+  const { residual, qkv } = ctx.buffers;
   for (const { weight, start } of layer.qkv) {
     linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } });
   }
+}
+
+/** residual += W attention(qkv). */
+function addAttention(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
+  const { qkv, attention: heads } = ctx.buffers;
   attention(ctx, config, index, { qkv, out: heads, learned: layer.learned });
   addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
 }
 
-/** The second half: residual += MLP. */
-export function mlpBlock(ctx: ForwardContext, { activation }: DecoderConfig, layer: DecoderLayer): void {
+/** mlp = activation(gate) * up, or activation(up). */
+function expand(ctx: ForwardContext, { activation, mlpType }: DecoderConfig, layer: DecoderLayer): void {
   const { residual, mlp } = ctx.buffers;
-  linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
-  addToResidual(ctx, layer.down, mlp, layer.mlpPostNorm);
+  const epilogue = mlpType === 'gated' ? (`${activation}_mul` as const) : activation;
+  linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue });
 }
 
 /** residual += W x, or, with a norm behind the product, residual += norm(W x). */
@@ -127,6 +161,15 @@ function addToResidual(ctx: ForwardContext, weight: LinearWeight, x: GPUBuffer, 
   } else {
     linear(ctx, weight, { x, y: residual, epilogue: 'add' });
   }
+}
+
+function normWeight(
+  { normType: type, normEpsilon: epsilon, hasNormBias }: DecoderConfig,
+  { vectors }: LoadedWeights,
+  name: string,
+  biasName: string,
+): NormWeight {
+  return { type, gamma: need(vectors, name), beta: hasNormBias ? need(vectors, biasName) : undefined, epsilon };
 }
 
 function need<T>(loaded: ReadonlyMap<string, T>, name: string): T {

@@ -22,18 +22,34 @@ export interface LayerNames {
   readonly queryNorm?: string;
   readonly keyNorm?: string;
   readonly output: string;
-  readonly gate: string;
+  /** Missing: the MLP has none. */
+  readonly gate?: string;
   /** Named as `gate`: the second half of that tensor. */
   readonly up: string;
   readonly down: string;
+  /** The tensors above, but for norms, are `[inputs, outputs]`. */
+  readonly isTransposed?: boolean;
 }
 
 /** Tensor stems (without `.weight`) of a decoder. */
 export interface DecoderNames {
   readonly embedding: string;
+  /** Of positions, where they are learned. */
+  readonly positions?: string;
   readonly layer: LayerNames;
   readonly finalNorm: string;
   readonly head: string;
+}
+
+/** Patterns of tensor names, and what they become. */
+export type TensorRenames = readonly (readonly [RegExp, string])[];
+
+/** A checkpoint of a family, for documents and command line. */
+export interface FamilyExample {
+  /** The smallest on the hub that answers, or goes on with a text, well. */
+  readonly model: string;
+  /** What its config.json says, as far as sizes follow from it. */
+  readonly config: Readonly<Record<string, unknown>>;
 }
 
 export interface Family {
@@ -42,9 +58,12 @@ export interface Family {
   /** `architectures` it answers to. */
   readonly architectures: readonly string[];
   readonly names: DecoderNames;
+  /** How other names that tensors may have become those of `names`: the first pattern that matches is replaced. */
+  readonly renames?: TensorRenames;
   /** Tensors that may be present and are not used. */
   readonly ignored: RegExp;
   /** Values of Hugging Face's config class, for decoders inside a vision-language model: those configs leave them out. */
   readonly defaults?: Readonly<Record<string, number>>;
+  readonly example?: FamilyExample;
   readConfig(raw: RawConfig): DecoderConfig;
 }

@@ -1,9 +1,11 @@
 // From a checkpoint to everything that is to be loaded and run: the decoder, and for vision-language models the tower in
 // front of it, whose tensors get the names that both sides expect. Which families there are is in the two registries.
-import { type Checkpoint, hasTensor } from '../load/checkpoint.js';
+import { type Checkpoint, hasTensor, openCheckpoint } from '../load/checkpoint.js';
+import type { ModelSource } from '../load/source.js';
 import type { WeightSpec } from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderWeights, isTiedCopy, weightName } from './decoder-weights.js';
+import type { TensorRenames } from './family.js';
 import { RawConfig } from './raw-config.js';
 import { FAMILIES, resolveFamily } from './registry.js';
 import { vlmWeights } from './vlm/projector.js';
@@ -27,6 +29,16 @@ export interface ModelPlan {
 }
 
 /**
+ * Opens the checkpoint of a source whose family is known.
+ * @throws PagemindError what {@link openCheckpoint} throws; `unsupported_model` before anything of the weights is asked for.
+ */
+export function openModel(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+  return openCheckpoint(source, signal, (config) => {
+    resolveFamily(findVlmFamily(config) ? textConfigOf(config, () => true) : config);
+  });
+}
+
+/**
  * Finds out what a checkpoint is.
  * @throws PagemindError `unsupported_model` naming what was found and what is known; `invalid_config`.
  */
@@ -35,8 +47,9 @@ export function resolveModel(checkpoint: Checkpoint): ModelPlan {
   return vlm ? resolveVlm(vlm, checkpoint) : resolveText(checkpoint);
 }
 
-function resolveText(checkpoint: Checkpoint): ModelPlan {
-  const { family, config } = resolveFamily(checkpoint.config);
+function resolveText(original: Checkpoint): ModelPlan {
+  const { family, config } = resolveFamily(original.config);
+  const checkpoint = original.packed || !family.renames ? original : rename(original, family.renames);
   return {
     family: config.family,
     architecture: config.architecture,
@@ -51,7 +64,9 @@ function resolveText(checkpoint: Checkpoint): ModelPlan {
 function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   const checkpoint = original.packed ? original : rename(original, vlm.renames);
   const raw = new RawConfig(checkpoint.config);
-  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint));
+  const { packed } = checkpoint;
+  const hasHead = (tensor: string): boolean => packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, tensor);
+  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint.config, hasHead));
   const vision = vlm.readConfig(raw, decoder.hiddenSize);
   return {
     family: vlm.modelType,
@@ -65,7 +80,8 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   };
 }
 
-function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | undefined {
+/** The vision-language family of a config.json, if it is of one. */
+export function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | undefined {
   const architectures = new RawConfig(config).get('architectures');
   const named = Array.isArray(architectures) ? architectures : [];
   return VLM_FAMILIES.find((family) => family.architectures.some((name) => named.includes(name)));
@@ -75,23 +91,24 @@ function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | u
  * The decoder's own config. What it leaves out has the value of Hugging Face's config class; its `architectures` are not
  * to be trusted (SmolVLM names one that exists nowhere), and whether it is tied shows in the tensors.
  */
-function textConfigOf(checkpoint: Checkpoint): Readonly<Record<string, unknown>> {
-  const { config, packed } = checkpoint;
+export function textConfigOf(
+  config: Checkpoint['config'],
+  hasHead: (tensor: string) => boolean,
+): Readonly<Record<string, unknown>> {
   const text = new RawConfig(config).object('text_config');
   const modelType = text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
-  const hasHead = packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, `${family?.names.head}.weight`);
   return {
     ...family?.defaults,
     ...(config['text_config'] as Readonly<Record<string, unknown>> | undefined),
     model_type: modelType,
     architectures: undefined,
-    tie_word_embeddings: family !== undefined && !hasHead,
+    tie_word_embeddings: family !== undefined && !hasHead(`${family.names.head}.weight`),
   };
 }
 
 /** The same checkpoint with its tensors under other names; a name that no rule matches stays. */
-function rename(checkpoint: Checkpoint, rules: VlmFamily['renames']): Checkpoint {
+function rename(checkpoint: Checkpoint, rules: TensorRenames): Checkpoint {
   const newName = (name: string): string => {
     const rule = rules.find(([pattern]) => pattern.test(name));
     return rule ? name.replace(...rule) : name;

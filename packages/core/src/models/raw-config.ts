@@ -58,6 +58,17 @@ export class RawConfig {
     return value;
   }
 
+  /**
+   * Holds a flag to the one value that the engine knows; it may be missing.
+   * @throws PagemindError `unsupported_model`.
+   */
+  only(key: string, value: boolean): void {
+    if (this.flag(key, value) === value) return;
+    throw new PagemindError('unsupported_model', `${this.#name}: models with ${key} ${!value} cannot run here.`, {
+      hint: 'See the table of what works in the README.',
+    });
+  }
+
   text(key: string, fallback?: string): string {
     const value = this.get(key) ?? fallback;
     if (typeof value !== 'string') throw this.#wrong(key, 'a string', value);

@@ -52,7 +52,7 @@ const shapes: readonly Case[] = [
   ...cases(
     ['narrow'],
     [
-      { headDim: 8, numQueryHeads: 16, numKvHeads: 1, lengths: [16, 3], rotaryDim: 0 },
+      { headDim: 8, numQueryHeads: 71, numKvHeads: 1, lengths: [16, 3], rotaryDim: 0 },
       { headDim: 32, numQueryHeads: 2, numKvHeads: 2, lengths: [16, 3] },
       { headDim: 64, numQueryHeads: 4, numKvHeads: 1, lengths: [255, 257, 513], ...usual },
       { headDim: 80, numQueryHeads: 4, numKvHeads: 2, lengths: [13, 1], rotaryDim: 20 },

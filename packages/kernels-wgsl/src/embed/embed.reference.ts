@@ -8,8 +8,8 @@ const ROW_WORDS = 4;
 const STATE_WORDS = 4;
 
 /**
- * Returns the residual `[numRows, stride]`; rows of pictures and those whose token lies outside the table's part keep
- * what `before` holds.
+ * Returns the residual `[numRows, stride]`; rows of pictures and those whose token or position lies outside the table's
+ * part keep what `before` holds.
  * @param table the part of the table, `[numTokens, width]`
  */
 export function embedReference(
@@ -19,18 +19,18 @@ export function embedReference(
   slotState: Uint32Array,
   before: Float32Array,
 ): Float64Array {
-  const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, scale = 1 } = shape;
+  const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, scale = 1, by = 'token' } = shape;
   const stride = Math.ceil(width / 32) * 32;
   const residual = Float64Array.from(before);
   for (let row = 0; row < numRows; row++) {
-    const slot = rows[row * ROW_WORDS] ?? 0;
-    const named = rows[row * ROW_WORDS + 2] ?? 0;
-    if (named === IMAGE_ROW) continue;
+    const [slot = 0, position = 0, named = 0] = rows.subarray(row * ROW_WORDS);
+    if (by === 'token' && named === IMAGE_ROW) continue;
     const token = named === FROM_STATE ? (slotState[slot * STATE_WORDS] ?? 0) : named;
-    const index = (token < vocab ? token : 0) - firstToken;
+    const index = (by === 'position' ? position : token < vocab ? token : 0) - firstToken;
     if (index < 0 || index >= numTokens) continue;
     for (let i = 0; i < stride; i++) {
-      residual[row * stride + i] = i < width ? (table[index * width + i] ?? 0) * scale : 0;
+      const value = i < width ? (table[index * width + i] ?? 0) * scale : 0;
+      residual[row * stride + i] = value + (by === 'position' ? (before[row * stride + i] ?? 0) : 0);
     }
   }
   return residual;

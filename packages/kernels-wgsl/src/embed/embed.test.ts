@@ -1,4 +1,4 @@
-// Parity of embed for every weight format: whole and split tables, sampled and impossible tokens, pictures.
+// Parity of embed for every weight format: whole and split tables, sampled and impossible tokens, pictures, positions.
 import { declaredWeightOptions, weightSlot } from '@pagemind/quant';
 import { describeParity } from '../../testing/parity.js';
 import { fitColumns, makeWeights } from '../../testing/weights.js';
@@ -13,12 +13,15 @@ const tables: readonly Omit<EmbedShape, 'weights'>[] = [
   { numRows: 6, width: 129, vocab: 20, firstToken: 4, numTokens: 9 },
 ];
 
+/** Rows have the positions 0, 1, ..., of which the table lacks the last. */
+const positions: typeof tables = [{ numRows: 6, width: 48, vocab: 5, scale: 2, by: 'position' }];
+
 describeParity<EmbedShape>({
   kernel: embed,
   shapes: declaredWeightOptions.flatMap((weights) =>
-    tables.map((table) => ({ ...table, width: fitColumns(weights, table.width), weights })),
+    [...tables, ...positions].map((table) => ({ ...table, width: fitColumns(weights, table.width), weights })),
   ),
-  accepts: (variant, { weights }) => variant.id === weightSlot(weights).id,
+  accepts: (variant, { weights, by }) => variant.id === `${weightSlot(weights).id}${by ? `-${by}` : ''}`,
   makeCase(shape, _variant, random) {
     const { numRows, width, vocab, firstToken = 0, numTokens = vocab - firstToken, weights } = shape;
     const { planes, values: table } = makeWeights(weights, numTokens, width, random);
@@ -26,7 +29,7 @@ describeParity<EmbedShape>({
     const slotState = Uint32Array.from([0, 0, 0, 0, vocab - 1, 0, 0, 0]);
     const rows = new Uint32Array(numRows * 4);
     for (let row = 0; row < numRows; row++) rows.set([row % 2, row, random.int(vocab), row], row * 4);
-    rows.set([1, 0, FROM_STATE, 0, 0, 0, vocab + 3, 0, 0, 0, IMAGE_ROW], 0);
+    rows.set([1, 0, FROM_STATE, 0, 0, 1, vocab + 3, 0, 0, 2, IMAGE_ROW], 0);
     const residual = random.normals(numRows * Math.ceil(width / 32) * 32);
     return {
       shape,

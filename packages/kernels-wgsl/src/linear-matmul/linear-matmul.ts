@@ -94,6 +94,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['gelu', 'large-f32'],
     ['gelu_tanh', 'small-f16'],
     ['quick_gelu', 'serial'],
+    ['silu', 'serial'],
     ['scale_rows', 'small-f32'],
     ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],

@@ -43,6 +43,7 @@ export const activations: Readonly<Record<Epilogue, (x: number, softcap?: number
   gelu,
   gelu_tanh: geluTanh,
   quick_gelu: (x) => x * sigmoid(1.702 * x),
+  silu: (x) => x * sigmoid(x),
   scale_rows: (x) => x,
   softcap: (x, softcap = 1) => softcap * Math.tanh(x / softcap),
   silu_mul: (x) => x * sigmoid(x),

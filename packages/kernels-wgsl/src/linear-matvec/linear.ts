@@ -16,7 +16,8 @@ import rows from './epilogue-rows.wgsl';
  * What happens to the sums of a product W x:
  * - `store`: y = W x (+ bias);
  * - `add`: y += W x (+ bias), the residual;
- * - `gelu`, `gelu_tanh`, `quick_gelu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as x · sigmoid(1.702 x);
+ * - `gelu`, `gelu_tanh`, `quick_gelu`, `silu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as
+ *   x · sigmoid(1.702 x);
  * - `scale_rows`: y = W x times `row_scale`, f32, one per weight row; without bias;
  * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
@@ -29,6 +30,7 @@ export type Epilogue =
   | 'gelu'
   | 'gelu_tanh'
   | 'quick_gelu'
+  | 'silu'
   | 'scale_rows'
   | 'softcap'
   | 'silu_mul'
@@ -47,6 +49,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   gelu: { epilogue: rows, activation: gelu },
   gelu_tanh: { epilogue: rows, activation: geluTanh },
   quick_gelu: { epilogue: rows, activation: quickGelu },
+  silu: { epilogue: rows, activation: silu },
   scale_rows: { epilogue: rows, activation: scaleRows },
   softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },

@@ -60,7 +60,7 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
   const blocks = new Uint8Array(isExact ? numRows * rowBytes : 0);
   const matrix = new Float32Array(numRows * width);
   for (const { shape, window, factors } of pieces) {
-    const { factorCols = numCols, offset = 0, scale = 1 } = shape;
+    const { factorCols = numCols, offset = 0, scale = 1, columns: stored } = shape;
     const values = decode(shape.source, window).subarray(shape.sourceStart);
     // Zeros keep their signs where nothing is to change.
     const change = (value: number): number =>
@@ -68,12 +68,14 @@ export function packReference(pieces: readonly PackPiece[], numRows: number): Pl
     const raw = new Uint8Array(window.buffer).subarray((shape.sourceStart / columns) * bytes);
     for (let i = 0; i < shape.numRows; i++) {
       const row = destination(shape, i);
-      const numbers = values.slice(i * numCols, (i + 1) * numCols);
+      const numbers = stored
+        ? values.slice(i).filter((_, at) => at % stored.step === 0 && at < stored.count * stored.step)
+        : values.slice(i * numCols, (i + 1) * numCols);
       const factorOf = (column: number): number =>
         factors?.[i * Math.ceil(numCols / factorCols) + Math.floor(column / factorCols)] ?? 1;
       matrix.set(
         numbers.map((value, column) => change(value * factorOf(column))),
-        row * width,
+        row * width + (stored?.first ?? 0),
       );
       if (isExact) blocks.set(raw.subarray(i * rowBytes, (i + 1) * rowBytes), row * rowBytes);
     }

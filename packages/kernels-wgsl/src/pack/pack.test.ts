@@ -141,6 +141,25 @@ describe('pack puts rows where they belong', () => {
     expect(await packPieces(pieces, planes)).toEqual(planes);
   });
 
+  it.each([
+    ['int4', { format: 'int4', groupSize: 64, hasZeros: true }],
+    ['f16', f16],
+    ['f32', { format: 'f32', groupSize: 0, hasZeros: false }],
+  ] as const)('%s: columns that are stored one after the other, in several windows', async (_name, target) => {
+    const random = makeRandom(4);
+    // The tensor has 11 rows of W, of which W takes 9 from the third on; 150 columns in two windows.
+    const pieces = [
+      { first: 0, count: 128, step: 11 },
+      { first: 128, count: 22, step: 11 },
+    ].map((columns) => {
+      const shape = makeShape('f16', target, 9, 150, { sourceStart: 2, columns });
+      const numStored = columns.count * columns.step;
+      return { shape, window: makeWindow({ ...shape, numRows: 1, numCols: numStored }, random) };
+    });
+    const planes = packReference(pieces, 9);
+    expect(await packPieces(pieces, planes)).toEqual(planes);
+  });
+
   it('spreads a vector as rows of length 1', async () => {
     const random = makeRandom(3);
     const shapes = [0, 4].map((dst) => makeShape('f16', 'vector', 8, 1, { sourceStart: 1, dst, block: 4, stride: 8 }));

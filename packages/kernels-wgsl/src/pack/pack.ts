@@ -80,6 +80,12 @@ export interface PackShape {
    */
   readonly headDim?: number;
   /**
+   * The window is stored the other way round, with a column of W after the other: `numCols` is that of W, the window has
+   * `count` columns from `first` on, which is a multiple of 32 and of the target's groups, and a column begins `step`
+   * elements behind the one before. For plain elements that become a matrix.
+   */
+  readonly columns?: { readonly first: number; readonly count: number; readonly step: number };
+  /**
    * Sources of f8: columns that share a factor; all by default. The binding `factors` holds one for every row of the window and
    * run of columns.
    */
@@ -220,15 +226,16 @@ export function numFactors({ source: from, numRows, numCols, factorCols = numCol
 }
 
 /** Bytes of the binding `params`. */
-export const PACK_PARAMS_BYTES = 44;
+export const PACK_PARAMS_BYTES = 60;
 
 /** Contents of the binding `params` for a shape. */
 export function packParams(shape: PackShape): Uint32Array<ArrayBuffer> {
   const { numRows, numCols, sourceStart, dst, block, stride } = shape;
-  const { pitch = numCols, headDim = 0, factorCols = numCols, offset = 0, scale = 1 } = shape;
+  const { pitch = numCols, headDim = 0, factorCols = numCols, offset = 0, scale = 1, columns } = shape;
   const params = new Uint32Array(PACK_PARAMS_BYTES / 4);
   params.set([numRows, numCols, sourceStart, dst, block, stride, pitch, headDim / 2, factorCols]);
   new Float32Array(params.buffer).set([offset, scale], 9);
+  params.set(columns ? [1, columns.step, columns.first, columns.count] : [numCols, 1, 0, numCols], 11);
   return params;
 }
 
@@ -249,8 +256,8 @@ export const pack: Kernel<PackShape> = defineKernel({
   variants: packKinds.map(({ source: from, target }) => variantOf(from, target)),
   pick: ({ source: from, target }: PackShape): Variant => variantOf(from, target),
   constantsOf: () => ({}),
-  workgroupsOf({ source: from, target, numRows, numCols }) {
+  workgroupsOf({ source: from, target, numRows, numCols, columns }) {
     const span = spanOf(from, target, numCols);
-    return [...foldGrid(tiles(numRows * tiles(numCols, span), LANES)), 1];
+    return [...foldGrid(tiles(numRows * tiles(columns?.count ?? numCols, span), LANES)), 1];
   },
 });

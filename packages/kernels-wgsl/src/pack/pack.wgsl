@@ -17,18 +17,17 @@ fn destination(index: u32) -> u32 {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let spans = (params.num_cols + SPAN - 1u) / SPAN;
+  let spans = (params.window_columns + SPAN - 1u) / SPAN;
   let index = (wg.y * 32768u + wg.x) * LANES + lane;
   let row = index / spans;
   if row >= params.num_rows {
     return;
   }
-  let number = index % spans;
-  let first = number * SPAN;
+  let first = index % spans * SPAN;
   pack_span(Span(
     destination(row),
-    number,
-    params.source_start + row * params.num_cols + first,
-    min(SPAN, params.num_cols - first),
+    (params.first_column + first) / SPAN,
+    params.source_start + row * params.row_step + first * params.column_step,
+    min(SPAN, params.window_columns - first),
   ));
 }

@@ -13,6 +13,10 @@ struct Params {
   factor_cols: u32,    // columns that share a factor, where a source has factors
   offset: f32,         // target of vectors: an element w becomes (w + offset) * scale
   scale: f32,
+  row_step: u32,       // elements of the source from a row to the next,
+  column_step: u32,    // and from a column to the next
+  first_column: u32,   // of the window, a multiple of SPAN
+  window_columns: u32,
 }
 
 @group(0) @binding(4) var<storage, read> params: Params;
@@ -22,6 +26,11 @@ struct Span {
   number: u32,   // spans before it in the row
   first: u32,    // element of the source
   count: u32,    // columns that exist; the rest of the span is padding
+}
+
+// Element of the source that holds column k of a span.
+fn element_at(span: Span, k: u32) -> u32 {
+  return span.first + k * params.column_step;
 }
 
 // See unit_at.

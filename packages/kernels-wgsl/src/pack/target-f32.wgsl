@@ -1,5 +1,5 @@
 // The f32 format: 8 units of 4 weights.
-import package::pack::span::{Span, unit_place};
+import package::pack::span::{Span, element_at, unit_place};
 import slot::source::{source_bits};
 
 const SPAN: u32 = 32u;
@@ -11,7 +11,7 @@ fn pack_span(span: Span) {
   for (var k = 0u; k < SPAN; k++) {
     var bits = 0u;
     if k < span.count {
-      bits = source_bits(span.first + k);
+      bits = source_bits(element_at(span, k));
     }
     weight[(place.x + k / 4u * place.y) * 4u + k % 4u] = bits;
   }

@@ -1,6 +1,6 @@
 // The f16 and bf16 formats: 4 units of 8 weights, the earlier one in the low half of a word.
 import package::pack::half::{f32_to_bf16_bits, f32_to_f16_bits};
-import package::pack::span::{Span, unit_place};
+import package::pack::span::{Span, element_at, unit_place};
 import slot::source::{source_bits};
 
 const SPAN: u32 = 32u;
@@ -11,8 +11,8 @@ fn element(span: Span, k: u32) -> u32 {
   if k >= span.count {
     return 0u;
   }
-  @if(!bf16) return f32_to_f16_bits(source_bits(span.first + k));
-  @if(bf16) return f32_to_bf16_bits(source_bits(span.first + k));
+  @if(!bf16) return f32_to_f16_bits(source_bits(element_at(span, k)));
+  @if(bf16) return f32_to_bf16_bits(source_bits(element_at(span, k)));
 }
 
 fn pack_span(span: Span) {

@@ -1,7 +1,7 @@
 // The int4 format, quantised round-to-nearest as quant's quantize.ts does it, bit for bit. Four rows share the words of
 // scales and zeros, and rows come in any order: they are or-ed into planes that must be zero before (new buffers are).
 import package::pack::half::{f16_to_f32_bits, f32_to_f16_bits};
-import package::pack::span::{params, Span, unit_place};
+import package::pack::span::{params, Span, element_at, unit_place};
 import slot::source::{source_bits};
 
 const GROUP_SIZE: u32 = 32u; // knob: columns that share a scale, a multiple of 32
@@ -16,7 +16,7 @@ const MAX_F32: f32 = 3.4028234e38;
 struct Grid { scale: f32, zero: f32 }
 
 fn value(span: Span, k: u32) -> f32 {
-  return bitcast<f32>(source_bits(span.first + k));
+  return bitcast<f32>(source_bits(element_at(span, k)));
 }
 
 // value / scale to the nearest integer, ties to even. The quotient may be off in its last bits, the comparisons not:

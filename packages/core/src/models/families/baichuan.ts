@@ -8,6 +8,13 @@ export const baichuan: Family = {
   architectures: ['BaiChuanForCausalLM', 'BaichuanForCausalLM'],
   names: { ...LLAMA_NAMES, layer: { ...LLAMA_NAMES.layer, qkv: { fused: 'model.layers.{i}.self_attn.W_pack' } } },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'baichuan-inc/Baichuan2-7B-Chat',
+    config: {
+      ...{ hidden_size: 4096, intermediate_size: 11008, num_hidden_layers: 32, vocab_size: 125696 },
+      ...{ num_attention_heads: 32, max_position_embeddings: 4096 },
+    },
+  },
   readConfig(raw) {
     // Of the second generation: its vocabulary, and a key that tiny ones have too.
     const hasNormHead = raw.get('vocab_size') === 125696 || raw.get('z_loss_weight') !== undefined;

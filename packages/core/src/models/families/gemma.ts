@@ -22,6 +22,13 @@ export const gemma: Family = {
   architectures: ['GemmaForCausalLM'],
   names: LLAMA_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'google/gemma-2b-it',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 16384, num_hidden_layers: 18, vocab_size: 256000 },
+      ...{ num_attention_heads: 8, num_key_value_heads: 1, head_dim: 256 },
+    },
+  },
   readConfig: readGemmaConfig,
 };
 
@@ -30,6 +37,13 @@ export const gemma2: Family = {
   architectures: ['Gemma2ForCausalLM'],
   names: GEMMA2_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'google/gemma-2-2b-it',
+    config: {
+      ...{ hidden_size: 2304, intermediate_size: 9216, num_hidden_layers: 26, vocab_size: 256000 },
+      ...{ num_attention_heads: 8, num_key_value_heads: 4, head_dim: 256 },
+    },
+  },
   readConfig(raw) {
     const config = readGemma2Config(raw);
     return { ...config, layers: readLayers(raw, config.numLayers, { isSliding: (layer) => layer % 2 === 0 }) };
@@ -41,6 +55,13 @@ export const gemma3: Family = {
   architectures: ['Gemma3ForCausalLM'],
   names: { ...GEMMA2_NAMES, layer: { ...GEMMA2_NAMES.layer, ...QUERY_KEY_NORMS } },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'google/gemma-3-270m-it',
+    config: {
+      ...{ hidden_size: 640, intermediate_size: 2048, num_hidden_layers: 18, vocab_size: 262144 },
+      ...{ num_attention_heads: 4, num_key_value_heads: 1, head_dim: 256 },
+    },
+  },
   readConfig(raw) {
     const config = readGemma2Config(raw);
     const { headDim, maxPositions } = config;

@@ -7,6 +7,13 @@ export const granite: Family = {
   architectures: ['GraniteForCausalLM'],
   names: LLAMA_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'ibm-granite/granite-3.1-2b-instruct',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 8192, num_hidden_layers: 40, vocab_size: 49155 },
+      ...{ num_attention_heads: 32, num_key_value_heads: 8 },
+    },
+  },
   readConfig(raw) {
     const config = readLlamaConfig(raw);
     const residual = raw.positive('residual_multiplier', 1);

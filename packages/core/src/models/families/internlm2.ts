@@ -11,6 +11,13 @@ export const internlm: Family = {
   architectures: ['InternLMForCausalLM'],
   names: LLAMA_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'internlm/internlm-chat-7b',
+    config: {
+      ...{ hidden_size: 4096, intermediate_size: 11008, num_hidden_layers: 32, vocab_size: 103168 },
+      ...{ num_attention_heads: 32, bias: true },
+    },
+  },
   readConfig: readInternlmConfig,
 };
 
@@ -32,6 +39,13 @@ export const internlm2: Family = {
     head: 'output',
   },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'internlm/internlm2-chat-1_8b',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 8192, num_hidden_layers: 24, vocab_size: 92544 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 8 },
+    },
+  },
   readConfig: readInternlmConfig,
 };
 

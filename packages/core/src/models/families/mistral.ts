@@ -18,6 +18,13 @@ export const mistral: Family = {
     max_position_embeddings: 131072,
     sliding_window: 4096,
   },
+  example: {
+    model: 'mistralai/Mistral-7B-Instruct-v0.3',
+    config: {
+      ...{ hidden_size: 4096, intermediate_size: 14336, num_hidden_layers: 32, vocab_size: 32768 },
+      ...{ num_attention_heads: 32, num_key_value_heads: 8 },
+    },
+  },
   readConfig(raw) {
     const config = readLlamaConfig(raw);
     return { ...config, layers: readLayers(raw, config.numLayers, { isSliding: () => true }) };

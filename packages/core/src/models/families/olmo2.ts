@@ -15,5 +15,12 @@ export const olmo2: Family = {
     },
   },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'allenai/OLMo-2-0425-1B-Instruct',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 8192, num_hidden_layers: 16, vocab_size: 100352 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 16 },
+    },
+  },
   readConfig: (raw) => ({ ...readLlamaConfig(raw), norms: 'behind', queryKeyNorm: 'width' }),
 };

@@ -17,6 +17,13 @@ export const phi3: Family = {
     },
   },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'microsoft/Phi-3-mini-4k-instruct',
+    config: {
+      ...{ hidden_size: 3072, intermediate_size: 8192, num_hidden_layers: 32, vocab_size: 32064 },
+      ...{ num_attention_heads: 32, num_key_value_heads: 32, sliding_window: 2047 },
+    },
+  },
   readConfig(raw) {
     const config = readLlamaConfig(raw);
     return { ...config, layers: readLayers(raw, config.numLayers, { isSliding: () => true }) };

@@ -23,6 +23,13 @@ export const qwen: Family = {
     head: 'lm_head',
   },
   ignored: /\.rotary_emb\.inv_freq$|\.attn\.(masked_bias|bias)$|\.logn_tensor$/,
+  example: {
+    model: 'Qwen/Qwen-1_8B-Chat',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 11008, num_hidden_layers: 24, vocab_size: 151936 },
+      ...{ num_attention_heads: 16, kv_channels: 128 },
+    },
+  },
   readConfig(raw) {
     const trainedLength = raw.count('seq_length', 2048, 2 ** 31);
     const renamed = new RawConfig({

@@ -18,6 +18,13 @@ export const qwen2: Family = {
     num_key_value_heads: 32,
     max_position_embeddings: 32768,
   },
+  example: {
+    model: 'Qwen/Qwen2.5-0.5B-Instruct',
+    config: {
+      ...{ hidden_size: 896, intermediate_size: 4864, num_hidden_layers: 24, vocab_size: 151936 },
+      ...{ num_attention_heads: 14, num_key_value_heads: 2, tie_word_embeddings: true },
+    },
+  },
   readConfig: (raw) => ({ ...readQwenConfig(raw), hasQkvBias: true, hasOutputBias: false }),
 };
 

@@ -8,5 +8,12 @@ export const qwen3: Family = {
   architectures: ['Qwen3ForCausalLM'],
   names: { ...LLAMA_NAMES, layer: { ...LLAMA_NAMES.layer, ...QUERY_KEY_NORMS } },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'Qwen/Qwen3-0.6B',
+    config: {
+      ...{ hidden_size: 1024, intermediate_size: 3072, num_hidden_layers: 28, vocab_size: 151936 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 8, head_dim: 128, tie_word_embeddings: true },
+    },
+  },
   readConfig: (raw) => ({ ...readQwenConfig(raw), queryKeyNorm: 'head' }),
 };

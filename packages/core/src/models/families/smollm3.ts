@@ -8,6 +8,13 @@ export const smollm3: Family = {
   architectures: ['SmolLM3ForCausalLM'],
   names: LLAMA_NAMES,
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'HuggingFaceTB/SmolLM3-3B',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 11008, num_hidden_layers: 36, vocab_size: 128256 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 4 },
+    },
+  },
   readConfig(raw) {
     const config = readQwenConfig(raw);
     const interval = raw.count('no_rope_layer_interval', 4);

@@ -1,5 +1,6 @@
 // What a vision-language family declares: its tower, what lies between the tower and the decoder, and how the rows of a
 // image are laid out. No code of a forward pass belongs in a family.
+import type { FamilyExample, TensorRenames } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
 
@@ -69,9 +70,10 @@ export interface VlmFamily {
    * Tensor names, old → new, the first match counts: the decoder's become those of its own family, the tower's start
    * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
    */
-  readonly renames: readonly (readonly [RegExp, string])[];
+  readonly renames: TensorRenames;
   /** Tensors that may be present and are not used, after renaming. */
   readonly ignored: RegExp;
+  readonly example?: FamilyExample;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 

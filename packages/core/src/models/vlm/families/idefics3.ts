@@ -66,6 +66,26 @@ export const idefics3: VlmFamily = {
   architectures: ['Idefics3ForConditionalGeneration'],
   renames: RENAMES,
   ignored: NONE,
+  example: {
+    model: 'HuggingFaceM4/Idefics3-8B-Llama3',
+    config: {
+      text_config: {
+        ...{
+          model_type: 'llama',
+          hidden_size: 4096,
+          intermediate_size: 14336,
+          num_hidden_layers: 32,
+          vocab_size: 128259,
+        },
+        ...{ num_attention_heads: 32, num_key_value_heads: 8 },
+      },
+      vision_config: {
+        ...{ model_type: 'idefics3_vision', image_size: 364, patch_size: 14 },
+        ...{ hidden_size: 1152, intermediate_size: 4304, num_hidden_layers: 27, num_attention_heads: 16 },
+      },
+      image_token_id: 128257,
+    },
+  },
   readConfig,
 };
 
@@ -73,4 +93,18 @@ export const smolvlm: VlmFamily = {
   ...idefics3,
   modelType: 'smolvlm',
   architectures: ['SmolVLMForConditionalGeneration'],
+  example: {
+    model: 'HuggingFaceTB/SmolVLM-256M-Instruct',
+    config: {
+      text_config: {
+        ...{ model_type: 'llama', hidden_size: 576, intermediate_size: 1536, num_hidden_layers: 30, vocab_size: 49280 },
+        ...{ num_attention_heads: 9, num_key_value_heads: 3 },
+      },
+      vision_config: {
+        ...{ model_type: 'smolvlm_vision', image_size: 512, patch_size: 16 },
+        ...{ hidden_size: 768, intermediate_size: 3072, num_hidden_layers: 12, num_attention_heads: 12 },
+      },
+      ...{ image_token_id: 49190, scale_factor: 4 },
+    },
+  },
 };

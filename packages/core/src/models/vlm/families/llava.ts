@@ -1,6 +1,7 @@
 // LLaVA 1.5: a CLIP tower, a two-layer projector, and every row of the one tile in order.
 
 import { PagemindError } from '../../../errors.js';
+import type { FamilyExample } from '../../family.js';
 import type { RawConfig } from '../../raw-config.js';
 import { readVisionConfig } from '../../vision/towers.js';
 import { numPatches, readActivation, type VisionConfig } from '../../vision/vision-config.js';
@@ -63,11 +64,22 @@ export function repeatMarker(_tiles: unknown, marker: string, numRows: number): 
   return marker.repeat(numRows);
 }
 
+/** Sizes of Vicuna 7B, and of the tower that LLaVA builds on. */
+export const VICUNA_EXAMPLE: FamilyExample['config'] = {
+  text_config: { model_type: 'llama', vocab_size: 32064 },
+  vision_config: {
+    ...{ model_type: 'clip_vision_model', image_size: 336, patch_size: 14 },
+    ...{ hidden_size: 1024, intermediate_size: 4096, num_hidden_layers: 24, num_attention_heads: 16 },
+  },
+  image_token_index: 32000,
+};
+
 export const llava: VlmFamily = {
   modelType: 'llava',
   architectures: ['LlavaForConditionalGeneration'],
   renames: LLAVA_RENAMES,
   ignored: UNUSED_VISION,
+  example: { model: 'llava-hf/llava-1.5-7b-hf', config: VICUNA_EXAMPLE },
   readConfig(raw, decoderHiddenSize) {
     const shared = readLlavaConfig(raw, decoderHiddenSize);
     const numRows = numPatches(shared.tower) + (shared.keepsClassToken ? 1 : 0);

@@ -1,0 +1,61 @@
+// The table of docs/models.md: families as the registries list them, and the golden checkpoints that prove them.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type FamilyEntry, listFamilies } from '../models/catalog.js';
+import { fixturesPath } from './fixtures.js';
+
+/** Where the table begins and ends in the document. */
+const [BEGIN, END] = ['<!-- table of models: begin -->', '<!-- table of models: end -->'];
+
+/** Tests that compare the logits and greedy ids of every golden they name. */
+const TESTS = ['goldens.model.test.ts', 'vlm-goldens.model.test.ts'];
+
+/** The document with its table made anew. */
+export function withModelsTable(document: string): string {
+  const [before, after] = [document.split(BEGIN)[0], document.split(END)[1]];
+  if (before === undefined || after === undefined) throw new Error('the document has no place for the table');
+  return `${before}${BEGIN}\n${modelsTable()}\n${END}${after}`;
+}
+
+function modelsTable(): string {
+  const goldens = testedGoldens();
+  const line = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(
+      'family',
+      'architectures',
+      'goldens',
+      'smallest good checkpoint',
+      'weights at INT4',
+      'K and V of 1,000 tokens',
+    ),
+    '|---|---|---|---|---|---|',
+    ...listFamilies().map(({ family, architectures, example }: FamilyEntry) =>
+      line(
+        `\`${family}\``,
+        architectures.join(', '),
+        architectures.flatMap((name) => goldens.get(name) ?? []).join(', ') || '–',
+        example?.model ?? '–',
+        example ? megabytes(example.weightBytes) : '–',
+        example ? megabytes(1000 * example.kvBytesPerToken) : '–',
+      ),
+    ),
+  ].join('\n');
+}
+
+/** The goldens that tests name, but for those that only differ in how they are quantised, by architecture. */
+function testedGoldens(): ReadonlyMap<string, readonly string[]> {
+  const text = TESTS.map((test) => readFileSync(new URL(`../${test}`, import.meta.url), 'utf8')).join('\n');
+  const found = new Map<string, string[]>();
+  for (const name of readdirSync(fixturesPath('goldens')).sort()) {
+    const path = fixturesPath(`goldens/${name}/config.json`);
+    if (!new RegExp(`^ +'?${name}(',|: )`, 'm').test(text) || !existsSync(path)) continue;
+    const { architectures, quantization_config, quantization } = JSON.parse(readFileSync(path, 'utf8'));
+    if (quantization_config ?? quantization) continue;
+    found.set(architectures[0], [...(found.get(architectures[0]) ?? []), name]);
+  }
+  return found;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e8 ? 1 : 0)} MB`;
+}
