@@ -15,6 +15,19 @@ export const deepseekVl: VlmFamily = {
   ],
   // SigLIP's pooling head.
   ignored: /^vision\.head\./,
+  example: {
+    model: 'deepseek-community/deepseek-vl-1.3b-chat',
+    config: {
+      text_config: {
+        ...{ model_type: 'llama', hidden_size: 2048, intermediate_size: 5632, num_hidden_layers: 24 },
+        ...{ vocab_size: 102400, num_attention_heads: 16, num_key_value_heads: 16 },
+      },
+      vision_config: {
+        ...{ model_type: 'siglip_vision_model', image_size: 384, patch_size: 16 },
+        ...{ hidden_size: 1024, intermediate_size: 4096, num_hidden_layers: 24, num_attention_heads: 16 },
+      },
+    },
+  },
   readConfig(raw, decoderHiddenSize) {
     const tower = readVisionConfig(raw.object('vision_config') ?? raw, { featureLayer: -1, hasPostNorm: true });
     const numRows = numPatches(tower);
