@@ -4,5 +4,5 @@ import { serve } from '@pagemind/core/host';
 import { QUANTIZE_THREAD } from './quantize/messages.js';
 import { serveJob } from './quantize/run-job.js';
 
-if (self.name === QUANTIZE_THREAD) serveJob(self as unknown as DedicatedWorkerGlobalScope);
+if (self.name === QUANTIZE_THREAD) serveJob(self as unknown as MessagePort);
 else serve();

@@ -17,7 +17,7 @@ const WINDOW_LEN = 256;
 const MAX_WINDOWS = 16;
 
 /** Does the job that comes. Call it while the script starts. */
-export function serveJob(scope: DedicatedWorkerGlobalScope): void {
+export function serveJob(scope: Pick<MessagePort, 'postMessage' | 'addEventListener'>): void {
   const post = (message: QuantizeMessage): void => scope.postMessage(message);
   scope.addEventListener('message', ({ data }) => {
     doJob(data as QuantizeJob, post).catch((error: unknown) => post({ failure: failureOf(error) }));
