@@ -1,9 +1,12 @@
-// Models that a page writes into the browser's own file system: what comes of it loads and answers, and a page that is closed
-// in the middle is gone on with.
+// Models that a page writes into the browser's own file system: what comes of it loads and answers, what is left in the middle
+// is gone on with, and nothing is converted twice.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
+import { HubServer } from '../packages/core/src/testing/hub-server.js';
 import type { Answer } from './harness/writing.js';
 import { HARNESS_URL } from './testing/addresses.mjs';
-import { goldenOf, MODEL, needsModel, storyText } from './testing/fixtures.js';
+import { goldenOf, MODEL, MODEL_FOLDER, needsModel, storyText } from './testing/fixtures.js';
 import { watch } from './testing/page-watch.js';
 
 needsModel();
@@ -12,12 +15,13 @@ const MODEL_URL = `${HARNESS_URL}models/${MODEL}/`;
 const PROMPT = 'One day, a big red ball';
 const NUM_TOKENS = 8;
 
-async function answer(page: Page, model: string): Promise<Answer> {
+async function answer(page: Page, model: string, endpoint?: string): Promise<Answer> {
   const { input_ids } = goldenOf(PROMPT);
-  return page.evaluate(([from, ids, num]) => globalThis.harness.writing.answer(from, ids, num), [
+  return page.evaluate(([from, ids, num, hub]) => globalThis.harness.writing.answer(from, ids, num, hub), [
     model,
     [...input_ids],
     NUM_TOKENS,
+    endpoint,
   ] as const);
 }
 
@@ -39,6 +43,29 @@ test('a model is packed into the browser, and loads from there', async ({ page }
   expect(quantised.ids).toHaveLength(NUM_TOKENS);
   expect(await answer(page, 'packed')).toEqual({ ...quantised, numConversions: 0 });
   expect(complaints).toEqual([]);
+});
+
+test('a model of a hub is converted once, and loads packed from then on', async ({ page, context }) => {
+  const names = readdirSync(MODEL_FOLDER);
+  const hub = await HubServer.start({
+    'stories/tiny': Object.fromEntries(names.map((name) => [name, readFileSync(join(MODEL_FOLDER, name))])),
+  });
+  try {
+    await page.goto(HARNESS_URL);
+    const first = await answer(page, 'stories/tiny', hub.url);
+    expect(first.numConversions).toBeGreaterThan(0);
+    const [[id, packedBytes] = ['', 0]] = await page.evaluate(() => globalThis.harness.writing.cached());
+    expect(id).toBe('stories/tiny');
+    expect(packedBytes).toBeGreaterThan(1e6);
+    await page.close();
+    hub.requests.length = 0;
+    const later = await context.newPage();
+    await later.goto(HARNESS_URL);
+    expect(await answer(later, 'stories/tiny', hub.url)).toEqual({ ...first, numConversions: 0 });
+    expect(hub.requests).toEqual([]);
+  } finally {
+    await hub.close();
+  }
 });
 
 test('quantising outlives the page: another one goes on, and writes the same bytes', async ({ page, context }) => {

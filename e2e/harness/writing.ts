@@ -1,5 +1,5 @@
 // Writes models into the browser's own file system, by quantising and by packing, and reads them back. Plain data in and out.
-import { convertModel, createEngine, type QuantizeSummary, quantizeModel } from '@pagemind/core';
+import { convertModel, createEngine, listCached, type QuantizeSummary, quantizeModel } from '@pagemind/core';
 
 /** What is in a folder: SHA-256 by path. */
 export type Hashes = Readonly<Record<string, string>>;
@@ -17,9 +17,11 @@ export interface Writing {
   quantize(url: string, folder: string, text: string): Promise<QuantizeSummary>;
   /** Packs the model at `url` into a folder, as int4; gives the bytes of its weights, before and after. */
   convert(url: string, folder: string): Promise<readonly [number, number]>;
-  /** Ids that the model in a folder says greedily; that at a URL, quantised as `convert` does. */
-  answer(model: string, prompt: readonly number[], num: number): Promise<Answer>;
+  /** Ids that the model in a folder says greedily; one at a URL or of a hub is quantised as `convert` does. */
+  answer(model: string, prompt: readonly number[], num: number, endpoint?: string): Promise<Answer>;
   hashes(folder: string): Promise<Hashes>;
+  /** Models of hubs in the cache, and the bytes of their packed copies. */
+  cached(): Promise<readonly (readonly [id: string, packedBytes: number])[]>;
 }
 
 async function directory(folder: string): Promise<FileSystemDirectoryHandle> {
@@ -47,9 +49,11 @@ export const writing: Writing = {
     return [sourceBytes, weightBytes];
   },
 
-  async answer(model, prompt, num) {
-    const isUrl = URL.canParse(model);
-    const place = isUrl ? { model, quantize: FORMAT } : { model: await directory(model) };
+  async answer(model, prompt, num, endpoint) {
+    const isElsewhere = URL.canParse(model) || endpoint !== undefined;
+    const place = isElsewhere
+      ? { model, quantize: FORMAT, ...(endpoint !== undefined && { endpoint }) }
+      : { model: await directory(model) };
     const engine = await createEngine({ ...place, maxBatchSize: 1 });
     try {
       const ids: number[] = [];
@@ -64,6 +68,10 @@ export const writing: Writing = {
     } finally {
       await engine.dispose();
     }
+  },
+
+  async cached() {
+    return (await listCached()).map(({ id, packedBytes }) => [id, packedBytes]);
   },
 
   async hashes(folder) {
