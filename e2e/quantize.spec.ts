@@ -30,6 +30,8 @@ async function chooseText(page: Page, name: string, text: string): Promise<void>
 }
 
 test('the loaded model is quantised, stopped, gone on with, used and deleted', async ({ page }) => {
+  // Six models are loaded one after the other.
+  test.slow();
   const { complaints, foreignRequests } = watch(page, DEMO_URL);
   const settings = { lastModel: MODEL, generation: { maxTokens: 16, seed: 1 } };
   await page.addInitScript((text) => {

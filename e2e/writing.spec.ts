@@ -1,23 +1,27 @@
-// Models that a page writes into the browser's own file system: what comes of it loads and answers, and a page that is closed
-// in the middle is gone on with.
+// Models that a page writes into the browser's own file system: what comes of it loads and answers, what is left in the middle
+// is gone on with, and nothing is converted twice.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
+import { HubServer } from '../packages/core/src/testing/hub-server.js';
+import type { Answer } from './harness/writing.js';
 import { HARNESS_URL } from './testing/addresses.mjs';
-import { goldenOf, MODEL, needsModel, storyText } from './testing/fixtures.js';
+import { goldenOf, MODEL, MODEL_FOLDER, needsModel, storyText } from './testing/fixtures.js';
 import { watch } from './testing/page-watch.js';
 
 needsModel();
 
 const MODEL_URL = `${HARNESS_URL}models/${MODEL}/`;
 const PROMPT = 'One day, a big red ball';
-/** What the model says shows that it still is one; its first token has the widest margin. */
 const NUM_TOKENS = 8;
 
-async function answer(page: Page, folder: string): Promise<{ ids: number[]; format: string }> {
+async function answer(page: Page, model: string, endpoint?: string): Promise<Answer> {
   const { input_ids } = goldenOf(PROMPT);
-  return page.evaluate(([from, ids, num]) => globalThis.harness.writing.answer(from, ids, num), [
-    folder,
+  return page.evaluate(([from, ids, num, hub]) => globalThis.harness.writing.answer(from, ids, num, hub), [
+    model,
     [...input_ids],
     NUM_TOKENS,
+    endpoint,
   ] as const);
 }
 
@@ -34,11 +38,34 @@ test('a model is packed into the browser, and loads from there', async ({ page }
   await page.goto(HARNESS_URL);
   const [before, after] = await page.evaluate((url) => globalThis.harness.writing.convert(url, 'packed'), MODEL_URL);
   expect(after).toBeLessThan(before / 2);
-  const { ids, format } = await answer(page, 'packed');
-  expect(format).toBe('int4-g64');
-  expect(ids[0]).toBe(goldenOf(PROMPT).greedy_ids[0]);
-  expect(ids).toHaveLength(NUM_TOKENS);
+  const quantised = await answer(page, MODEL_URL);
+  expect(quantised.numConversions).toBeGreaterThan(0);
+  expect(quantised.ids).toHaveLength(NUM_TOKENS);
+  expect(await answer(page, 'packed')).toEqual({ ...quantised, numConversions: 0 });
   expect(complaints).toEqual([]);
+});
+
+test('a model of a hub is converted once, and loads packed from then on', async ({ page, context }) => {
+  const names = readdirSync(MODEL_FOLDER);
+  const hub = await HubServer.start({
+    'stories/tiny': Object.fromEntries(names.map((name) => [name, readFileSync(join(MODEL_FOLDER, name))])),
+  });
+  try {
+    await page.goto(HARNESS_URL);
+    const first = await answer(page, 'stories/tiny', hub.url);
+    expect(first.numConversions).toBeGreaterThan(0);
+    const [[id, packedBytes] = ['', 0]] = await page.evaluate(() => globalThis.harness.writing.cached());
+    expect(id).toBe('stories/tiny');
+    expect(packedBytes).toBeGreaterThan(1e6);
+    await page.close();
+    hub.requests.length = 0;
+    const later = await context.newPage();
+    await later.goto(HARNESS_URL);
+    expect(await answer(later, 'stories/tiny', hub.url)).toEqual({ ...first, numConversions: 0 });
+    expect(hub.requests).toEqual([]);
+  } finally {
+    await hub.close();
+  }
 });
 
 test('quantising outlives the page: another one goes on, and writes the same bytes', async ({ page, context }) => {

@@ -1,8 +1,14 @@
 // Writes models into the browser's own file system, by quantising and by packing, and reads them back. Plain data in and out.
-import { convertModel, createEngine, type QuantizeSummary, quantizeModel } from '@pagemind/core';
+import { convertModel, createEngine, listCached, type QuantizeSummary, quantizeModel } from '@pagemind/core';
 
 /** What is in a folder: SHA-256 by path. */
 export type Hashes = Readonly<Record<string, string>>;
+
+export interface Answer {
+  readonly ids: readonly number[];
+  readonly format: string;
+  readonly numConversions: number;
+}
 
 export interface Writing {
   /** Layers that the present call of `quantize` has finished or found. */
@@ -11,14 +17,18 @@ export interface Writing {
   quantize(url: string, folder: string, text: string): Promise<QuantizeSummary>;
   /** Packs the model at `url` into a folder, as int4; gives the bytes of its weights, before and after. */
   convert(url: string, folder: string): Promise<readonly [number, number]>;
-  /** Ids of greedy answers of the model in a folder, and the format of its weights. */
-  answer(folder: string, prompt: readonly number[], num: number): Promise<{ ids: number[]; format: string }>;
+  /** Ids that the model in a folder says greedily; one at a URL or of a hub is quantised as `convert` does. */
+  answer(model: string, prompt: readonly number[], num: number, endpoint?: string): Promise<Answer>;
   hashes(folder: string): Promise<Hashes>;
+  /** Models of hubs in the cache, and the bytes of their packed copies. */
+  cached(): Promise<readonly (readonly [id: string, packedBytes: number])[]>;
 }
 
 async function directory(folder: string): Promise<FileSystemDirectoryHandle> {
   return (await navigator.storage.getDirectory()).getDirectoryHandle(folder);
 }
+
+const FORMAT = 'int4-g64';
 
 export const writing: Writing = {
   numLayersDone: 0,
@@ -35,12 +45,16 @@ export const writing: Writing = {
   },
 
   async convert(url, folder) {
-    const { sourceBytes, weightBytes } = await convertModel(url, folder, { quantize: 'int4-g64' });
+    const { sourceBytes, weightBytes } = await convertModel(url, folder, { quantize: FORMAT });
     return [sourceBytes, weightBytes];
   },
 
-  async answer(folder, prompt, num) {
-    const engine = await createEngine({ model: await directory(folder), maxBatchSize: 1 });
+  async answer(model, prompt, num, endpoint) {
+    const isElsewhere = URL.canParse(model) || endpoint !== undefined;
+    const place = isElsewhere
+      ? { model, quantize: FORMAT, ...(endpoint !== undefined && { endpoint }) }
+      : { model: await directory(model) };
+    const engine = await createEngine({ ...place, maxBatchSize: 1 });
     try {
       const ids: number[] = [];
       const request = {
@@ -49,10 +63,15 @@ export const writing: Writing = {
         maxNewTokens: num,
       } as const;
       for await (const event of engine.generate(request)) if (event.type === 'delta') ids.push(...event.tokenIds);
-      return { ids, format: engine.info.weightFormat };
+      const { weightFormat: format, numConversions } = engine.info;
+      return { ids, format, numConversions };
     } finally {
       await engine.dispose();
     }
+  },
+
+  async cached() {
+    return (await listCached()).map(({ id, packedBytes }) => [id, packedBytes]);
   },
 
   async hashes(folder) {

@@ -32,6 +32,7 @@ export const HUB_OPTIONS: OptionTypes = {
   endpoint: text,
   'weights-file': text,
   revalidate: flag,
+  'no-keep-packed': flag,
 };
 
 export const MODEL_OPTIONS: OptionTypes = {
@@ -135,6 +136,7 @@ export function hubOptions(values: Values): NodeHubOptions {
     endpoint: stringOf(values, 'endpoint'),
     weightsFile: stringOf(values, 'weights-file'),
     revalidate: values['revalidate'] as boolean | undefined,
+    keepPacked: values['no-keep-packed'] === true ? false : undefined,
   } as NodeHubOptions);
 }
 

@@ -18,6 +18,7 @@ const HUB_OPTIONS = `Models of hubs:
                            (default: $HF_ENDPOINT, or https://huggingface.co; $HF_TOKEN is sent to that)
   --weights-file FILE      which file of weights, e.g. one .gguf among several
   --revalidate             ask whether there is a newer version; without, what is in the cache is taken
+  --no-keep-packed         do not keep what --quantize makes of the weights
 ${CACHE_OPTIONS}`;
 
 const MODEL_OPTIONS = `Model options:

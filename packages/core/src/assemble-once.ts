@@ -6,11 +6,13 @@ import { copyTexts, type PackableWeights, writePacked } from './convert.js';
 import type { LocalEngine } from './engine/engine.js';
 import { PagemindError, throwIfAborted } from './errors.js';
 import { formatOf } from './load/checkpoint.js';
-import { MAX_SHARD_BYTES } from './load/packed-writer.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource, PackedCopies } from './load/source.js';
 import { formatName } from './load/weights.js';
 import type { Platform } from './platform/platform.js';
+
+/** A file of a copy is in memory while it is written. */
+const MAX_FILE_BYTES = 16 * 2 ** 20;
 
 /**
  * Makes an engine as {@link assembleEngine} does, from the packed copy that an earlier load has left, if there is one; else
@@ -52,7 +54,7 @@ async function keep(
       throwIfAborted(signal);
       return sink.write(path, bytes);
     };
-    await writePacked(weights, MAX_SHARD_BYTES, write);
+    await writePacked(weights, MAX_FILE_BYTES, write);
     await copyTexts(original.texts ?? source, write, signal);
   };
   await copies.keep(formats, weights.weights.bytes, fill).catch((error: unknown) => {

@@ -31,11 +31,6 @@ import { allocateBuffers, type StepSizes } from './runner/step-buffers.js';
 
 /** Options beside the model. */
 export interface AssembleOptions extends EngineOptions, HubModelOptions {
-  /**
-   * Keep what `quantize` makes of a hub's model in the cache, packed, if there is room: the next load has nothing to convert.
-   * Default true.
-   */
-  readonly keepPacked?: boolean;
   readonly onProgress?: (progress: LoadProgress) => void;
   readonly signal?: AbortSignal;
 }

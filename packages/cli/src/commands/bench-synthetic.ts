@@ -52,6 +52,7 @@ export async function benchSynthetic(
       const { numRequests, bytesSent } = hub;
       const loaded = await measure(
         {
+          keepPacked: false, // it is the download that is measured
           quantize: 'int4-g64',
           quantizeEmbeddings: 'int4-g64', // as they are, those of the real shapes are larger than some devices' buffers
           sessionLen: 256,

@@ -19,6 +19,11 @@ export interface HubModelOptions extends HubOptions {
   readonly weightsFile?: string;
   /** Asks the hub whether there is a newer version even when the model is in the cache. Default false. */
   readonly revalidate?: boolean;
+  /**
+   * Keep in the cache, packed, what an engine's `quantize` makes of the weights, if there is room: the next load has nothing to
+   * convert. Default true.
+   */
+  readonly keepPacked?: boolean;
 }
 
 /** How far a download is. */

@@ -70,7 +70,7 @@ function OwnModelRows({ onChosen }: Props): VNode | null {
         <div class="model-row" key={own.id}>
           <button
             type="button"
-            class="model-entry"
+            class="model-entry long"
             aria-current={own.id === current ? 'true' : undefined}
             disabled={own.id === busy || !(own.after || choiceOf(own.original))}
             onClick={() => {

@@ -16,11 +16,8 @@ import type { Measured, QuantizeJob, QuantizeMessage, QuantizeStep } from './mes
 const WINDOW_LEN = 256;
 const MAX_WINDOWS = 16;
 
-/** A worker as its own script sees it; it has the same ends as seen from the page. */
-export type JobThread = Pick<Worker, 'postMessage' | 'addEventListener'>;
-
 /** Does the job that comes. Call it while the script starts. */
-export function serveJob(scope: JobThread): void {
+export function serveJob(scope: Pick<MessagePort, 'postMessage' | 'addEventListener'>): void {
   const post = (message: QuantizeMessage): void => scope.postMessage(message);
   scope.addEventListener('message', ({ data }) => {
     doJob(data as QuantizeJob, post).catch((error: unknown) => post({ failure: failureOf(error) }));

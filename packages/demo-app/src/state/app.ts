@@ -135,14 +135,20 @@ export class App {
 
   /** A model that was quantised here. */
   async openOwn(own: OwnModel): Promise<void> {
-    const choice = await this.own.choose(own).catch(() => undefined);
-    if (choice) await this.open(choice);
-    else await this.own.delete(own.id);
+    this.quantizer.leave();
+    await this.#loadOwn(own);
   }
 
   async open(choice: ModelChoice): Promise<void> {
     this.quantizer.leave();
     await this.#load(choice);
+  }
+
+  /** What the browser has lost the files of goes from the list. */
+  async #loadOwn(own: OwnModel): Promise<void> {
+    const choice = await this.own.choose(own).catch(() => undefined);
+    if (choice) await this.#load(choice);
+    else await this.own.delete(own.id);
   }
 
   async #load(choice: ModelChoice): Promise<void> {
@@ -184,7 +190,7 @@ export class App {
       return quantizing.own.text ?? fetchSampleText(this.#environment.fetchBlob);
     });
     const state = this.quantizer.state.peek();
-    if (state.kind === 'finished') await this.#load(await this.own.choose(state.own));
+    if (state.kind === 'finished') await this.#loadOwn(state.own);
   }
 
   download({ id }: OwnModel): Promise<void> {

@@ -18,6 +18,7 @@ export const deepseekVl: VlmFamily = {
   example: {
     model: 'deepseek-community/deepseek-vl-1.3b-chat',
     config: {
+      image_token_id: 100015,
       text_config: {
         ...{ model_type: 'llama', hidden_size: 2048, intermediate_size: 5632, num_hidden_layers: 24 },
         ...{ vocab_size: 102400, num_attention_heads: 16, num_key_value_heads: 16 },
