@@ -3,6 +3,7 @@
 import type { DeviceProfile, KvType } from '@pagemind/kernels-wgsl';
 import type { Dispatch } from '../gpu/recorder.js';
 import type { LoadedMatrix } from '../load/weight-loader.js';
+import type { ExpertBuffers } from './experts.js';
 
 /** The part of a step that decides which dispatches it takes. */
 export interface StepShape {
@@ -24,7 +25,7 @@ export interface StepShape {
 }
 
 /** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */
-export interface StepBuffers {
+export interface StepBuffers extends ExpertBuffers {
   /** Row structs, `[numRows]`. */
   readonly rows: GPUBuffer;
   /** Query tiles of a prefill, `[numTiles]`. */

@@ -37,13 +37,18 @@ export function resolveMethod(options: QuantizeModelOptions): LayerMethod {
 
 /**
  * Checks a model against a method.
- * @throws PagemindError `invalid_option`, `unsupported_format`.
+ * @throws PagemindError `invalid_option`, `unsupported_format`, `unsupported_model`.
  */
 export function checkQuantizable({ checkpoint, specs, decoder }: ModelPlan, { grid }: LayerMethod): void {
   if (checkpoint.packed || checkpoint.quantized?.size) {
     const how = checkpoint.packed ? 'packed' : 'quantised';
     throw new PagemindError('unsupported_format', `The weights of ${checkpoint.name} are ${how} already.`, {
       hint: 'Take the original checkpoint, in float32, float16 or bfloat16.',
+    });
+  }
+  if (decoder.experts) {
+    throw new PagemindError('unsupported_model', `${checkpoint.name} has experts, which calibration does not know.`, {
+      hint: 'Quantise it while loading, or convert it with quantize.',
     });
   }
   for (let index = 0; index < decoder.numLayers; index++) {

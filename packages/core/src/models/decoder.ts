@@ -6,11 +6,19 @@ import { invariant } from '../errors.js';
 import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
 import { embedding } from '../layers/embedding.js';
+import { type ExpertStack, type ExpertsWeights, experts } from '../layers/experts.js';
 import { type LinearWeight, linear } from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
+import { partsOf } from '../load/weight-parts.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { type LayerRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
+
+/** Weights of an MLP. */
+export interface DenseMlp {
+  readonly gateUp: LinearWeight;
+  readonly down: LinearWeight;
+}
 
 /** Weights of one layer. */
 export interface DecoderLayer {
@@ -21,8 +29,7 @@ export interface DecoderLayer {
   readonly output: LinearWeight;
   readonly attentionPostNorm: NormWeight | undefined;
   readonly mlpNorm: NormWeight | undefined;
-  readonly gateUp: LinearWeight;
-  readonly down: LinearWeight;
+  readonly mlp: DenseMlp | ExpertsWeights;
   readonly mlpPostNorm: NormWeight | undefined;
 }
 
@@ -91,9 +98,35 @@ export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, laye
     output: linearOf('output', 'outputBias', hasOutputBias),
     attentionPostNorm: behind('attentionPostNorm'),
     mlpNorm: before('mlpNorm'),
-    gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
-    down: linearOf('down', 'downBias', hasMlpBias),
+    mlp: config.layers[layer]?.isSparse
+      ? expertsOf(config, weights, layer)
+      : {
+          gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
+          down: linearOf('down', 'downBias', hasMlpBias),
+        },
     mlpPostNorm: behind('mlpPostNorm'),
+  };
+}
+
+function expertsOf({ experts }: DecoderConfig, { matrices }: LoadedWeights, layer: number): ExpertsWeights {
+  invariant(experts, 'sparse layers have experts');
+  const { numExperts, sharedIntermediateSize } = experts;
+  const linearOf = (role: LayerRole): LinearWeight => ({
+    matrix: need(matrices, weightName.layer(layer, role)),
+    bias: undefined,
+  });
+  const stacks = (role: LayerRole): readonly ExpertStack[] =>
+    partsOf(matrices, weightName.layer(layer, role), numExperts).map(({ matrix, first, count }) => ({
+      matrix,
+      firstExpert: first,
+      numExperts: count,
+    }));
+  return {
+    router: linearOf('router'),
+    gateUp: stacks('experts.gateUp'),
+    down: stacks('experts.down'),
+    shared:
+      sharedIntermediateSize > 0 ? { gateUp: linearOf('shared.gateUp'), down: linearOf('shared.down') } : undefined,
   };
 }
 
@@ -105,17 +138,26 @@ function qkvParts(config: DecoderConfig, { matrices }: LoadedWeights, layer: num
 export function attentionBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
   const { residual, qkv, attention: heads } = ctx.buffers;
   for (const { weight, start } of layer.qkv) {
-    linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } });
+    linear(ctx, weight, {
+      ...{ x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } },
+      ...(config.clipQkv !== undefined && { epilogue: 'clip', clip: config.clipQkv }),
+    });
   }
   attention(ctx, config, index, { qkv, out: heads, learned: layer.learned });
   addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
 }
 
 /** The second half: residual += MLP. */
-export function mlpBlock(ctx: ForwardContext, { activation }: DecoderConfig, layer: DecoderLayer): void {
+export function mlpBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
   const { residual, mlp } = ctx.buffers;
-  linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue: `${activation}_mul` });
-  addToResidual(ctx, layer.down, mlp, layer.mlpPostNorm);
+  const epilogue = `${config.activation}_mul` as const;
+  if ('router' in layer.mlp) {
+    invariant(config.experts && !layer.mlpPostNorm, 'experts end in the residual');
+    experts(ctx, config.experts, layer.mlp, epilogue, layer.mlpNorm);
+    return;
+  }
+  linear(ctx, layer.mlp.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue });
+  addToResidual(ctx, layer.mlp.down, mlp, layer.mlpPostNorm);
 }
 
 /** residual += W x, or, with a norm behind the product, residual += norm(W x). */

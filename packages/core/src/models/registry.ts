@@ -2,14 +2,17 @@
 import { PagemindError } from '../errors.js';
 import { checkDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { baichuan } from './families/baichuan.js';
+import { deepseek } from './families/deepseek.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { granite } from './families/granite.js';
 import { internlm, internlm2 } from './families/internlm2.js';
 import { llama } from './families/llama.js';
 import { mistral } from './families/mistral.js';
+import { mixtral } from './families/mixtral.js';
 import { olmo2 } from './families/olmo2.js';
 import { phi3 } from './families/phi3.js';
 import { qwen } from './families/qwen.js';
+import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen2 } from './families/qwen2.js';
 import { qwen3 } from './families/qwen3.js';
 import { smollm3 } from './families/smollm3.js';
@@ -33,6 +36,10 @@ export const FAMILIES: readonly Family[] = [
   qwen,
   baichuan,
   internlm,
+  mixtral,
+  qwen2Moe,
+  qwen3Moe,
+  deepseek,
 ];
 
 /**

@@ -1,0 +1,146 @@
+// Models with experts beyond their goldens: rows are routed as they come or sorted by expert, alone or beside others, with
+// all experts in one buffer or in several, and the answer stays the same.
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { Engine } from './api/engine-api.js';
+import { type AssembleOptions, assembleEngine } from './assemble.js';
+import { planModel } from './node.js';
+import { createNodePlatform } from './platform/node.js';
+import { folderSource } from './platform/node-source.js';
+import { describeWithFixtures } from './testing/fixtures.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
+import { readTensors } from './testing/tensors.js';
+
+const MODEL = 'goldens/qwen1_5-moe';
+const OPTIONS: AssembleOptions = { dtype: 'float32', maxBatchSize: 1, sessionLen: 96, cacheBlockSeqLen: 16 };
+
+/** Prompts of 1 to 14 tokens. */
+const PROMPTS = Array.from({ length: 12 }, (_, number) =>
+  Array.from({ length: 1 + ((number * 5) % 14) }, (_, i) => (number * 31 + i * i * 7 + 3) % 192),
+);
+
+/** @param maxBufferBytes of a device that can bind no more */
+async function using<T>(
+  model: string,
+  options: AssembleOptions,
+  use: (engine: Engine) => Promise<T>,
+  maxBufferBytes?: number,
+): Promise<T> {
+  const platform = createNodePlatform();
+  const gpu = platform.gpu();
+  const limited = maxBufferBytes === undefined ? gpu : withLimit(gpu, maxBufferBytes);
+  const source = folderSource(model);
+  const engine = new Engine(
+    await assembleEngine({ ...platform, gpu: () => limited }, source, { ...OPTIONS, ...options }),
+  );
+  try {
+    return await use(engine);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** A GPU whose devices bind no more than so many bytes of a buffer. */
+function withLimit(gpu: GPU | undefined, maxStorageBufferBindingSize: number): GPU {
+  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
+    const adapter = await gpu?.requestAdapter(options);
+    if (!adapter) return null;
+    const requestDevice = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
+      const device = await adapter.requestDevice(descriptor);
+      const limits = new Proxy(device.limits, {
+        get: (own, name) =>
+          name === 'maxStorageBufferBindingSize' ? maxStorageBufferBindingSize : Reflect.get(own, name),
+      });
+      return Object.defineProperty(device, 'limits', { value: limits });
+    };
+    return new Proxy(adapter, {
+      get: (own, name) => (name === 'requestDevice' ? requestDevice : Reflect.get(own, name)),
+    });
+  };
+  return { requestAdapter } as GPU;
+}
+
+function generateAll(engine: Engine): Promise<number[][]> {
+  return Promise.all(PROMPTS.map((ids) => generateIds(engine, { kind: 'tokens', ids }, 6)));
+}
+
+/** Mean Kullback-Leibler divergence of the distributions that rows of logits stand for. */
+function divergence(wanted: Float32Array, actual: Float32Array, vocabSize: number): number {
+  let sum = 0;
+  for (let start = 0; start < wanted.length; start += vocabSize) {
+    const [p, q] = [wanted, actual].map((all) => logSoftmax(all.subarray(start, start + vocabSize)));
+    p?.forEach((logp, i) => {
+      sum += Math.exp(logp) * (logp - (q?.[i] ?? 0));
+    });
+  }
+  return (sum * vocabSize) / wanted.length;
+}
+
+function logSoftmax(logits: Float32Array): number[] {
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+  return Array.from(logits, (logit) => logit - Math.log(total));
+}
+
+describeWithFixtures(MODEL, MODEL, (model) => {
+  const golden = readTensors(readFileSync(`${model}/golden.safetensors`));
+  const ids = idsOf(golden, 'input_ids');
+  const wanted = floatsOf(golden, 'logits');
+
+  it('gives the reference logits in chunks that fill no tile', async () => {
+    const logits = await using(model, { maxPrefillTokenNum: 5 }, (engine) => engine.logits(ids));
+    expect(errorOf(logits, wanted)).toBeLessThan(GOLDEN_TOLERANCE);
+  });
+
+  it('answers twelve requests as it answers each alone', async () => {
+    const alone = await using(model, {}, async (engine) => {
+      const answers: number[][] = [];
+      for (const prompt of PROMPTS) answers.push(await generateIds(engine, { kind: 'tokens', ids: prompt }, 6));
+      return answers;
+    });
+    expect(await using(model, { maxBatchSize: 12, maxPrefillTokenNum: 48 }, generateAll)).toEqual(alone);
+  });
+
+  it('deterministic: gives logits with the same bits in chunks, one at a time and beside others', async () => {
+    const deterministic = { deterministic: true, maxBatchSize: 4 };
+    const whole = await using(model, deterministic, (engine) => engine.logits(ids));
+    expect(errorOf(whole, wanted)).toBeLessThan(GOLDEN_TOLERANCE);
+    const same = await using(model, { ...deterministic, maxPrefillTokenNum: 11 }, async (engine) => [
+      await engine.logits(ids),
+      await engine.logits(ids, { decodeFrom: 20 }),
+      ...(await Promise.all([engine.logits(ids), ...PROMPTS.map((other) => engine.logits(other))])).slice(0, 1),
+    ]);
+    for (const logits of same) expect(logits).toEqual(whole);
+  });
+
+  it('puts experts into several buffers where one cannot be bound, and refuses what no cut makes fit', async () => {
+    // Of a layer, bf16: all gates and ups have 49,152 bytes, an expert's 6,144; embedding and head have 24,576.
+    const logits = await using(
+      model,
+      {},
+      async (engine) => [await engine.logits(ids), await engine.logits(ids, { decodeFrom: 4 })],
+      25_000,
+    );
+    for (const some of logits) expect(errorOf(some, wanted)).toBeLessThan(GOLDEN_TOLERANCE);
+    const attempt = using(model, {}, async () => undefined, 6000);
+    await expect(attempt).rejects.toMatchObject({ code: 'unsupported_model' });
+  });
+
+  it('counts experts and their activations in the plan of memory', async () => {
+    const plan = await planModel({ model, ...OPTIONS });
+    const memory = await using(model, {}, async (engine) => engine.info.memory);
+    expect(memory.weightBytes).toBe(plan.memory.weightBytes);
+    expect(memory.activationBytes).toBe(plan.memory.activationBytes);
+    // bf16 in groups of 32 columns: two layers, eight experts of 24 + 24 rows of 64 and 64 rows of 24.
+    expect(plan.memory.weightBytes).toBeGreaterThan(2 * 8 * (48 * 64 + 64 * 32) * 2);
+  });
+
+  it.each([
+    ['as it is stored, keys and values in f16', {}, 1e-5],
+    ['int4-g32', { quantize: 'int4-g32' }, 0.05],
+  ])('%s: differs little from the reference', async (_what, options, limit) => {
+    const logits = await using(model, { dtype: 'auto', ...options }, (engine) => engine.logits(ids));
+    const cost = divergence(wanted, logits, 192);
+    expect(cost).toBeLessThan(limit);
+    expect(cost, 'rounding must cost something, or it did not happen').toBeGreaterThan(1e-9);
+  });
+});
