@@ -3,7 +3,6 @@
 import type { DeviceProfile, KvType } from '@pagemind/kernels-wgsl';
 import type { Dispatch } from '../gpu/recorder.js';
 import type { LoadedMatrix } from '../load/weight-loader.js';
-import type { ExpertBuffers } from './experts.js';
 
 /** The part of a step that decides which dispatches it takes. */
 export interface StepShape {
@@ -22,6 +21,27 @@ export interface StepShape {
   readonly numSampled: number;
   /** Log probabilities of what is sampled are wanted, for one row at least. */
   readonly wantsLogprobs: boolean;
+}
+
+/** Buffers of a step that only models with experts use. Routes are those of some rows at a time. */
+export interface ExpertBuffers {
+  /** f32 `[numRows, numExperts (+ 1)]` */
+  readonly routerLogits: GPUBuffer;
+  /** Route structs in the order of rows, and by expert. */
+  readonly routes: GPUBuffer;
+  readonly sortedRoutes: GPUBuffer;
+  /** u32 `[1]`: rows that have routes. */
+  readonly routedRows: GPUBuffer;
+  /** f32 `[numRows, numChosen + 1]` */
+  readonly shares: GPUBuffer;
+  /** u32 `[numRows, numChosen]`: where sorted routes are. */
+  readonly places: GPUBuffer;
+  /** f32 `[numRoutes, intermediate]` */
+  readonly expertHidden: GPUBuffer;
+  /** f32 `[numRoutes, hidden]` */
+  readonly expertOutputs: GPUBuffer;
+  /** f32 `[numRows, hidden]` */
+  readonly sharedOutputs: GPUBuffer;
 }
 
 /** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */

@@ -11,7 +11,7 @@ import {
   moeSort,
 } from '@pagemind/kernels-wgsl';
 import type { LoadedMatrix } from '../load/weight-loader.js';
-import { type ForwardContext, rowStride } from './context.js';
+import { type ExpertBuffers, type ForwardContext, rowStride } from './context.js';
 import { type LinearWeight, linear, usesMatvec } from './linear.js';
 import { type NormWeight, norm as normRows } from './norm.js';
 
@@ -45,27 +45,6 @@ export interface ExpertsWeights {
   readonly gateUp: readonly ExpertStack[];
   readonly down: readonly ExpertStack[];
   readonly shared: { readonly gateUp: LinearWeight; readonly down: LinearWeight } | undefined;
-}
-
-/** Buffers of a step that only models with experts use. Routes are counted for {@link MAX_ROUTED_ROWS} rows. */
-export interface ExpertBuffers {
-  /** f32 `[numRows, numExperts (+ 1)]` */
-  readonly routerLogits: GPUBuffer;
-  /** Route structs in the order of rows, and by expert. */
-  readonly routes: GPUBuffer;
-  readonly sortedRoutes: GPUBuffer;
-  /** u32 `[1]`: rows that have routes. */
-  readonly routedRows: GPUBuffer;
-  /** f32 `[numRows, numChosen + 1]` */
-  readonly shares: GPUBuffer;
-  /** u32 `[numRows, numChosen]`: where sorted routes are. */
-  readonly places: GPUBuffer;
-  /** f32 `[numRoutes, intermediate]` */
-  readonly expertHidden: GPUBuffer;
-  /** f32 `[numRoutes, hidden]` */
-  readonly expertOutputs: GPUBuffer;
-  /** f32 `[numRows, hidden]` */
-  readonly sharedOutputs: GPUBuffer;
 }
 
 /** Rows that are routed at a time: more would need more room than their products are worth. */

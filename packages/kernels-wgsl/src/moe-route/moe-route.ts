@@ -3,8 +3,9 @@
 import { type DeviceProfile, defineKernel, type Kernel, type Variant } from '../kernel.js';
 import source from './moe-route.wgsl';
 
-/** Most experts of a layer, and most of a row. */
+/** Most experts of a layer. */
 export const MAX_EXPERTS = 256;
+/** Most experts of a row. */
 export const MAX_CHOSEN_EXPERTS = 32;
 
 /** Router logits of some rows. */
