@@ -16,7 +16,9 @@ import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
 import { formatName } from './load/weights.js';
 import { Decoder } from './models/decoder.js';
+import type { DecoderConfig } from './models/decoder-config.js';
 import { weightName } from './models/decoder-weights.js';
+import { EXPERT_STACK } from './models/expert-weights.js';
 import { openModel } from './models/model.js';
 import { ImageEncoder, NEWLINE } from './models/vlm/projector.js';
 import type { VlmConfig } from './models/vlm/vlm-config.js';
@@ -107,7 +109,7 @@ export async function assembleEngine(
         totalBytes: gpu.allocated.bytes - kv.numBytes + kvBytes,
       },
       numConversions: weights.numConversions,
-      bytesPerToken: bytesPerToken(weights, decoderConfig.isTied),
+      bytesPerToken: bytesPerToken(weights, decoderConfig),
       hasTokenizer: text.tools !== undefined,
       hasChatTemplate: text.hasChatTemplate,
       ...(text.formats.tools && { toolFormat: text.formats.tools.name }),
@@ -166,14 +168,15 @@ function weightFormat({ matrices }: LoadedWeights): string {
   return first ? formatName(first.options) : 'none';
 }
 
-/** All matrices but an embedding table of its own, of which a step reads one row. */
-function bytesPerToken(weights: LoadedWeights, isTied: boolean): number {
+/** All matrices but an embedding table of its own, of which a step reads one row, and experts that are not chosen. */
+function bytesPerToken(weights: LoadedWeights, { isTied, experts }: DecoderConfig): number {
   let bytes = 0;
   for (const [name, { planes }] of weights.matrices) {
     if (name === weightName.embedding && !isTied) continue;
-    for (const plane of Object.values(planes)) bytes += plane.size;
+    const share = experts && EXPERT_STACK.test(name) ? experts.numChosen / experts.numExperts : 1;
+    for (const plane of Object.values(planes)) bytes += plane.size * share;
   }
-  return bytes;
+  return Math.ceil(bytes);
 }
 
 function megabytes(bytes: number): string {

@@ -8,11 +8,12 @@ import { readBuffer } from './gpu/read-buffer.js';
 import { BufferUsage } from './gpu/usage.js';
 import type { HubModelOptions } from './hub/open-model.js';
 import { type Checkpoint, matrixDtype } from './load/checkpoint.js';
-import type { PackedWeight } from './load/packed-format.js';
+import { type PackedWeight, planeBytesOf } from './load/packed-format.js';
 import { MAX_SHARD_BYTES, PackedWriter } from './load/packed-writer.js';
 import type { ModelSink } from './load/sink.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
+import { partsOf } from './load/weight-parts.js';
 import type { WeightSpec } from './load/weights.js';
 import { openModel, resolveModel } from './models/model.js';
 import type { Platform } from './platform/platform.js';
@@ -127,9 +128,17 @@ export async function writePacked(
   const staging = await gpu.allocate('staging', STAGING_BYTES, BufferUsage.mapRead | BufferUsage.copyDst);
   try {
     for (const shard of writer.shards) {
-      const bytes = await writer.file(shard, ({ weight, plane, start }, into) =>
-        readBuffer(gpu, staging, bufferOf(weights, weight, plane), start, into),
-      );
+      const bytes = await writer.file(shard, async ({ weight, plane, start }, into) => {
+        let skipped = 0;
+        let filled = 0;
+        for (const { buffer, bytes: size } of buffersOf(weights, weight, plane)) {
+          const from = Math.max(0, start - skipped);
+          const length = Math.min(size - from, into.length - filled);
+          if (length > 0) await readBuffer(gpu, staging, buffer, from, into.subarray(filled, filled + length));
+          filled += Math.max(0, length);
+          skipped += size;
+        }
+      });
       await write(shard.path, bytes);
       onFile(shard.path, bytes.length);
     }
@@ -171,16 +180,25 @@ function packedWeights(specs: readonly WeightSpec[], { matrices }: LoadedWeights
       weights.set(name, { kind: 'vector', length: spec.length });
       continue;
     }
-    const matrix = matrices.get(name);
-    invariant(matrix, `${name} was loaded`);
-    const { options, numRows, numCols } = matrix;
-    weights.set(name, { kind: 'matrix', options, numRows, numCols });
+    const [first] = partsOf(matrices, name, spec.numParts ?? 1);
+    invariant(first, `${name} was loaded`);
+    const { options, numCols } = first.matrix;
+    weights.set(name, { kind: 'matrix', options, numRows: spec.numRows, numCols });
   }
   return weights;
 }
 
-function bufferOf({ matrices, vectors }: LoadedWeights, name: string, plane: string): GPUBuffer {
-  const buffer = matrices.get(name)?.planes[plane] ?? vectors.get(name)?.buffer;
-  invariant(buffer, `${name} was loaded`);
-  return buffer;
+/** Where a plane lies: in one buffer, or in several if the matrix is a stack that was cut. */
+function buffersOf(
+  { matrices, vectors }: LoadedWeights,
+  name: string,
+  plane: string,
+): readonly { readonly buffer: GPUBuffer; readonly bytes: number }[] {
+  const vector = vectors.get(name);
+  if (vector) return [{ buffer: vector.buffer, bytes: vector.buffer.size }];
+  return partsOf(matrices, name, 1).map(({ matrix }) => {
+    const buffer = matrix.planes[plane];
+    invariant(buffer, `${name} was loaded`);
+    return { buffer, bytes: planeBytesOf({ kind: 'matrix', ...matrix })[plane] ?? 0 };
+  });
 }

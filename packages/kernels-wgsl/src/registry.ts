@@ -13,6 +13,9 @@ import { kvWrite } from './kv-write/kv-write.js';
 import { layernorm } from './layernorm/layernorm.js';
 import { linearMatmul } from './linear-matmul/linear-matmul.js';
 import { linearMatvec } from './linear-matvec/linear-matvec.js';
+import { moeMix } from './moe-mix/moe-mix.js';
+import { moeRoute } from './moe-route/moe-route.js';
+import { moeSort } from './moe-sort/moe-sort.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
 import { pseudoQuantize } from './pseudo-quantize/pseudo-quantize.js';
@@ -43,6 +46,9 @@ export const kernels: readonly KernelBase[] = [
   linearMatmul,
   linearMatvec,
   logprobs,
+  moeMix,
+  moeRoute,
+  moeSort,
   pack,
   probeRead,
   pseudoQuantize,

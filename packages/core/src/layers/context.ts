@@ -23,8 +23,29 @@ export interface StepShape {
   readonly wantsLogprobs: boolean;
 }
 
+/** Buffers of a step that only models with experts use. Routes are those of some rows at a time. */
+export interface ExpertBuffers {
+  /** f32 `[numRows, numExperts (+ 1)]` */
+  readonly routerLogits: GPUBuffer;
+  /** Route structs in the order of rows, and by expert. */
+  readonly routes: GPUBuffer;
+  readonly sortedRoutes: GPUBuffer;
+  /** u32 `[1]`: rows that have routes. */
+  readonly routedRows: GPUBuffer;
+  /** f32 `[numRows, numChosen + 1]` */
+  readonly shares: GPUBuffer;
+  /** u32 `[numRows, numChosen]`: where sorted routes are. */
+  readonly places: GPUBuffer;
+  /** f32 `[numRoutes, intermediate]` */
+  readonly expertHidden: GPUBuffer;
+  /** f32 `[numRoutes, hidden]` */
+  readonly expertOutputs: GPUBuffer;
+  /** f32 `[numRows, hidden]` */
+  readonly sharedOutputs: GPUBuffer;
+}
+
 /** Buffers of a step. Rows of activations are padded to a multiple of 32 elements with zeros. */
-export interface StepBuffers {
+export interface StepBuffers extends ExpertBuffers {
   /** Row structs, `[numRows]`. */
   readonly rows: GPUBuffer;
   /** Query tiles of a prefill, `[numTiles]`. */

@@ -23,6 +23,8 @@ export interface LinearUse {
   readonly epilogue?: Epilogue;
   /** Of the epilogue `softcap`. */
   readonly softcap?: number;
+  /** Of the epilogue `clip`. */
+  readonly clip?: number;
   /** Of the epilogue `scale_rows`. */
   readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
@@ -34,15 +36,25 @@ export interface LinearUse {
 /** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
 export const MAX_MATVEC_ROWS = 8;
 
+/**
+ * Whether the products of a step are matrix-vector ones, with the norm before them fused in. Short chunks of a prompt take
+ * the tiled product: a prompt then needs one set of pipelines, whatever its length.
+ */
+export function usesMatvec({ isInvariant, shape }: ForwardContext, isSampled = false): boolean {
+  const numTokens = isSampled ? shape.numSampled : shape.numRows;
+  return isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'));
+}
+
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
-  const { x, y, norm, epilogue = 'store', softcap, rowScale, rows = 'all', part } = use;
+  const { x, y, norm, epilogue = 'store', softcap, clip, rowScale, rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
   const product = {
     ...productShape(weight, epilogue, numTokens, isSampled),
     softcap,
+    clip,
     ...(part && { yStart: part.start, yStride: rowStride(part.width) }),
   };
   const bound = {
@@ -51,8 +63,7 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
     y,
     ...(rowScale && { row_scale: rowScale.buffer }),
   };
-  // Short chunks of a prompt take the tiled product too: a prompt then needs one set of pipelines, whatever its length.
-  const isMatvec = isInvariant || (numTokens <= MAX_MATVEC_ROWS && (isSampled || shape.path !== 'prefill'));
+  const isMatvec = usesMatvec(ctx, isSampled);
   const fused = isMatvec && norm?.type === 'rms_norm' ? norm : undefined;
   if (norm && !fused) normRows(ctx, norm, { x, y: buffers.normed });
   const input = norm && !fused ? buffers.normed : x;

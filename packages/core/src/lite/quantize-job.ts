@@ -54,6 +54,11 @@ export function checkQuantizable({ family, checkpoint, specs, decoder }: ModelPl
       hint: 'Take the original checkpoint, in float32, float16 or bfloat16.',
     });
   }
+  if (decoder.experts) {
+    throw new PagemindError('unsupported_model', `${checkpoint.name} has experts, which calibration does not know.`, {
+      hint: 'Quantise it while loading, or convert it with quantize.',
+    });
+  }
   for (let index = 0; index < decoder.numLayers; index++) {
     const layer = new LayerSpecs(specs, index);
     for (const role of LINEAR_ROLES) {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../load/checkpoint.js';
 import type { MatrixSpec } from '../load/weights.js';
-import { decoderWeights, type LayerRole, upOutputOf } from '../models/decoder-weights.js';
+import { decoderWeights, type LayerRole } from '../models/decoder-weights.js';
+import { upOutputOf } from '../models/gate-up.js';
 import { resolveFamily } from '../models/registry.js';
 import { copyTensors, LayerSpecs, type LayerTensor, type LayerTensors } from './layer-tensors.js';
 import { smoothLayer } from './smooth-layer.js';

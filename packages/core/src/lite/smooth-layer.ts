@@ -2,7 +2,8 @@
 // before o, up before down. Pure; the scales' formula is quant's awq.
 import { divideRows, scaleColumns, smoothingScales, weightTerms } from '@pagemind/quant';
 import type { DecoderConfig } from '../models/decoder-config.js';
-import { type LayerRole, upOutputOf } from '../models/decoder-weights.js';
+import type { LayerRole } from '../models/decoder-weights.js';
+import { upOutputOf } from '../models/gate-up.js';
 import type { LayerSpecs, LayerTensor, LayerTensors, LinearRole } from './layer-tensors.js';
 
 /** How a layer is smoothed. */

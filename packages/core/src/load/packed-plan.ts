@@ -12,6 +12,7 @@ import {
 } from './packed-format.js';
 import type { RangeRead } from './read-ahead.js';
 import type { TensorEntry } from './tensor-entry.js';
+import { cutStack } from './weight-parts.js';
 import {
   checkBuffers,
   mismatch,
@@ -41,11 +42,13 @@ export interface PackedRead extends RangeRead {
   readonly copies: readonly PlaneCopy[];
 }
 
-/** Where the bytes of a tensor go: from `to` on in the buffer of a plane. */
+/** Where bytes of a tensor, from `start` on, go: from `to` on in the buffer of a plane. */
 interface Target {
   readonly weight: PlannedWeight;
   readonly plane: string;
   readonly entry: TensorEntry;
+  readonly start: number;
+  readonly length: number;
   readonly to: number;
 }
 
@@ -61,11 +64,17 @@ export function planPacked(
   policy: WeightPolicy,
   maxBufferBytes: number = Number.POSITIVE_INFINITY,
 ): WeightPlan<PackedRead> {
-  const weights = specs.map((spec) => planPackedWeight(checkpoint, packed, spec, policy));
-  for (const weight of weights) checkBuffers(weight, maxBufferBytes);
-  const targets = weights.flatMap((weight) =>
-    Object.entries(weight.buffers).flatMap(([plane, bytes]) => planeTargets(checkpoint, weight, plane, bytes)),
-  );
+  const weights: PlannedWeight[] = [];
+  const targets: Target[] = [];
+  for (const spec of specs) {
+    const whole = planPackedWeight(checkpoint, packed, spec, policy);
+    const parts = cutWeight(whole, maxBufferBytes);
+    for (const part of parts) checkBuffers(part, maxBufferBytes);
+    weights.push(...parts);
+    for (const [plane, bytes] of Object.entries(whole.buffers)) {
+      targets.push(...targetsOfParts(planeTargets(checkpoint, whole, plane, bytes), parts));
+    }
+  }
   const used = new Set(targets.map(({ entry }) => entry));
   const unexpected = [...checkpoint.tensors].filter(([, entry]) => !used.has(entry)).map(([name]) => name);
   if (unexpected.length > 0) throw unexpectedTensors(checkpoint, unexpected);
@@ -73,6 +82,16 @@ export function planPacked(
     weights,
     packed.files.flatMap((file) => readsOf(file, targets)),
   );
+}
+
+/** A weight, or the parts of a stack that one buffer cannot hold. */
+function cutWeight(whole: PlannedWeight, maxBufferBytes: number): readonly PlannedWeight[] {
+  const { spec, options } = whole;
+  // Tables of column orders are those of the whole.
+  if (!options || options.numTables) return [whole];
+  const parts = cutStack(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
+  if (parts.length === 1) return [whole];
+  return parts.map((part) => ({ spec: part, options, buffers: planeBytesOf({ ...part, options }) }));
 }
 
 /** How a weight is stored, checked against what the model and the policy want of it. */
@@ -116,12 +135,27 @@ function planeTargets(checkpoint: Checkpoint, weight: PlannedWeight, plane: stri
   let to = 0;
   const targets = entries.map((entry) => {
     if (entry.dtype !== dtype) throw mismatch(what, `has dtype ${entry.dtype}, expected ${dtype}`);
-    const target = { weight, plane, entry, to };
+    const target = { weight, plane, entry, start: 0, length: entry.length, to };
     to += entry.length;
     return target;
   });
   if (to !== bytes) throw mismatch(what, `has ${to} bytes, expected ${bytes}`);
   return targets;
+}
+
+/** What goes to the parts of a weight, given what would go to the whole. */
+function targetsOfParts(targets: readonly Target[], parts: readonly PlannedWeight[]): Target[] {
+  let first = 0;
+  return parts.flatMap((weight) => {
+    const inside = targets.flatMap(({ to, length, ...target }) => {
+      const begin = Math.max(to, first);
+      const end = Math.min(to + length, first + (weight.buffers[target.plane] ?? 0));
+      if (begin >= end) return [];
+      return [{ ...target, weight, start: target.start + begin - to, length: end - begin, to: begin - first }];
+    });
+    first += weight.buffers[targets[0]?.plane ?? ''] ?? 0;
+    return inside;
+  });
 }
 
 function planeEntries({ tensors }: Checkpoint, name: string, plane: string): readonly TensorEntry[] {
@@ -145,14 +179,15 @@ function readsOf(
     const length = Math.min(chunkBytes, source.size - offset);
     return { source, file, offset, length, sha256: hash, copies: [] as PlaneCopy[] };
   });
-  for (const { weight, plane, entry, to } of targets) {
+  for (const { weight, plane, entry, start, length: total, to } of targets) {
     if (entry.source !== source) continue;
-    const end = entry.offset + entry.length;
-    for (let at = entry.offset; at < end; ) {
+    const begin = entry.offset + start;
+    const end = begin + total;
+    for (let at = begin; at < end; ) {
       const read = reads[Math.floor((at - dataStart) / chunkBytes)];
       invariant(read, `${file} has no chunk for byte ${at}`);
       const length = Math.min(end, read.offset + read.length) - at;
-      read.copies.push({ weight, plane, from: at - read.offset, to: to + at - entry.offset, length });
+      read.copies.push({ weight, plane, from: at - read.offset, to: to + at - begin, length });
       at += length;
     }
   }

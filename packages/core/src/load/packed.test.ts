@@ -12,7 +12,7 @@ import type { SafetensorsDtype } from './safetensors.js';
 import { safetensorsHeader } from './safetensors-writer.js';
 import { sha256 } from './sha256.js';
 import { weightBytes } from './weight-loader.js';
-import type { WeightSpec } from './weights.js';
+import type { MatrixSpec, WeightSpec } from './weights.js';
 
 const f32: WeightFormatOptions = { format: 'f32', groupSize: 0, hasZeros: false };
 const int4: WeightFormatOptions = { format: 'int4', groupSize: 64, hasZeros: true };
@@ -116,6 +116,42 @@ describe('a packed checkpoint', () => {
     );
   });
 });
+
+it('a packed stack that one buffer cannot hold goes into several', async () => {
+  const stack: PackedWeight = { kind: 'matrix', options: int4, numRows: 5 * 8, numCols: 130 };
+  const checkpoint = await open(await filesOf(new Map([['experts', stack]]), { chunkBytes: 500 }));
+  const [spec] = specsOf(new Map([['experts', stack]]));
+  const maxBufferBytes = 2 * 8 * 5 * 16;
+  const plan = planPacked(
+    checkpoint,
+    checkpoint.packed,
+    [{ ...(spec as MatrixSpec), numParts: 5 }],
+    {},
+    maxBufferBytes,
+  );
+  expect(plan.weights.map(({ spec: part }) => part.kind === 'matrix' && [part.name, part.numRows])).toEqual([
+    ['experts.0', 16],
+    ['experts.1', 16],
+    ['experts.2', 8],
+  ]);
+  const buffers = new Map(plan.weights.map((weight) => [weight as unknown, mapValues(weight.buffers, zeros)]));
+  for (const { source, offset, length, copies } of plan.reads) {
+    const bytes = await source.read(offset, length);
+    for (const { weight, plane, from, to, length: count } of copies) {
+      buffers.get(weight)?.[plane]?.set(bytes.subarray(from, from + count), to);
+    }
+  }
+  for (const [plane, bytes] of Object.entries(planeBytesOf(stack))) {
+    const joined = [...buffers.values()].flatMap((planes) => Array.from(planes[plane] ?? []));
+    expect(joined).toEqual(Array.from(planeOf(`experts/${plane}`, bytes)));
+  }
+});
+
+const zeros = (bytes: number): Uint8Array => new Uint8Array(bytes);
+
+function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}
 
 describe('a packed checkpoint is refused', () => {
   const change = (name: string, changes: Partial<Record<string, unknown>>): WeightSpec[] =>

@@ -14,6 +14,7 @@ import { planeBytesOf } from './packed-format.js';
 import { cutQuantized, type GroupTables, quantizedStorage } from './quantized-plan.js';
 import type { RangeRead } from './read-ahead.js';
 import type { TensorEntry } from './tensor-entry.js';
+import { cutStack } from './weight-parts.js';
 import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
 import {
   formatName,
@@ -91,8 +92,9 @@ export function planWeights(
 ): WeightPlan {
   const taken = new Map<string, Range[]>();
   const windows: WeightWindow[] = [];
-  const weights = specs.map((spec) => {
-    const weight = planWeight(checkpoint, spec, policy);
+  const weights = specs.flatMap((spec) => planParts(checkpoint, spec, policy, maxBufferBytes));
+  for (const weight of weights) {
+    const { spec } = weight;
     checkBuffers(weight, maxBufferBytes);
     for (const piece of spec.pieces) {
       const ranges = taken.get(piece.tensor) ?? [];
@@ -111,10 +113,22 @@ export function planWeights(
       const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes, change });
       windows.push(...cut.map((window) => ({ ...window, weight })));
     }
-    return weight;
-  });
+  }
   checkTaken(checkpoint, taken, ignored);
   return planOf(weights, joinWindows(windows, windowBytes));
+}
+
+/** A weight, or the parts of a stack that one buffer cannot hold. */
+function planParts(
+  checkpoint: Checkpoint,
+  spec: WeightSpec,
+  policy: WeightPolicy,
+  maxBufferBytes: number,
+): readonly PlannedWeight[] {
+  const whole = planWeight(checkpoint, spec, policy);
+  if (spec.kind === 'vector' || spec.numParts === undefined) return [whole];
+  const parts = cutStack(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
+  return parts.length === 1 ? [whole] : parts.map((part) => planWeight(checkpoint, part, policy));
 }
 
 /** A plan with its bytes counted. */

@@ -30,6 +30,8 @@ export interface MatrixSpec {
   readonly numCols: number;
   readonly pieces: readonly WeightPiece[];
   readonly group: WeightGroup | 'none';
+  /** The rows are those of so many matrices, one behind the other: the loader may put them into several buffers. */
+  readonly numParts?: number;
 }
 
 /** An f32 vector, padded with zeros to a multiple of 32. An element w of the checkpoint becomes (w + offset) * scale. */

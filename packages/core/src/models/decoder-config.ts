@@ -1,6 +1,7 @@
 // Every switch a decoder family may set, each with its Hugging Face name. Families map their own keys to these.
-import type { QueryKeyNorm } from '@pagemind/kernels-wgsl';
+import { MAX_CHOSEN_EXPERTS, MAX_EXPERTS, type QueryKeyNorm } from '@pagemind/kernels-wgsl';
 import { PagemindError } from '../errors.js';
+import type { ExpertsConfig } from '../layers/experts.js';
 import type { RawConfig } from './raw-config.js';
 import type { RopeConfig } from './rope.js';
 
@@ -10,6 +11,8 @@ export interface LayerConfig {
   readonly window: number | undefined;
   /** The rotary embedding: {@link DecoderConfig.rope}, {@link DecoderConfig.localRope}, or none. */
   readonly rope: 'global' | 'local' | 'none';
+  /** `mlp_only_layers`, `decoder_sparse_step`, `first_k_dense_replace`: the MLP is one of {@link DecoderConfig.experts}. */
+  readonly isSparse?: boolean;
 }
 
 /** Of the MLP's gate, or of the MLP without one. */
@@ -39,6 +42,8 @@ export interface DecoderConfig {
   readonly layers: readonly LayerConfig[];
   /** `hidden_act` */
   readonly activation: GateActivation;
+  /** What the layers have that are sparse. */
+  readonly experts?: ExpertsConfig;
   /** `mlp_type`: gated is activation(gate) * up, default is activation(up). */
   readonly mlpType: 'gated' | 'default';
   /** `norm_type`, of all norms but those of q and k */
@@ -71,6 +76,8 @@ export interface DecoderConfig {
   readonly lognLength: number | undefined;
   /** `q_norm` and `k_norm`: RMSNorm over each head, or over the whole width */
   readonly queryKeyNorm: QueryKeyNorm | undefined;
+  /** `clip_qkv`: q, k and v stay between its negative and itself (DBRX) */
+  readonly clipQkv?: number;
   /** `attention_bias` on q, k, v */
   readonly hasQkvBias: boolean;
   /** `attention_bias` on o */
@@ -106,9 +113,20 @@ export function checkDecoderConfig(config: DecoderConfig): DecoderConfig {
     refuse(`head_dim ${config.headDim} is no multiple of 4 up to 256`);
   if (config.rope.dims % 2 !== 0 || config.rope.dims < 2 || config.rope.dims > config.headDim)
     refuse(`${config.rope.dims} of ${config.headDim} elements of a head would turn`);
+  const { numExperts = 1, numChosen = 1 } = config.experts ?? {};
+  if (numExperts > MAX_EXPERTS) refuse(`${numExperts} experts are more than ${MAX_EXPERTS}`);
+  if (numChosen > Math.min(numExperts, MAX_CHOSEN_EXPERTS)) refuse(`a token has ${numChosen} of ${numExperts} experts`);
   if (config.lognLength === 1) refuse('its queries would grow from the first token on');
-  const { attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon } = config;
-  for (const factor of [attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon]) {
+  const { attentionScale, attentionSoftcap, logitSoftcap, embeddingScale, logitScale, normEpsilon, clipQkv } = config;
+  for (const factor of [
+    attentionScale,
+    attentionSoftcap,
+    logitSoftcap,
+    embeddingScale,
+    logitScale,
+    normEpsilon,
+    clipQkv,
+  ]) {
     if (factor !== undefined && !(factor > 1e-30 && factor < 1e30)) refuse(`a factor of ${factor} is out of range`);
   }
   return config;
@@ -147,6 +165,24 @@ export function readLayers(
     const slides = types ? types[layer] === 'sliding_attention' : isSliding(layer);
     return { window: slides ? window : undefined, rope: ropeOf(layer, slides) };
   });
+}
+
+/**
+ * A decoder whose layers have experts, except those that `isDense` names.
+ * @throws PagemindError `unsupported_model` for experts with biases.
+ */
+export function withExperts(
+  config: DecoderConfig,
+  experts: ExpertsConfig,
+  isDense: (layer: number) => boolean = () => false,
+): DecoderConfig {
+  if (config.hasMlpBias) {
+    throw new PagemindError('unsupported_model', 'Experts with biases are not known.', {
+      hint: 'Take a model whose mlp_bias is false.',
+    });
+  }
+  const layers = config.layers.map((layer, index) => ({ ...layer, isSparse: !isDense(index) }));
+  return { ...config, experts, layers };
 }
 
 const ACTIVATIONS: Readonly<Record<string, GateActivation>> = {

@@ -12,7 +12,9 @@ import {
   wholeTensor,
 } from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
+import { type ExpertRole, expertWeights } from './expert-weights.js';
 import type { DecoderNames, Family } from './family.js';
+import { gateUpPieces, gateUpRows } from './gate-up.js';
 
 /** Names of loaded weights, as {@link decoderWeights} and the forward pass spell them. */
 export const weightName = {
@@ -43,21 +45,8 @@ export type LayerRole =
   | 'gateUp'
   | 'gateUpBias'
   | 'down'
-  | 'downBias';
-
-/** Gate and up rows alternate in fours, so that one invocation holds both of an output. */
-const INTERLEAVE = 4;
-
-/** Rows of the fused gate and up matrix. */
-export function gateUpRows(intermediateSize: number): number {
-  return Math.ceil(intermediateSize / INTERLEAVE) * INTERLEAVE * 2;
-}
-
-/** The output of the up projection that row `row` of the fused matrix computes; undefined for rows of gate. */
-export function upOutputOf(row: number): number | undefined {
-  const place = row % (2 * INTERLEAVE);
-  return place < INTERLEAVE ? undefined : Math.floor(row / (2 * INTERLEAVE)) * INTERLEAVE + place - INTERLEAVE;
-}
+  | 'downBias'
+  | ExpertRole;
 
 /** A part of the product that makes queries, keys and values, and the first of its outputs. */
 export interface QkvPart {
@@ -139,12 +128,7 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
   const fusedRows = mlpType === 'gated' ? gateUpRows(intermediateSize) : intermediateSize;
   const gateUp = (suffix: string): WeightPiece[] =>
     mlpType === 'gated'
-      ? [needName(names.layer, 'gate'), up].map((part, index) => ({
-          ...wholeTensor(`${stem(part)}.${suffix}`, intermediateSize, index * INTERLEAVE),
-          firstRow: names.layer.gate === up ? index * intermediateSize : 0,
-          block: INTERLEAVE,
-          stride: 2 * INTERLEAVE,
-        }))
+      ? gateUpPieces(`${stem(needName(names.layer, 'gate'))}.${suffix}`, `${stem(up)}.${suffix}`, intermediateSize)
       : [wholeTensor(`${stem(up)}.${suffix}`, intermediateSize)];
   const splitMatrices = splitQkv(config).flatMap(({ role, start }) =>
     qkv('weight')
@@ -154,9 +138,14 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
   const matrices = [
     ...(isSplit ? splitMatrices : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
     matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
-    matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'),
-    matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'),
   ];
+  if (config.experts && config.layers[layer]?.isSparse) {
+    invariant(names.layer.experts, 'a family with this config names its experts');
+    matrices.push(...expertWeights(names.layer.experts, config.experts, hiddenSize, name, stem));
+  } else {
+    matrices.push(matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'));
+    matrices.push(matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'));
+  }
   const specs: WeightSpec[] = isTransposed ? matrices.map(transposed) : matrices;
   for (const role of normRoles(norms)) {
     specs.push(...normOf(config, [name(role), name(`${role}Bias`)], stem(needName(names.layer, role))));

@@ -6,11 +6,19 @@ import { invariant } from '../errors.js';
 import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
 import { addPositions, embedding } from '../layers/embedding.js';
+import { type ExpertStack, type ExpertsWeights, experts } from '../layers/experts.js';
 import { type LinearWeight, linear } from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
+import { partsOf } from '../load/weight-parts.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { type LayerRole, type NormRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
+
+/** Weights of an MLP. */
+export interface DenseMlp {
+  readonly gateUp: LinearWeight;
+  readonly down: LinearWeight;
+}
 
 /** Weights of one layer. */
 export interface DecoderLayer {
@@ -21,8 +29,7 @@ export interface DecoderLayer {
   readonly output: LinearWeight;
   readonly attentionPostNorm: NormWeight | undefined;
   readonly mlpNorm: NormWeight | undefined;
-  readonly gateUp: LinearWeight;
-  readonly down: LinearWeight;
+  readonly mlp: DenseMlp | ExpertsWeights;
   readonly mlpPostNorm: NormWeight | undefined;
 }
 
@@ -100,9 +107,35 @@ export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, laye
     output: linearOf('output', 'outputBias', hasOutputBias),
     attentionPostNorm: behind('attentionPostNorm'),
     mlpNorm: before(norms === 'shared' ? 'attentionNorm' : 'mlpNorm'),
-    gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
-    down: linearOf('down', 'downBias', hasMlpBias),
+    mlp: config.layers[layer]?.isSparse
+      ? expertsOf(config, weights, layer)
+      : {
+          gateUp: linearOf('gateUp', 'gateUpBias', hasMlpBias),
+          down: linearOf('down', 'downBias', hasMlpBias),
+        },
     mlpPostNorm: behind('mlpPostNorm'),
+  };
+}
+
+function expertsOf({ experts }: DecoderConfig, { matrices }: LoadedWeights, layer: number): ExpertsWeights {
+  invariant(experts, 'sparse layers have experts');
+  const { numExperts, sharedIntermediateSize } = experts;
+  const linearOf = (role: LayerRole): LinearWeight => ({
+    matrix: need(matrices, weightName.layer(layer, role)),
+    bias: undefined,
+  });
+  const stacks = (role: LayerRole): readonly ExpertStack[] =>
+    partsOf(matrices, weightName.layer(layer, role), numExperts).map(({ matrix, first, count }) => ({
+      matrix,
+      firstExpert: first,
+      numExperts: count,
+    }));
+  return {
+    router: linearOf('router'),
+    gateUp: stacks('experts.gateUp'),
+    down: stacks('experts.down'),
+    shared:
+      sharedIntermediateSize > 0 ? { gateUp: linearOf('shared.gateUp'), down: linearOf('shared.down') } : undefined,
   };
 }
 
@@ -117,24 +150,34 @@ export function attentionBlock(ctx: ForwardContext, config: DecoderConfig, layer
 }
 
 /** The second half: residual += MLP. */
-export function mlpBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
-  expand(ctx, config, layer);
-  addToResidual(ctx, layer.down, ctx.buffers.mlp, layer.mlpPostNorm);
+export function mlpBlock(ctx: ForwardContext, config: DecoderConfig, { mlp, ...layer }: DecoderLayer): void {
+  if ('router' in mlp) {
+    invariant(config.experts && !layer.mlpPostNorm, 'experts end in the residual');
+    experts(ctx, config.experts, mlp, `${config.activation}_mul`, layer.mlpNorm);
+    return;
+  }
+  expand(ctx, config, mlp, layer.mlpNorm);
+  addToResidual(ctx, mlp.down, ctx.buffers.mlp, layer.mlpPostNorm);
 }
 
 /** A whole layer with `parallel_attn`: both halves take the residual stream before either adds to it. */
 function parallelBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
+  const { mlp } = layer;
+  invariant(!('router' in mlp), 'no family has experts beside attention');
   projectHeads(ctx, config, layer);
-  expand(ctx, config, layer);
+  expand(ctx, config, mlp, layer.mlpNorm);
   addAttention(ctx, config, layer, index);
-  addToResidual(ctx, layer.down, ctx.buffers.mlp, layer.mlpPostNorm);
+  addToResidual(ctx, mlp.down, ctx.buffers.mlp, layer.mlpPostNorm);
 }
 
 /** qkv = W norm(residual). */
 function projectHeads(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
   const { residual, qkv } = ctx.buffers;
   for (const { weight, start } of layer.qkv) {
-    linear(ctx, weight, { x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } });
+    linear(ctx, weight, {
+      ...{ x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } },
+      ...(config.clipQkv !== undefined && { epilogue: 'clip', clip: config.clipQkv }),
+    });
   }
 }
 
@@ -146,10 +189,15 @@ function addAttention(ctx: ForwardContext, config: DecoderConfig, layer: Decoder
 }
 
 /** mlp = activation(gate) * up, or activation(up). */
-function expand(ctx: ForwardContext, { activation, mlpType }: DecoderConfig, layer: DecoderLayer): void {
+function expand(
+  ctx: ForwardContext,
+  { activation, mlpType }: DecoderConfig,
+  { gateUp }: DenseMlp,
+  norm: NormWeight | undefined,
+): void {
   const { residual, mlp } = ctx.buffers;
   const epilogue = mlpType === 'gated' ? (`${activation}_mul` as const) : activation;
-  linear(ctx, layer.gateUp, { x: residual, y: mlp, norm: layer.mlpNorm, epilogue });
+  linear(ctx, gateUp, { x: residual, y: mlp, norm, epilogue });
 }
 
 /** residual += W x, or, with a norm behind the product, residual += norm(W x). */

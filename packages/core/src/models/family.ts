@@ -29,6 +29,18 @@ export interface LayerNames {
   readonly down: string;
   /** The tensors above, but for norms, are `[inputs, outputs]`. */
   readonly isTransposed?: boolean;
+  /** Of the layers that have experts. */
+  readonly experts?: ExpertNames;
+}
+
+/** Names of a layer of experts, `{e}` standing for the expert. */
+export interface ExpertNames {
+  readonly router: string;
+  readonly gate: string;
+  readonly up: string;
+  readonly down: string;
+  /** The expert that every row goes through, and the router of its share. */
+  readonly shared?: { readonly gate: string; readonly up: string; readonly down: string; readonly router?: string };
 }
 
 /** Tensor stems (without `.weight`) of a decoder. */

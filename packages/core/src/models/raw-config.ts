@@ -29,6 +29,11 @@ export class RawConfig {
     return (this.get(key) ?? undefined) === undefined ? undefined : this.count(key, undefined, max);
   }
 
+  /** A whole number from 0 on; 0 when missing or null. */
+  countOrZero(key: string): number {
+    return (this.get(key) ?? 0) === 0 ? 0 : this.count(key);
+  }
+
   /** A finite number above zero, or undefined when missing or null. */
   optionalPositive(key: string): number | undefined {
     return (this.get(key) ?? undefined) === undefined ? undefined : this.positive(key);

@@ -21,6 +21,15 @@ const OTHER_KEYS = {
   ...{ n_embd: 48, n_head: 4, n_layer: 2 },
   ...{ num_layers: 2, padded_vocab_size: 100, ffn_hidden_size: 30 },
 };
+const MIXTRAL = { architectures: ['MixtralForCausalLM'], num_local_experts: 4 };
+const QWEN2_MOE = {
+  architectures: ['Qwen2MoeForCausalLM'],
+  ...{ num_experts: 5, moe_intermediate_size: 10, shared_expert_intermediate_size: 14 },
+};
+const DEEPSEEK = {
+  architectures: ['DeepseekForCausalLM'],
+  ...{ n_routed_experts: 5, n_shared_experts: 2, moe_intermediate_size: 10, num_experts_per_tok: 3 },
+};
 
 describe('resolveFamily', () => {
   it('finds a family by architecture and fills what config.json leaves out', () => {
@@ -69,6 +78,11 @@ describe('resolveFamily', () => {
       'unsupported_model',
     ],
     ['logn from one token on', { architectures: ['QWenLMHeadModel'], seq_length: 1 }, 'unsupported_model'],
+    ['more experts than are known', { ...MIXTRAL, num_local_experts: 512 }, 'unsupported_model'],
+    ['more experts for a token than there are', { ...MIXTRAL, num_local_experts: 1 }, 'unsupported_model'],
+    ['experts with biases', { ...MIXTRAL, mlp_bias: true }, 'unsupported_model'],
+    ['experts that are scored otherwise', { ...DEEPSEEK, scoring_func: 'sigmoid' }, 'unsupported_model'],
+    ['a number of dense layers that is none', { ...DEEPSEEK, first_k_dense_replace: 'all' }, 'invalid_config'],
     ['a factor of zero', { architectures: ['GraniteForCausalLM'], residual_multiplier: 0 }, 'invalid_config'],
   ])('refuses %s', (_what, change, code) => {
     expect(() => resolveFamily({ ...LLAMA, ...change })).toThrowError(expect.objectContaining({ code }));
@@ -152,6 +166,31 @@ describe('layers', () => {
   });
 });
 
+describe('experts', () => {
+  const sparse = (config: object) =>
+    resolveFamily({ ...LLAMA, num_hidden_layers: 4, ...config }).config.layers.map(({ isSparse }) => isSparse);
+
+  it.each([
+    ['every layer of mixtral', MIXTRAL, [true, true, true, true]],
+    ['every other layer', { ...QWEN2_MOE, decoder_sparse_step: 2 }, [false, true, false, true]],
+    ['those that mlp_only_layers leaves', { ...QWEN2_MOE, mlp_only_layers: [0, 3] }, [false, true, true, false]],
+    ['those behind first_k_dense_replace', { ...DEEPSEEK, first_k_dense_replace: 3 }, [false, false, false, true]],
+    ['those of moe_layer_freq', { ...DEEPSEEK, moe_layer_freq: 3 }, [true, false, false, true]],
+    ['none without n_routed_experts', { ...DEEPSEEK, n_routed_experts: null }, Array(4)],
+  ])('are in %s', (_what, config, wanted) => {
+    expect(sparse(config)).toEqual([...wanted]);
+  });
+
+  it.each([
+    ['mixtral', MIXTRAL, { numExperts: 4, numChosen: 2, intermediateSize: 30, isNormalized: true }],
+    ['qwen2_moe', QWEN2_MOE, { numChosen: 4, isNormalized: false, sharedIntermediateSize: 14, hasSharedGate: true }],
+    ['deepseek', DEEPSEEK, { numChosen: 3, sharedIntermediateSize: 20, hasSharedGate: false }],
+    ['one that norm_topk_prob changes', { ...DEEPSEEK, norm_topk_prob: true }, { isNormalized: true }],
+  ])('are read: %s', (_what, config, wanted) => {
+    expect(resolveFamily({ ...LLAMA, ...config }).config.experts).toMatchObject(wanted);
+  });
+});
+
 describe('decoderWeights', () => {
   it('scales the last norm for logits, and adds what stored norms lack', () => {
     const specsOf = (change: object) => {
@@ -172,7 +211,10 @@ describe('decoderWeights', () => {
     '%s: takes every row of every tensor once and fills every row of every matrix once',
     (_name, family) => {
       const biases = { attention_bias: true, mlp_bias: true, bias: true };
-      const { config } = resolveFamily({ ...LLAMA, ...OTHER_KEYS, ...biases, architectures: family.architectures });
+      const experts = { ...MIXTRAL, ...QWEN2_MOE, ...DEEPSEEK, first_k_dense_replace: 1 };
+      const hasExperts = family.names.layer.experts !== undefined;
+      const changes = hasExperts ? experts : { ...OTHER_KEYS, ...biases };
+      const { config } = resolveFamily({ ...LLAMA, ...changes, architectures: family.architectures });
       const taken = new Map<string, number[]>();
       for (const spec of decoderWeights(family, config, storing(`${family.names.embedding}.weight`))) {
         const filled: number[] = [];
@@ -187,8 +229,14 @@ describe('decoderWeights', () => {
         const size = spec.kind === 'matrix' ? spec.numRows : spec.length;
         expect(new Set(filled).size, spec.name).toBe(filled.length);
         expect(Math.max(...filled)).toBeLessThan(size);
-        const isFused = spec.name.includes('gateUp') && config.mlpType === 'gated';
-        expect(filled.length).toBe(isFused ? 2 * config.intermediateSize : size);
+        const { numExperts = 0, intermediateSize = 0, sharedIntermediateSize = 0 } = config.experts ?? {};
+        const inner = [
+          [/experts.gateUp/, numExperts * intermediateSize],
+          [/shared.gateUp/, sharedIntermediateSize],
+          [/gateUp/, config.intermediateSize],
+        ] as const;
+        const own = inner.find(([name]) => name.test(spec.name));
+        expect(filled.length, spec.name).toBe(own && config.mlpType === 'gated' ? 2 * own[1] : size);
       }
       for (const rows of taken.values()) {
         expect(rows.toSorted((a, b) => a - b)).toEqual(Array.from({ length: rows.length }, (_, i) => i));

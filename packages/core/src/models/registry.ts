@@ -3,6 +3,7 @@ import { PagemindError } from '../errors.js';
 import { checkDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { baichuan } from './families/baichuan.js';
 import { chatglm } from './families/chatglm.js';
+import { deepseek } from './families/deepseek.js';
 import { falcon } from './families/falcon.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
 import { gpt2 } from './families/gpt2.js';
@@ -10,9 +11,11 @@ import { granite } from './families/granite.js';
 import { internlm, internlm2 } from './families/internlm2.js';
 import { llama } from './families/llama.js';
 import { mistral } from './families/mistral.js';
+import { mixtral } from './families/mixtral.js';
 import { olmo2 } from './families/olmo2.js';
 import { phi3 } from './families/phi3.js';
 import { qwen } from './families/qwen.js';
+import { qwen2Moe, qwen3Moe } from './families/qwen-moe.js';
 import { qwen2 } from './families/qwen2.js';
 import { qwen3 } from './families/qwen3.js';
 import { smollm3 } from './families/smollm3.js';
@@ -42,6 +45,10 @@ export const FAMILIES: readonly Family[] = [
   falcon,
   starcoder2,
   gpt2,
+  mixtral,
+  qwen2Moe,
+  qwen3Moe,
+  deepseek,
 ];
 
 /**

@@ -12,6 +12,7 @@ import {
 import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { partialBytes } from '../layers/attention.js';
 import { rowStride, type StepBuffers } from '../layers/context.js';
+import { expertBytes } from '../layers/experts.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
@@ -61,7 +62,8 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
     qkv: activation((numHeads + 2 * numKvHeads) * headDim),
     attention: activation(numHeads * headDim),
     partials: partialBytes(config, maxBatchSize, sessionLen),
-    mlp: activation(intermediateSize),
+    mlp: activation(Math.max(intermediateSize, config.experts?.sharedIntermediateSize ?? 0)),
+    ...expertBytes(config.experts, hiddenSize, rows),
     logits: maxLogitRows(vocabSize, maxBatchSize) * rowStride(vocabSize) * 4,
     slotParams: maxBatchSize * SLOT_PARAMS_BYTES,
     counts: sampleCountsBytes(maxBatchSize, rowStride(vocabSize)),

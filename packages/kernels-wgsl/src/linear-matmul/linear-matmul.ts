@@ -96,6 +96,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['quick_gelu', 'serial'],
     ['silu', 'serial'],
     ['scale_rows', 'small-f32'],
+    ['clip', 'small-f32'],
     ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],
@@ -108,11 +109,29 @@ const activationChoices: readonly LinearMatmulChoice[] = (
   hasBias: epilogue !== 'scale_rows',
 }));
 
+/** Experts in tiles of either size, and two at a time. */
+const expertChoices: readonly LinearMatmulChoice[] = (
+  [
+    [gated, 'large-f32', 64],
+    [store, 'small-f32', 32],
+    [gated, 'small-f16', 32],
+    [store, 'large-f16', 64],
+    [gated, 'serial', 32],
+  ] as const
+).map(([use, tier, tile]) => ({
+  ...use,
+  tier,
+  weights: smallGroups,
+  hasBias: false,
+  experts: { first: 1, count: 2, tile, readsTokens: use === gated },
+}));
+
 /** The declared choices. Any two choices of what `pick` returns meet in one of them; activations only epilogues. */
 export const linearMatmulChoices: readonly LinearMatmulChoice[] = [
   ...formatChoices,
   { ...store, tier: 'large-f32', weights: smallGroups, hasBias: false },
   ...activationChoices,
+  ...expertChoices,
 ];
 
 /**
@@ -126,7 +145,7 @@ export const linearMatmul: Kernel<LinearShape> = defineKernel({
   constants: ['NUM_GROUPS', 'NUM_BLOCKS', 'X_STRIDE'],
   variants: linearMatmulChoices.map(linearMatmulVariant),
   pick(shape: LinearShape, profile: DeviceProfile): Variant {
-    const size = shape.numTokens <= SMALL_TOKENS ? 'small' : 'large';
+    const size = (shape.experts?.tile ?? shape.numTokens) <= SMALL_TOKENS ? 'small' : 'large';
     const element = profile.features.includes('shader-f16') ? 'f16' : 'f32';
     return linearMatmulVariant({ ...shape, tier: profile.isCpu ? 'serial' : `${size}-${element}` });
   },

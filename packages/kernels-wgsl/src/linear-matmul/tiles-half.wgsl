@@ -33,12 +33,12 @@ fn in_halves(eight: mat2x4<f32>, bits: u32) -> mat2x4<f16> {
   return mat2x4<f16>(vec4<f16>(eight[0] * inverse), vec4<f16>(eight[1] * inverse));
 }
 
-fn load_weights(first_row: u32, k: u32, local: u32) {
+fn load_weights(base: u32, first_row: u32, k: u32, local: u32) {
   for (var i = local; i < TILE_N * OCTS; i += INVOCATIONS) {
     let row = i / OCTS;
     let oct = i % OCTS;
     // Rows beyond the last one read what it reads; their sums are dropped.
-    let weights = weight_oct(min(first_row + row, 4u * NUM_BLOCKS - 1u), k / 8u + oct);
+    let weights = weight_oct(base + min(first_row + row, 4u * NUM_BLOCKS - 1u), k / 8u + oct);
     let bits = unit_bits(weights);
     w_tile[row * OCTS + row / 8u + oct] = in_halves(weights, bits);
     w_units[oct * TILE_N + row] = bitcast<f32>(bits);
@@ -65,6 +65,10 @@ fn units_at(index: u32) -> vec4<f32> {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let first_row = wg.y * TILE_N;
   let first_token = wg.x * TILE_M;
+  if (is_idle(first_token)) {
+    return;
+  }
+  let base = 4u * first_block(first_token);
   let pair = local % PAIRS;
   let column = local / PAIRS;
   let w_start = pair * (8u * OCTS + 1u);
@@ -73,7 +77,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   var low = array<vec4<f32>, COLUMNS>();
   var high = array<vec4<f32>, COLUMNS>();
   for (var k = 0u; k < 32u * NUM_GROUPS; k += TILE_K) {
-    load_weights(first_row, k, local);
+    load_weights(base, first_row, k, local);
     load_activations(first_token, k, local);
     workgroupBarrier();
     for (var oct = 0u; oct < OCTS; oct++) {

@@ -19,12 +19,12 @@ const QUADS: u32 = TILE_M * STEPS / INVOCATIONS;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * STEPS + PAIRS>;
 var<workgroup> x_tile: array<vec4<f32>, TILE_M * STEPS + TILE_M / COLUMNS>;
 
-fn load_weights(first_row: u32, k: u32, local: u32) {
+fn load_weights(base: u32, first_row: u32, k: u32, local: u32) {
   for (var i = local; i < OCTS * INVOCATIONS; i += INVOCATIONS) {
     let row = i / (TILE_K / 8u);
     let oct = i % (TILE_K / 8u);
     // Rows beyond the last one read what it reads; their sums are dropped.
-    let weights = weight_oct(min(first_row + row, 4u * NUM_BLOCKS - 1u), k / 8u + oct);
+    let weights = weight_oct(base + min(first_row + row, 4u * NUM_BLOCKS - 1u), k / 8u + oct);
     let at = row * STEPS + row / 8u + 2u * oct;
     w_tile[at] = weights[0];
     w_tile[at + 1u] = weights[1];
@@ -43,6 +43,10 @@ fn load_activations(first_token: u32, k: u32, local: u32) {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let first_row = wg.y * TILE_N;
   let first_token = wg.x * TILE_M;
+  if (is_idle(first_token)) {
+    return;
+  }
+  let base = 4u * first_block(first_token);
   let pair = local % PAIRS;
   let column = local / PAIRS;
   let w_start = pair * (8u * STEPS + 1u);
@@ -51,7 +55,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   var low = array<vec4<f32>, COLUMNS>();
   var high = array<vec4<f32>, COLUMNS>();
   for (var k = 0u; k < 32u * NUM_GROUPS; k += TILE_K) {
-    load_weights(first_row, k, local);
+    load_weights(base, first_row, k, local);
     load_activations(first_token, k, local);
     workgroupBarrier();
     for (var step = 0u; step < STEPS; step++) {

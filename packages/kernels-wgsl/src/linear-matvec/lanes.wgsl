@@ -50,18 +50,19 @@ fn main(
 ) {
   @if(!subgroup) let subgroup_size = 1u;
   let first = (wg.y * 32768u + wg.x) * PAIRS;
-  if (2u * first >= NUM_BLOCKS) {
+  let token = wg.z * COLUMNS;
+  if (2u * first >= NUM_BLOCKS || is_idle(token)) {
     return;
   }
   let lane = local % LANES;
   let pair = first + local / LANES;
   // Invocations beyond the last row-block stay for the barriers and read what the last one reads.
-  let low = min(2u * pair, NUM_BLOCKS - 1u);
-  let high = min(2u * pair + 1u, NUM_BLOCKS - 1u);
+  let low = first_block(token) + min(2u * pair, NUM_BLOCKS - 1u);
+  let high = first_block(token) + min(2u * pair + 1u, NUM_BLOCKS - 1u);
 
   var starts = array<u32, COLUMNS>();
   for (var c = 0u; c < COLUMNS; c++) {
-    starts[c] = row_start(wg.z * COLUMNS + c);
+    starts[c] = row_start(token + c);
   }
   var sums = array<Sums, COLUMNS>();
   for (var group = lane; group < NUM_GROUPS; group += LANES) {
@@ -95,7 +96,7 @@ fn main(
     let total = reduce_lanes(sums[c], local, subgroup_size);
     let scale = sum_scale(dot(total[2], vec4<f32>(1.0)));
     if (lane == 0u) {
-      write_pair(wg.z * COLUMNS + c, pair, total[0] * scale, total[1] * scale);
+      write_pair(token + c, pair, total[0] * scale, total[1] * scale);
     }
   }
 }

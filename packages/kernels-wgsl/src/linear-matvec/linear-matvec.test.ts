@@ -78,6 +78,7 @@ const shapes: readonly TestShape[] = linearMatvecChoices.map((choice, index) => 
     yStart,
     epsilon: index % 2 === 0 ? 1e-6 : 0.005,
     softcap: 3,
+    clip: 2,
   };
 });
 

@@ -173,9 +173,29 @@ const columnChoices: readonly LinearMatvecChoice[] = (
   numColumns,
 }));
 
+/** Experts, whose matrices are read one by one (a token each) or eight tokens at a time. */
+const expertChoices: readonly LinearMatvecChoice[] = (
+  [
+    [gated, 'portable', 1],
+    [plain, 'subgroup', 1],
+    [gated, 'serial', 1],
+    [plain, 'f16', 1],
+    [gated, 'f16-subgroup', 8],
+    [plain, 'portable', 8],
+    [plain, 'serial', 8],
+  ] as const
+).map(([use, tier, tile]) => ({
+  ...use,
+  tier,
+  weights: smallGroups,
+  hasBias: false,
+  numColumns: tile,
+  experts: { first: 1, count: 2, tile, readsTokens: use === gated },
+}));
+
 /** Every activation that the choices above lack. */
 const activationChoices: readonly LinearMatvecChoice[] = (
-  ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'scale_rows', 'softcap', 'gelu_mul', 'gelu_tanh_mul'] as const
+  ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'scale_rows', 'clip', 'softcap', 'gelu_mul', 'gelu_tanh_mul'] as const
 ).map((epilogue) => ({
   ...plain,
   epilogue,
@@ -188,13 +208,14 @@ const activationChoices: readonly LinearMatvecChoice[] = (
 /**
  * The declared choices. Any two choices of what `pick` returns meet in one of them, but for pairs whose texts do not meet
  * either: weight formats (in f32 or f16) and epilogues are functions called in the loops that numbers of columns bound,
- * activations are called by epilogues alone, and subgroups only serve to add up what formats have summed. (Software
- * adapters take long to compile these texts.)
+ * activations are called by epilogues alone, subgroups only serve to add up what formats have summed, and what tokens are
+ * is seen by none of these. (Software adapters take long to compile these texts.)
  */
 export const linearMatvecChoices: readonly LinearMatvecChoice[] = [
   ...formatChoices,
   ...halfChoices,
   ...columnChoices,
+  ...expertChoices,
   ...activationChoices,
 ];
 
@@ -211,7 +232,8 @@ export const linearMatvec: Kernel<LinearMatvecShape> = defineKernel({
   pick(shape: LinearMatvecShape, profile: DeviceProfile): Variant {
     const tier = tierOf(shape.weights, profile);
     const most = COLUMNS.at(-1) as number;
-    const numColumns = shape.isInvariant ? most : (COLUMNS.find((count) => count >= shape.numTokens) ?? most);
+    const wanted = shape.experts ? shape.experts.tile : shape.isInvariant ? most : shape.numTokens;
+    const numColumns = COLUMNS.find((count) => count >= wanted) ?? most;
     return linearMatvecVariant({ ...shape, numColumns, tier });
   },
   constantsOf: (shape, variant) => ({

@@ -19,16 +19,18 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
   random: Random,
   sizeOf: (row: number, column: number) => number = () => 1,
 ): ParityCase<Shape> {
-  const { weights, numTokens, numInputs, xStride, yStride, yStart = 0 } = shape;
+  const { weights, numTokens, numInputs, xStride, yStride, yStart = 0, experts } = shape;
   const numRows = padRows(numTokens);
   const weightRows = 4 * numWeightBlocks(shape);
-  const { planes, values: weight } = makeWeights(weights, weightRows, numInputs, random, 0.5);
+  const stackRows = (experts?.count ?? 1) * weightRows;
+  const { planes, values: weight } = makeWeights(weights, stackRows, numInputs, random, 0.5);
   const inputs = {
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
     bias: random.normals(yStart + weightRows),
     row_scale: random.normals(weightRows),
     row_ids: new Uint32Array(numRows),
+    routes: new Uint32Array(2 * numRows),
     y: random.normals(numRows * yStride),
   };
   for (let row = 0; row < numRows; row++) {
@@ -37,6 +39,12 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
   }
   inputs.gamma.set(random.normals(numInputs));
   for (let token = 0; token < numTokens; token++) inputs.row_ids[token] = random.int(numRows);
+  // Experts of the stack, those beside it, and nobody; every tile has its own.
+  for (let token = 0; token < numRows && experts; token++) {
+    const { first, count, tile } = experts;
+    const expert = [first + count - 1, first + count, first, first - 1][Math.floor(token / tile) % 4] ?? 0;
+    inputs.routes.set([random.int(numRows), expert], 2 * token);
+  }
   const expected = { y: linearReference(shape, { ...inputs, weight }) };
   return { shape, buffers: { ...planes, ...inputs }, expected };
 }
@@ -94,24 +102,41 @@ export const profiles: readonly DeviceProfile[] = [
   { ...portable, vendor: 'intel', features: ['shader-f16', 'subgroups'], subgroupMinSize: 8, subgroupMaxSize: 32 },
 ];
 
+/** Products of experts: gate and up for few and for many tokens, and down. */
+const expertUses = [1, 8, 32, 64].flatMap((tile) =>
+  (
+    [
+      ['silu_mul', true],
+      ['silu_mul', false],
+      ['store', false],
+    ] as const
+  ).map(([epilogue, hasNorm]) => ({
+    ...{ epilogue, hasNorm, hasBias: false, hasRowIds: false },
+    experts: { first: 0, count: 4, tile, readsTokens: epilogue !== 'store' },
+  })),
+);
+
 const activations: readonly Epilogue[] = [
-  ...(['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'softcap'] as const),
+  ...(['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'clip', 'softcap'] as const),
   ...(['gelu_mul', 'gelu_tanh_mul'] as const),
 ];
 
 /** The products of the models: qkv, head, plain, residual, gated, activated; each with and without biases. */
-export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNorm: boolean })[] = [
-  false,
-  true,
-].flatMap((hasBias) => [
-  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: false },
-  { epilogue: 'store', hasNorm: true, hasBias, hasRowIds: true },
-  { epilogue: 'store', hasNorm: false, hasBias, hasRowIds: false },
-  { epilogue: 'add', hasNorm: false, hasBias, hasRowIds: false },
-  { epilogue: 'silu_mul', hasNorm: true, hasBias, hasRowIds: false },
+const denseUses = [false, true].flatMap((hasBias) => [
+  { epilogue: 'store' as const, hasNorm: true, hasBias, hasRowIds: false },
+  { epilogue: 'store' as const, hasNorm: true, hasBias, hasRowIds: true },
+  { epilogue: 'store' as const, hasNorm: false, hasBias, hasRowIds: false },
+  { epilogue: 'add' as const, hasNorm: false, hasBias, hasRowIds: false },
+  { epilogue: 'silu_mul' as const, hasNorm: true, hasBias, hasRowIds: false },
   ...(hasBias ? [] : [{ epilogue: 'scale_rows' as const, hasNorm: true, hasBias, hasRowIds: true }]),
   ...activations.map((epilogue) => ({ epilogue, hasNorm: false, hasBias, hasRowIds: false })),
 ]);
+
+/** All products of the models. */
+export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNorm: boolean })[] = [
+  ...denseUses,
+  ...expertUses,
+];
 
 const formatNames = [
   'weights',
@@ -132,6 +157,7 @@ const apart: Readonly<Record<string, readonly string[]>> = {
   NEAREST: formatNames,
   subgroup: formatNames,
   subgroups: formatNames,
+  tokens: formatNames,
 };
 
 /** Whether `a` need not meet `b`. An activation is called by the epilogue and need meet nothing else. */

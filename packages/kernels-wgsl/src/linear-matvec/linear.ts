@@ -2,6 +2,7 @@
 // from its weights and its epilogue. How either kernel spreads the work does not belong here.
 import { type WeightFormatOptions, type WgslModule, weightSlot } from '@pagemind/quant';
 import { type Binding, foldGrid, tiles, type Variant, type Workgroups } from '../kernel.js';
+import clip from '../lib/activation-clip.wgsl';
 import gelu from '../lib/activation-gelu.wgsl';
 import geluTanh from '../lib/activation-gelu-tanh.wgsl';
 import identity from '../lib/activation-identity.wgsl';
@@ -11,6 +12,9 @@ import silu from '../lib/activation-silu.wgsl';
 import softcap from '../lib/activation-softcap.wgsl';
 import gated from './epilogue-gated.wgsl';
 import rows from './epilogue-rows.wgsl';
+import allTokens from './tokens-all.wgsl';
+import listedTokens from './tokens-listed.wgsl';
+import routedTokens from './tokens-routed.wgsl';
 
 /**
  * What happens to the sums of a product W x:
@@ -19,6 +23,7 @@ import rows from './epilogue-rows.wgsl';
  * - `gelu`, `gelu_tanh`, `quick_gelu`, `silu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as
  *   x · sigmoid(1.702 x);
  * - `scale_rows`: y = W x times `row_scale`, f32, one per weight row; without bias;
+ * - `clip`: y = W x (+ bias), clipped to -clip .. clip;
  * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
  *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
@@ -32,6 +37,7 @@ export type Epilogue =
   | 'quick_gelu'
   | 'silu'
   | 'scale_rows'
+  | 'clip'
   | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
@@ -51,6 +57,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   quick_gelu: { epilogue: rows, activation: quickGelu },
   silu: { epilogue: rows, activation: silu },
   scale_rows: { epilogue: rows, activation: scaleRows },
+  clip: { epilogue: rows, activation: clip },
   softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
@@ -62,6 +69,17 @@ export function isGated(epilogue: Epilogue): boolean {
   return endings[epilogue].epilogue === gated;
 }
 
+/** W is a stack of experts' matrices, and `routes` (see moe-sort) give each token one of them. */
+export interface ExpertUse {
+  /** The expert whose matrix is the first of the stack, and how many there are. Tokens of others are left out. */
+  readonly first: number;
+  readonly count: number;
+  /** Tokens in a row, from multiples of this number on, that have the same expert; 1 for any. */
+  readonly tile: number;
+  /** x has a row for each token of the step, which routes name; else one for each route. */
+  readonly readsTokens: boolean;
+}
+
 /** The choices of a linear product that change shader text. */
 export interface LinearUse {
   readonly weights: WeightFormatOptions;
@@ -70,6 +88,8 @@ export interface LinearUse {
   readonly hasBias: boolean;
   /** Token t reads row `row_ids[t]` of x instead of row t. Ids of padded tokens must name rows that exist. */
   readonly hasRowIds: boolean;
+  /** Not with `hasRowIds` or `hasBias`; `numOutputs` counts those of one expert. */
+  readonly experts?: ExpertUse | undefined;
 }
 
 /** A linear product: y `[numTokens, yStride]` from x `[numRows, xStride]`, both f32, and W `[weight rows, numInputs]`. */
@@ -86,6 +106,8 @@ export interface LinearShape extends LinearUse {
   readonly yStride: number;
   /** Of the epilogue `softcap`; outputs stay between `-softcap` and `softcap`. */
   readonly softcap?: number | undefined;
+  /** Of the epilogue `clip`. */
+  readonly clip?: number | undefined;
   /** Outputs, and biases, go behind so many of a row; 0 by default. Not for gated epilogues. */
   readonly yStart?: number;
 }
@@ -94,11 +116,18 @@ export interface LinearShape extends LinearUse {
 export const linearBindings: readonly Binding[] = [
   { name: 'x', index: 3, access: 'read' },
   { name: 'bias', index: 5, access: 'read', flag: 'bias' },
-  { name: 'row_ids', index: 6, access: 'read', flag: 'gather' },
   { name: 'y', index: 7, access: 'read_write' },
 ];
 
 const rowScale: Binding = { name: 'row_scale', index: 5, access: 'read' };
+
+/** What the slot `tokens` can be filled with. */
+const tokenChoices: Readonly<Record<'all' | 'listed' | 'routed', { wgsl: WgslModule; bindings: readonly Binding[] }>> =
+  {
+    all: { wgsl: allTokens, bindings: [] },
+    listed: { wgsl: listedTokens, bindings: [{ name: 'row_ids', index: 6, access: 'read' }] },
+    routed: { wgsl: routedTokens, bindings: [{ name: 'routes', index: 6, access: 'read' }] },
+  };
 
 /** Pairs of row-blocks, one invocation each, of a workgroup of serial.wgsl. */
 export const SERIAL_PAIRS: number = 8;
@@ -124,23 +153,31 @@ export function linearConstants(shape: LinearShape): Readonly<Record<string, num
     Y_STRIDE: shape.yStride,
     ...(!isGated(shape.epilogue) && { Y_START: shape.yStart ?? 0 }),
     NUM_BLOCKS: numWeightBlocks(shape),
+    ...(shape.epilogue === 'clip' && { CLIP: shape.clip ?? 1 }),
     ...(shape.epilogue === 'softcap' && { SOFTCAP: shape.softcap ?? 1 }),
+    ...(shape.experts && {
+      FIRST_EXPERT: shape.experts.first,
+      NUM_EXPERTS: shape.experts.count,
+      READS_TOKENS: shape.experts.readsTokens ? 1 : 0,
+    }),
   };
 }
 
 /** A variant but for the kernel's own knobs and flags. `id` names weights, epilogue and inputs: `int4-g64-add-bias`. */
-export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse): Required<Omit<Variant, 'requires'>> {
+export function linearParts(use: LinearUse): Required<Omit<Variant, 'requires'>> {
+  const { weights, epilogue, hasBias, hasRowIds, experts } = use;
   const { id, knobs, flags, wgsl, slotBindings } = weightSlot(weights);
+  const chosen = experts ? 'routed' : hasRowIds ? 'listed' : 'all';
+  const tokens = tokenChoices[chosen];
   return {
-    id: [id, epilogue, ...(hasBias ? ['bias'] : []), ...(hasRowIds ? ['gather'] : [])].join('-'),
+    id: [id, epilogue, ...(hasBias ? ['bias'] : []), ...(chosen === 'all' ? [] : [chosen])].join('-'),
     knobs,
     flags: {
       ...flags,
       bias: hasBias,
-      gather: hasRowIds,
       ...(isGated(epilogue) ? {} : { add: epilogue === 'add' }),
     },
-    slots: { weights: wgsl, ...endings[epilogue] },
-    slotBindings: epilogue === 'scale_rows' ? [...slotBindings, rowScale] : slotBindings,
+    slots: { weights: wgsl, tokens: tokens.wgsl, ...endings[epilogue] },
+    slotBindings: [...slotBindings, ...tokens.bindings, ...(epilogue === 'scale_rows' ? [rowScale] : [])],
   };
 }

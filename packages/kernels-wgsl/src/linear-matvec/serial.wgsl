@@ -9,18 +9,19 @@ override PAIRS: u32;         // pairs of row-blocks of a workgroup
 @compute @workgroup_size(PAIRS)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) local: u32) {
   let pair = (wg.y * 32768u + wg.x) * PAIRS + local;
-  if (2u * pair >= NUM_BLOCKS) {
+  let token = wg.z * COLUMNS;
+  if (2u * pair >= NUM_BLOCKS || is_idle(token)) {
     return;
   }
   var starts = array<u32, COLUMNS>();
   for (var c = 0u; c < COLUMNS; c++) {
-    starts[c] = row_start(wg.z * COLUMNS + c);
+    starts[c] = row_start(token + c);
   }
   var low = array<vec4<f32>, COLUMNS>();
   var high = array<vec4<f32>, COLUMNS>();
   var squares = array<f32, COLUMNS>();
-  let row = 8u * pair;
-  let next = 4u * min(2u * pair + 1u, NUM_BLOCKS - 1u);
+  let row = 4u * first_block(token) + 8u * pair;
+  let next = 4u * (first_block(token) + min(2u * pair + 1u, NUM_BLOCKS - 1u));
   for (var k8 = 0u; k8 < 4u * NUM_GROUPS; k8++) {
     let v0 = weight_oct(row, k8);
     let v1 = weight_oct(row + 1u, k8);
@@ -42,6 +43,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   }
   for (var c = 0u; c < COLUMNS; c++) {
     let scale = sum_scale(squares[c]);
-    write_pair(wg.z * COLUMNS + c, pair, low[c] * scale, high[c] * scale);
+    write_pair(token + c, pair, low[c] * scale, high[c] * scale);
   }
 }
