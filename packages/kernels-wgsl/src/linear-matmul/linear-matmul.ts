@@ -95,6 +95,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['gelu_tanh', 'small-f16'],
     ['quick_gelu', 'serial'],
     ['scale_rows', 'small-f32'],
+    ['add_scaled', 'small-f16'],
     ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],

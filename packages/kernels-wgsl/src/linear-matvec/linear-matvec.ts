@@ -175,7 +175,7 @@ const columnChoices: readonly LinearMatvecChoice[] = (
 
 /** Every activation that the choices above lack. */
 const activationChoices: readonly LinearMatvecChoice[] = (
-  ['gelu', 'gelu_tanh', 'quick_gelu', 'scale_rows', 'softcap', 'gelu_mul', 'gelu_tanh_mul'] as const
+  ['gelu', 'gelu_tanh', 'quick_gelu', 'scale_rows', 'add_scaled', 'softcap', 'gelu_mul', 'gelu_tanh_mul'] as const
 ).map((epilogue) => ({
   ...plain,
   epilogue,

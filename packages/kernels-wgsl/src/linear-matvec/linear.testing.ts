@@ -94,7 +94,15 @@ export const profiles: readonly DeviceProfile[] = [
   { ...portable, vendor: 'intel', features: ['shader-f16', 'subgroups'], subgroupMinSize: 8, subgroupMaxSize: 32 },
 ];
 
-const activations: readonly Epilogue[] = ['gelu', 'gelu_tanh', 'quick_gelu', 'softcap', 'gelu_mul', 'gelu_tanh_mul'];
+const activations: readonly Epilogue[] = [
+  'gelu',
+  'gelu_tanh',
+  'quick_gelu',
+  'add_scaled',
+  'softcap',
+  'gelu_mul',
+  'gelu_tanh_mul',
+];
 
 /** The products of the models: qkv, head, plain, residual, gated, activated; each with and without biases. */
 export const linearUses: readonly (Omit<LinearUse, 'weights'> & { readonly hasNorm: boolean })[] = [

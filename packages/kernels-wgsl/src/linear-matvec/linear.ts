@@ -17,7 +17,8 @@ import rows from './epilogue-rows.wgsl';
  * - `store`: y = W x (+ bias);
  * - `add`: y += W x (+ bias), the residual;
  * - `gelu`, `gelu_tanh`, `quick_gelu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as x · sigmoid(1.702 x);
- * - `scale_rows`: y = W x times `row_scale`, f32, one per weight row; without bias;
+ * - `scale_rows`: y = row_scale · (W x (+ bias)), an f32 factor for each weight row;
+ * - `add_scaled`: y += row_scale · (W x (+ bias)), a residual with layer scale;
  * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
  *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
@@ -30,6 +31,7 @@ export type Epilogue =
   | 'gelu_tanh'
   | 'quick_gelu'
   | 'scale_rows'
+  | 'add_scaled'
   | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
@@ -48,6 +50,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   gelu_tanh: { epilogue: rows, activation: geluTanh },
   quick_gelu: { epilogue: rows, activation: quickGelu },
   scale_rows: { epilogue: rows, activation: scaleRows },
+  add_scaled: { epilogue: rows, activation: scaleRows },
   softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
@@ -95,7 +98,7 @@ export const linearBindings: readonly Binding[] = [
   { name: 'y', index: 7, access: 'read_write' },
 ];
 
-const rowScale: Binding = { name: 'row_scale', index: 5, access: 'read' };
+const rowScale: Binding = { name: 'row_scale', index: 8, access: 'read' };
 
 /** Pairs of row-blocks, one invocation each, of a workgroup of serial.wgsl. */
 export const SERIAL_PAIRS: number = 8;
@@ -135,9 +138,9 @@ export function linearParts({ weights, epilogue, hasBias, hasRowIds }: LinearUse
       ...flags,
       bias: hasBias,
       gather: hasRowIds,
-      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' }),
+      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' || epilogue === 'add_scaled' }),
     },
     slots: { weights: wgsl, ...endings[epilogue] },
-    slotBindings: epilogue === 'scale_rows' ? [...slotBindings, rowScale] : slotBindings,
+    slotBindings: endings[epilogue].activation === scaleRows ? [...slotBindings, rowScale] : slotBindings,
   };
 }
