@@ -1,7 +1,7 @@
 // RMSNorm as a dispatch of its own: before the products of prefill, and behind products in families that norm there.
 import { rmsnorm } from '@pagemind/kernels-wgsl';
 import type { LoadedVector } from '../load/weight-loader.js';
-import { type ForwardContext, rowStride } from './context.js';
+import { type ForwardContext, type KernelContext, rowStride } from './context.js';
 
 export interface NormWeight {
   readonly gamma: LoadedVector;
@@ -16,21 +16,21 @@ export interface NormUse {
 
 /** y = norm(x). */
 export function norm(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
-  dispatchNorm(ctx, weight, use, false);
+  rmsNorm(ctx, weight, { ...use, numRows: ctx.shape.numRows });
 }
 
 /** y += norm(x). */
 export function addNormed(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
-  dispatchNorm(ctx, weight, use, true);
+  rmsNorm(ctx, weight, { ...use, numRows: ctx.shape.numRows, adds: true });
 }
 
-function dispatchNorm(
-  { profile, shape, dispatch }: ForwardContext,
+/** y = norm(x) of rows that lie outside of a step, as vision towers have them. */
+export function rmsNorm(
+  { profile, dispatch }: KernelContext,
   { gamma, epsilon }: NormWeight,
-  { x, y }: NormUse,
-  adds: boolean,
+  { x, y, numRows, adds = false }: NormUse & { readonly numRows: number; readonly adds?: boolean },
 ): void {
   const width = gamma.length;
-  const plan = rmsnorm.plan({ numRows: shape.numRows, width, stride: rowStride(width), epsilon, adds }, profile);
+  const plan = rmsnorm.plan({ numRows, width, stride: rowStride(width), epsilon, adds }, profile);
   dispatch(plan, { x, gamma: gamma.buffer, y });
 }

@@ -51,7 +51,7 @@ function resolveText(checkpoint: Checkpoint): ModelPlan {
 function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   const checkpoint = original.packed ? original : rename(original, vlm.renames);
   const raw = new RawConfig(checkpoint.config);
-  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint));
+  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint, vlm));
   const vision = vlm.readConfig(raw, decoder.hiddenSize);
   return {
     family: vlm.modelType,
@@ -75,15 +75,15 @@ function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | u
  * The decoder's own config. What it leaves out has the value of Hugging Face's config class; its `architectures` are not
  * to be trusted (SmolVLM names one that exists nowhere), and whether it is tied shows in the tensors.
  */
-function textConfigOf(checkpoint: Checkpoint): Readonly<Record<string, unknown>> {
+function textConfigOf(checkpoint: Checkpoint, { decoderType }: VlmFamily): Readonly<Record<string, unknown>> {
   const { config, packed } = checkpoint;
   const text = new RawConfig(config).object('text_config');
-  const modelType = text?.text('model_type', 'llama') ?? 'llama';
+  const modelType = decoderType ?? text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
   const hasHead = packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, `${family?.names.head}.weight`);
   return {
     ...family?.defaults,
-    ...(config['text_config'] as Readonly<Record<string, unknown>> | undefined),
+    ...((config['text_config'] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
     model_type: modelType,
     architectures: undefined,
     tie_word_embeddings: family !== undefined && !hasHead,

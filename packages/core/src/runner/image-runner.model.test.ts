@@ -24,6 +24,9 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['llava_onevision', '', ['image.png']],
   ['idefics3', '', ['image.png']],
   ['smolvlm', '', ['image.png']],
+  ['internvl', '', ['image.png']],
+  ['qwen2_vl', '', ['image.png']],
+  ['qwen2_5_vl', '', ['image.png']],
 ];
 
 describeWithFixtures('image features', 'goldens/README.md', () => {

@@ -1,6 +1,7 @@
 // What a vision-language family declares: its tower, what lies between the tower and the decoder, and how the rows of a
 // image are laid out. No code of a forward pass belongs in a family.
 import type { RawConfig } from '../raw-config.js';
+import type { PatchGrid } from '../vision/patch-grid.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
@@ -25,6 +26,11 @@ export interface Placement {
   readonly sources: Uint32Array<ArrayBuffer>;
   /** f32 `[numRows, taps]`; missing: all 1. */
   readonly weights?: Float32Array<ArrayBuffer>;
+  /**
+   * For towers that take images in their own shape: the rows stand for blocks of pixels in so many lines and columns, line by
+   * line, and decoders with `mrope_section` see them there.
+   */
+  readonly grid?: PatchGrid;
 }
 
 /** One linear layer between the tower and the decoder. */
@@ -37,6 +43,13 @@ export interface ProjectorLayer {
   readonly activation: VisionActivation | undefined;
 }
 
+/** A norm before them. */
+export interface ProjectorNorm {
+  /** Stem of its tensors, after renaming. */
+  readonly name: string;
+  readonly epsilon: number;
+}
+
 /** The vision side of a model. */
 export interface VlmConfig {
   /** `image_token_index`, `image_token_id`: stands for one row of an image among the ids. */
@@ -46,6 +59,8 @@ export interface VlmConfig {
   readonly keepsClassToken: boolean;
   /** `scale_factor`: this many patches in each direction make one row, side by side. 1: none. */
   readonly pixelShuffle: number;
+  /** LayerNorm before the linear layers; missing: none. */
+  readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
   /** `image_newline` ends every row of the grid. */
   readonly hasNewline: boolean;
@@ -53,7 +68,8 @@ export interface VlmConfig {
   readonly maxRows: number;
   /** Taps of its placements, at most. */
   readonly maxTaps: number;
-  readonly place: (tiles: ImageTiles) => Placement;
+  /** @param tile of one tile, in pixels */
+  readonly place: (tiles: ImageTiles, tile: { readonly width: number; readonly height: number }) => Placement;
   /** The grid of an image of this size, for pixel values that come without it. */
   readonly gridOf: (width: number, height: number) => { readonly rows: number; readonly cols: number };
   /** What the marker of an image becomes in a prompt; the image token appears `numRows` times in it. */
@@ -70,18 +86,19 @@ export interface VlmFamily {
    * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
    */
   readonly renames: readonly (readonly [RegExp, string])[];
+  /** `model_type` of the decoder's family, where the keys of the decoder are in config.json itself or name another. */
+  readonly decoderType?: string;
   /** Tensors that may be present and are not used, after renaming. */
   readonly ignored: RegExp;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 
-/** Rows that a tile gives after selection and pixel shuffle. */
-export function rowsPerTile({
-  tower,
-  keepsClassToken,
-  pixelShuffle,
-}: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle'>): number {
-  return numPatches(tower) / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
+/** Rows that a tile of `numTilePatches` gives after selection and pixel shuffle; by default one of the largest. */
+export function rowsPerTile(
+  { tower, keepsClassToken, pixelShuffle }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle'>,
+  numTilePatches: number = numPatches(tower),
+): number {
+  return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
 }
 
 /** All rows of all tiles as they come. */
