@@ -21,9 +21,10 @@ export interface ImageRunnerParts {
   /** The row that ends a line of the grid, where a family has one. */
   readonly newline: LoadedVector | undefined;
   readonly buffers: ImageBuffers;
+  /** Rows of a tile above which its layers go to the GPU one by one: systems take the GPU from what holds it for seconds. */
+  readonly maxRowsAtOnce?: number;
 }
 
-/** Rows of a tile above which its layers go to the GPU one by one: systems take the GPU from what holds it for seconds. */
 const MAX_ROWS_AT_ONCE = 2048;
 
 /** Dispatches of about a layer. */
@@ -59,6 +60,11 @@ export class ImageRunner {
     const { buffers, encoder, gpu } = this.#parts;
     const { features, gatherIndex, gatherWeights } = buffers;
     yield this.#encodeTile(this.#layout);
+    // Products of few rows have other pipelines.
+    const { tower, pixelShuffle: side } = encoder.config;
+    if (tower.positions === 'rotary') {
+      yield this.#encodeTile(tileLayout(encoder.config, gpu.profile, { rows: side, cols: side }));
+    }
     const shape = { numRows: 1, width: this.#width };
     const use = { source: features, destination: features, index: gatherIndex };
     yield (dispatch) => gatherRows({ profile: gpu.profile, dispatch }, shape, use);
@@ -84,7 +90,7 @@ export class ImageRunner {
 
   /** Encodes an image into the cache; gives its first row there. */
   #encode({ hash, tiles, numTiles, placement }: RunnerImage): number {
-    const { gpu, encoder, newline, buffers } = this.#parts;
+    const { gpu, encoder, newline, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
     const { tower } = encoder.config;
     const { projected } = buffers.projector;
     const tileLength = tiles.length / numTiles;
@@ -93,18 +99,21 @@ export class ImageRunner {
     const rowBytes = rowStride(this.#width) * 4;
     const tileBytes = rowsPerTile(encoder.config, numPatches) * rowBytes;
     const launches = this.#launches(layout);
-    const atOnce = numTokens > MAX_ROWS_AT_ONCE ? LAYER_DISPATCHES : launches.length;
+    const atOnce = numTokens > maxRowsAtOnce ? LAYER_DISPATCHES : launches.length;
     const rows = gpu.create('image tiles', numTiles * tileBytes + rowBytes);
     try {
       for (let tile = 0; tile < numTiles; tile++) {
         const pixels = tiles.subarray(tile * tileLength, (tile + 1) * tileLength);
         const patches = patchify(tower, pixels, rowStride(patchPixels(tower)), layout.grid);
         gpu.queue.writeBuffer(buffers.vit.patches, 0, patches);
-        for (let i = 0; i < launches.length; i += atOnce) gpu.submit(launches.slice(i, i + atOnce));
-        gpu.submit([], (encoder) => {
+        const keep = (encoder: GPUCommandEncoder): void => {
           encoder.copyBufferToBuffer(projected, 0, rows, tile * tileBytes, tileBytes);
           if (newline) encoder.copyBufferToBuffer(newline.buffer, 0, rows, numTiles * tileBytes, rowBytes);
-        });
+        };
+        for (let first = 0; first < launches.length; first += atOnce) {
+          const isLast = first + atOnce >= launches.length;
+          gpu.submit(launches.slice(first, first + atOnce), isLast ? keep : undefined);
+        }
       }
       const firstRow = this.#cache.reserve(hash, placement.numRows);
       this.#assemble(placement, firstRow, rows);
