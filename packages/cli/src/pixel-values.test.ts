@@ -46,6 +46,32 @@ describe('pixel values', () => {
     ]);
   });
 
+  it('are patches, as many as the grids of the images say', async () => {
+    const path = file(
+      'patches.safetensors',
+      writeSafetensors({
+        pixel_values: tensor('F32', [10, 2], count(20)),
+        image_grid_thw: tensor('I64', [2, 3], BigInt64Array.of(1n, 2n, 2n, 1n, 2n, 3n)),
+      }),
+    );
+    expect(await readPixelValues(path)).toEqual([
+      { kind: 'pixel_values', values: count(8), numTiles: 1, patches: { rows: 2, cols: 2 } },
+      { kind: 'pixel_values', values: count(20).slice(8), numTiles: 1, patches: { rows: 2, cols: 3 } },
+    ]);
+  });
+
+  it.each([
+    ['other patches', [9, 2], [1, 2, 5]],
+    ['several frames', [10, 2], [2, 1, 5]],
+    ['a side below nothing', [10, 2], [1, -2, -5]],
+    ['tiles', [1, 3, 2, 2], [1, 1, 1]],
+  ])('are refused as patches with %s', async (name, shape, sides) => {
+    const pixel_values = tensor('F32', shape, count(shape.reduce((a, b) => a * b)));
+    const image_grid_thw = tensor('I32', [1, 3], Int32Array.from(sides));
+    const path = file(`${name}.safetensors`, writeSafetensors({ pixel_values, image_grid_thw }));
+    await expect(readPixelValues(path)).rejects.toMatchObject({ code: 'file_malformed' });
+  });
+
   it.each([
     ['another tensor', { pixels: one }, /has no tensor pixel_values/],
     ['another dtype', { pixel_values: tensor('F16', [1, 3, 2, 1], new Uint16Array(6)) }, /F16 \[1, 3, 2, 1\]/],

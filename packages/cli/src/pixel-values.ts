@@ -11,12 +11,15 @@ interface Tensor extends Pick<TensorLocation, 'dtype' | 'shape'> {
 
 /**
  * Reads `pixel_values` f32 `[numImages, 3, side, side]`, or `[numImages, numTiles, 3, side, side]` where images are cut
- * into tiles; and, if it is there, `image_sizes` i32 or i64 `[numImages, 2]`, height and width of the originals.
+ * into tiles; and, if it is there, `image_sizes` i32 or i64 `[numImages, 2]`, height and width of the originals. Or patches,
+ * `[numPatches, width]`, with `image_grid_thw` i32 or i64 `[numImages, 3]`: frames, lines and columns of each image.
  * @throws PagemindError `file_malformed`; UsageError when there is no such file.
  */
 export async function readPixelValues(path: string): Promise<readonly PixelValues[]> {
-  const { pixel_values: pixels, image_sizes: sizes } = await readTensors(path, ['pixel_values', 'image_sizes']);
+  const names = ['pixel_values', 'image_sizes', 'image_grid_thw'] as const;
+  const { pixel_values: pixels, image_sizes: sizes, image_grid_thw: grids } = await readTensors(path, names);
   if (!pixels) throw malformed(path, 'has no tensor pixel_values', 'Store them under this name.');
+  if (grids) return readPatches(path, pixels, grids);
   const { numImages, numTiles } = readShape(path, pixels);
   const sides = sizes && readSizes(path, sizes, numImages);
   const values = new Float32Array(pixels.data);
@@ -27,6 +30,29 @@ export async function readPixelValues(path: string): Promise<readonly PixelValue
     numTiles,
     ...(sides && { originalSize: { height: sides[2 * i] ?? 0, width: sides[2 * i + 1] ?? 0 } }),
   }));
+}
+
+function readPatches(path: string, pixels: Tensor, grids: Tensor): readonly PixelValues[] {
+  const values = pixels.dtype === 'F32' ? new Float32Array(pixels.data) : new Float32Array();
+  const [numPatches = 0, width = 0] = pixels.shape;
+  const sides = wholeNumbers(grids);
+  const images = Array.from({ length: sides.length / 3 }, (_, i) => sides.slice(3 * i, 3 * i + 3));
+  const isEach = images.every(([frames = 0, rows = 0, cols = 0]) => frames === 1 && rows > 0 && cols > 0);
+  const numAll = images.reduce((sum, [, rows = 0, cols = 0]) => sum + rows * cols, 0);
+  const areShapes = pixels.shape.length === 2 && grids.shape.length === 2 && grids.shape[1] === 3;
+  if (!areShapes || !isEach || numAll !== numPatches || values.length === 0) {
+    throw malformed(
+      path,
+      `has pixel_values ${pixels.dtype} [${pixels.shape.join(', ')}] for image_grid_thw [${sides.slice(0, 9).join(', ')}]`,
+      'They must be F32 [patches, width], as many patches as the grids of one frame have, in I32 or I64 [images, 3].',
+    );
+  }
+  let end = 0;
+  return images.map(([, rows = 0, cols = 0]) => {
+    const start = end;
+    end += rows * cols * width;
+    return { kind: 'pixel_values', values: values.slice(start, end), numTiles: 1, patches: { rows, cols } };
+  });
 }
 
 async function readTensors<Name extends string>(
@@ -58,9 +84,9 @@ function readShape(path: string, { dtype, shape, data }: Tensor): { numImages: n
 }
 
 /** Height and width of each image in turn. */
-function readSizes(path: string, { dtype, shape, data }: Tensor, numImages: number): readonly number[] {
-  const sides =
-    dtype === 'I64' ? Array.from(new BigInt64Array(data), Number) : dtype === 'I32' ? [...new Int32Array(data)] : [];
+function readSizes(path: string, tensor: Tensor, numImages: number): readonly number[] {
+  const { dtype, shape } = tensor;
+  const sides = wholeNumbers(tensor);
   const isOfImages = shape.length === 2 && shape[1] === 2 && sides.length === 2 * numImages;
   if (isOfImages && sides.every((side) => side > 0)) return sides;
   throw malformed(
@@ -68,6 +94,12 @@ function readSizes(path: string, { dtype, shape, data }: Tensor, numImages: numb
     `has image_sizes ${dtype} [${shape.join(', ')}]`,
     `They must be I32 or I64 [${numImages}, 2], height and width above 0.`,
   );
+}
+
+/** The numbers of an I32 or I64 tensor; none of another. */
+function wholeNumbers({ dtype, data }: Tensor): readonly number[] {
+  if (dtype === 'I64') return Array.from(new BigInt64Array(data), Number);
+  return dtype === 'I32' ? [...new Int32Array(data)] : [];
 }
 
 function malformed(path: string, what: string, hint: string): PagemindError {

@@ -6,6 +6,7 @@ import type { Checkpoint } from './load/checkpoint.js';
 import { RawConfig } from './models/raw-config.js';
 import { llava } from './models/vlm/families/llava.js';
 import { llavaNext } from './models/vlm/families/llava-next.js';
+import { qwen2Vl } from './models/vlm/families/qwen2-vl.js';
 import type { VlmFamily } from './models/vlm/vlm-config.js';
 
 const SIDE = 8;
@@ -22,21 +23,23 @@ const CONFIG = {
 };
 const decoder = { decode: () => Promise.reject(new Error('nothing is decoded here')) };
 
-function readerOf(family: VlmFamily, type: string): Promise<ImageReader> {
+function readerOf(family: VlmFamily, type: string, config: object = CONFIG): Promise<ImageReader> {
   const processor = {
     image_processor_type: type,
     size: { shortest_edge: SIDE },
+    max_pixels: 256,
+    min_pixels: 16,
     crop_size: { height: SIDE, width: SIDE },
   };
   const checkpoint: Checkpoint = {
     name: 'test',
-    config: CONFIG,
+    config: { ...config },
     generationConfig: undefined,
     tensors: new Map(),
     readBytes: async () => undefined,
     readText: async () => JSON.stringify({ ...processor, image_grid_pinpoints: CONFIG.image_grid_pinpoints }),
   };
-  return assembleVision(checkpoint, family.readConfig(new RawConfig(CONFIG), 16), decoder, undefined);
+  return assembleVision(checkpoint, family.readConfig(new RawConfig({ ...config }), 16), decoder, undefined);
 }
 
 function pixelValues(numTiles: number, numValues = numTiles * 3 * SIDE * SIDE) {
@@ -62,5 +65,37 @@ describe('pixel values', () => {
   ])('are refused with %s', async (_what, given, code) => {
     const reader = await readerOf(llavaNext, 'LlavaNextImageProcessor');
     await expect(reader.read(given, 1, undefined)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('patches', () => {
+  const config = { image_token_id: 7, vision_config: { embed_dim: 16, num_heads: 2, patch_size: 2 } };
+  const patches = (rows: number, cols: number, numValues = rows * cols * 24) =>
+    ({
+      ...pixelValues(1, numValues),
+      patches: { rows, cols },
+    }) as const;
+
+  it('are rows in lines and columns', async () => {
+    const reader = await readerOf(qwen2Vl, 'Qwen2VLImageProcessor', config);
+    const { placement, tiles } = await reader.read(patches(4, 6), 1, undefined);
+    expect(placement).toMatchObject({ numRows: 6, grid: { rows: 2, cols: 3 } });
+    expect(tiles.length).toBe(3 * 8 * 12);
+  });
+
+  it.each([
+    ['half a block', patches(3, 4), 'invalid_request'],
+    ['a side of nothing', patches(0, 4), 'invalid_request'],
+    ['more pixels than there is room for', patches(74, 72), 'invalid_config'],
+    ['other values than they say', patches(4, 6, 100), 'invalid_request'],
+    ['tiles instead', pixelValues(1), 'invalid_config'],
+  ])('are refused with %s', async (_what, given, code) => {
+    const reader = await readerOf(qwen2Vl, 'Qwen2VLImageProcessor', config);
+    await expect(reader.read(given, 1, undefined)).rejects.toMatchObject({ code });
+  });
+
+  it('are refused by models that take tiles', async () => {
+    const reader = await readerOf(llava, 'CLIPImageProcessor');
+    await expect(reader.read(patches(4, 6), 1, undefined)).rejects.toMatchObject({ code: 'invalid_request' });
   });
 });

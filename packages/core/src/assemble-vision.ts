@@ -10,6 +10,8 @@ import type { ProcessedImage } from './image/processed-image.js';
 import { createImageProcessor } from './image/processor.js';
 import type { Checkpoint } from './load/checkpoint.js';
 import { parseJsonObject } from './load/json.js';
+import { tileOfPatches, tileSize } from './models/vision/patch-grid.js';
+import { patchPixels } from './models/vision/vision-config.js';
 import type { ImageTiles, VlmConfig } from './models/vlm/vlm-config.js';
 
 const PROCESSOR = 'preprocessor_config.json';
@@ -34,23 +36,18 @@ export async function assembleVision(
     async read(image, numImages, readSignal) {
       if (isPixelValues(image)) return prepare(vision, await tilesOf(vision, image));
       const pixels = await loadImage(image, decoder, { signal: readSignal });
-      const processed = processor.process(pixels, { numImages });
+      const processed = processor.process(pixels, { numImages, maxPixels: vision.tower.imageSize ** 2 });
       return prepare(vision, { ...processed, hash: await hashImage(pixels) });
     },
   };
 }
 
-type HashedTiles = ImageTiles & Pick<ProcessedImage, 'tiles'> & { readonly hash: string };
+type HashedTiles = ImageTiles & Pick<ProcessedImage, 'tiles' | 'tileWidth' | 'tileHeight'> & { readonly hash: string };
 
 function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
-  const { tiles, numTiles } = image;
-  const { imageSize } = vision.tower;
-  if (tiles.length !== numTiles * 3 * imageSize ** 2) {
-    throw new PagemindError('invalid_config', `The tower takes tiles of ${imageSize} × ${imageSize} pixels.`, {
-      hint: `${PROCESSOR}, or the pixel values given, make others.`,
-    });
-  }
-  const placement = vision.place(image);
+  const { tiles, numTiles, tileWidth, tileHeight } = image;
+  checkTiles(vision, image);
+  const placement = vision.place(image, { width: tileWidth, height: tileHeight });
   return {
     // The same picture may be cut otherwise beside others.
     hash: `${image.hash}/${numTiles}`,
@@ -61,8 +58,47 @@ function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
   };
 }
 
-async function tilesOf(vision: VlmConfig, { values, numTiles, originalSize }: PixelValues): Promise<HashedTiles> {
-  const { imageSize } = vision.tower;
+/** What the tower takes: squares, or one tile whose sides are whole blocks of patches and whose area is not too large. */
+function checkTiles({ tower, pixelShuffle }: VlmConfig, image: HashedTiles): void {
+  const { tiles, numTiles, tileWidth, tileHeight } = image;
+  const { imageSize, patchSize } = tower;
+  const isSquare = tileWidth === imageSize && tileHeight === imageSize;
+  const side = patchSize * pixelShuffle;
+  const area = tileWidth * tileHeight;
+  const isShape = tileWidth % side === 0 && tileHeight % side === 0 && area > 0 && area <= imageSize ** 2;
+  const isRotary = tower.positions === 'rotary';
+  if ((isRotary ? isShape && numTiles === 1 : isSquare) && tiles.length === numTiles * 3 * area) {
+    return;
+  }
+  const wanted = isRotary
+    ? `one tile of up to ${imageSize ** 2} pixels, its sides multiples of ${side}`
+    : `tiles of ${imageSize} × ${imageSize} pixels`;
+  throw new PagemindError('invalid_config', `The tower takes ${wanted}.`, {
+    hint: `${PROCESSOR}, or the pixel values given, make others.`,
+  });
+}
+
+async function tilesOf(
+  vision: VlmConfig,
+  { values, numTiles, originalSize, patches }: PixelValues,
+): Promise<HashedTiles> {
+  const { tower, pixelShuffle } = vision;
+  const { imageSize } = tower;
+  if (patches) {
+    const { rows, cols } = patches;
+    const areBlocks = rows > 0 && cols > 0 && rows % pixelShuffle === 0 && cols % pixelShuffle === 0;
+    if (tower.positions !== 'rotary' || !areBlocks || values.length !== rows * cols * patchPixels(tower)) {
+      throw new PagemindError('invalid_request', 'The pixel values are not the patches that this model takes.', {
+        hint: 'Give tiles to models that take tiles, and with patches their number in each direction.',
+      });
+    }
+    const { width, height } = tileSize(tower, patches);
+    return {
+      ...{ width, height, tileWidth: width, tileHeight: height, numTiles: 1, gridRows: 0, gridCols: 0 },
+      tiles: tileOfPatches(tower, patches, pixelShuffle, values),
+      hash: `${await hashPixelValues(values)}/${width}x${height}`,
+    };
+  }
   const { width, height } = originalSize ?? { width: imageSize, height: imageSize };
   const grid = vision.gridOf(width, height);
   const isTiled = numTiles > 1;
@@ -79,6 +115,8 @@ async function tilesOf(vision: VlmConfig, { values, numTiles, originalSize }: Pi
     height,
     tiles: values,
     numTiles,
+    tileWidth: imageSize,
+    tileHeight: imageSize,
     gridRows: isTiled ? grid.rows : 0,
     gridCols: isTiled ? grid.cols : 0,
     hash: `${await hashPixelValues(values)}/${width}x${height}`,

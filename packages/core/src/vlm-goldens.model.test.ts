@@ -16,6 +16,9 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   idefics3: { '': ['image.png'] },
   smolvlm: { '': ['image.png'] },
   deepseek_vl: { '': ['image.png'] },
+  internvl: { '': ['image.png'] },
+  qwen2_vl: { '': ['image.png'] },
+  qwen2_5_vl: { '': ['image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
@@ -92,7 +95,9 @@ function pixelValuesOf(
 ): readonly PromptImage[] {
   const tensor = golden.get(`pixel_values${suffix}`);
   const sizes = golden.get(`image_sizes${suffix}`)?.values;
+  const [, rows = 0, cols = 0] = Array.from(golden.get(`image_grid_thw${suffix}`)?.values ?? []);
   const values = tensor?.values as Float32Array<ArrayBuffer>;
+  if (rows > 0) return [{ kind: 'pixel_values', values, numTiles: 1, patches: { rows, cols } }];
   const numTiles = (tensor?.shape.slice(0, -3).reduce((a, b) => a * b, 1) ?? 0) / numImages;
   return Array.from({ length: numImages }, (_, i) => ({
     kind: 'pixel_values' as const,

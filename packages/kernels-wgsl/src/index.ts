@@ -81,3 +81,4 @@ export {
 export { countClear, countMark } from './sampling/token-counts.js';
 export { fillTokenMarks, type TokenMarks, tokenMarksBytes } from './sampling/token-marks.js';
 export { type TokenLogprobsShape, tokenLogprobs } from './token-logprobs/token-logprobs.js';
+export { type TurnHeadsShape, turnHeads } from './turn-heads/turn-heads.js';

@@ -27,6 +27,7 @@ import { samplePrepare } from './sampling/sample-prepare.js';
 import { sampleSelect } from './sampling/sample-select.js';
 import { countClear, countMark } from './sampling/token-counts.js';
 import { tokenLogprobs } from './token-logprobs/token-logprobs.js';
+import { turnHeads } from './turn-heads/turn-heads.js';
 
 /** Every kernel of the package. */
 export const kernels: readonly KernelBase[] = [
@@ -58,4 +59,5 @@ export const kernels: readonly KernelBase[] = [
   samplePrepare,
   sampleSelect,
   tokenLogprobs,
+  turnHeads,
 ];

@@ -9,11 +9,16 @@ import type { SamplingParams } from '../sampling/params.js';
 /** What a tower takes, for those who process images themselves. */
 export interface PixelValues {
   readonly kind: 'pixel_values';
-  /** f32 `[numTiles, 3, side, side]`, normalised. */
+  /** f32 `[numTiles, 3, side, side]`, normalised; or patches. */
   readonly values: Float32Array<ArrayBuffer>;
   readonly numTiles: number;
   /** Of the original, in pixels: families that tile a picture lay its rows out by it. */
   readonly originalSize?: { readonly width: number; readonly height: number };
+  /**
+   * For families that take a picture in its own shape: the values are its patches in so many lines and columns
+   * (`image_grid_thw`), f32 `[rows * cols, 3 * frames * patchSize²]`, as Hugging Face's processors lay them.
+   */
+  readonly patches?: { readonly rows: number; readonly cols: number };
 }
 
 /** An image of a prompt. */

@@ -185,11 +185,12 @@ export class Sequence {
     this.#numToSend = this.#knownIds.length;
     this.#numComputed = numFound;
     this.#numCached ??= numFound;
-    const { promptIds, sampling, maxLength, minLength, stopIds } = this.request;
+    const { promptIds, images, sampling, maxLength, minLength, stopIds } = this.request;
     return {
       slot,
       params: sampling,
       promptIds,
+      images,
       generatedIds: this.#knownIds.slice(promptIds.length),
       maxLength,
       minLength,

@@ -23,6 +23,8 @@ export interface ProcessedImage {
 export interface ProcessOptions {
   /** Images in the prompt, this one included; some models look at several less closely than at one. Default 1. */
   readonly numImages?: number;
+  /** Most pixels of a tile, for models that take images in their own shape; default: as many as the processor allows. */
+  readonly maxPixels?: number;
 }
 
 /** Makes images ready for one model. */

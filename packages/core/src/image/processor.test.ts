@@ -212,6 +212,13 @@ describe('process', () => {
     );
   });
 
+  it('makes an image of Qwen2-VL no larger than is wanted', () => {
+    const processor = create('Qwen2VLImageProcessor');
+    expect(processor.process(image(24, 12))).toMatchObject({ tileWidth: 20, tileHeight: 8 });
+    expect(processor.process(image(24, 12), { maxPixels: 64 })).toMatchObject({ tileWidth: 8, tileHeight: 4 });
+    expect(processor.process(image(24, 12), { maxPixels: 1e6 })).toMatchObject({ tileWidth: 20, tileHeight: 8 });
+  });
+
   it('cuts an image of LLaVA-OneVision only when it is alone', () => {
     const processor = create('LlavaOnevisionImageProcessor');
     expect(processor.process(image(24, 8))).toMatchObject({ numTiles: 4, basePosition: 'first' });

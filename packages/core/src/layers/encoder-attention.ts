@@ -1,5 +1,5 @@
 // Bidirectional attention of a vision tower: every row of a window sees all its rows, nothing is cached.
-import { attentionEncoder, type DeviceProfile, encoderTileRows } from '@pagemind/kernels-wgsl';
+import { attentionEncoder, type DeviceProfile, encoderTileRows, turnHeads } from '@pagemind/kernels-wgsl';
 import { type KernelContext, rowStride } from './context.js';
 
 /** The numbers of a tower that attention depends on. */
@@ -18,12 +18,23 @@ export interface EncoderAttentionUse {
   readonly numTiles: number;
 }
 
+/** Attends every row to those that its tile names. */
 export function encoderAttention(
   { profile, dispatch }: KernelContext,
   config: EncoderAttentionConfig,
   { qkv, out, tiles, numTiles }: EncoderAttentionUse,
 ): void {
   dispatch(attentionEncoder.plan(shapeOf(config, numTiles), profile), { qkv, out, tiles });
+}
+
+/** Turns queries and keys, in place, by the angles of each row: f32 `[numRows, headDim / 2, 2]`, (cos, sin). */
+export function turnEncoderHeads(
+  { profile, dispatch }: KernelContext,
+  { numHeads, headDim }: EncoderAttentionConfig,
+  { qkv, turns, numRows }: { readonly qkv: GPUBuffer; readonly turns: GPUBuffer; readonly numRows: number },
+): void {
+  const shape = { numRows, numHeads, headDim, qkvStride: rowStride(3 * numHeads * headDim) };
+  dispatch(turnHeads.plan(shape, profile), { qkv, turns });
 }
 
 /**

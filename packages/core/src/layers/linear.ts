@@ -25,7 +25,7 @@ export interface LinearUse {
   readonly softcap?: number;
   /** Of the epilogue `clip`. */
   readonly clip?: number;
-  /** Of the epilogue `scale_rows`. */
+  /** Of the epilogues `scale_rows` and `add_scaled`. */
   readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
@@ -84,16 +84,18 @@ export interface MatmulUse {
   readonly y: GPUBuffer;
   readonly numRows: number;
   readonly epilogue?: Epilogue;
+  /** Of the epilogues `scale_rows` and `add_scaled`. */
+  readonly rowScale?: LoadedVector | undefined;
 }
 
 /** y = epilogue(W x + bias) outside of a step's rows: for the vision towers, whose rows are always many. */
 export function matmul(
   { profile, dispatch }: KernelContext,
   weight: LinearWeight,
-  { x, y, numRows, epilogue = 'store' }: MatmulUse,
+  { x, y, numRows, epilogue = 'store', rowScale }: MatmulUse,
 ): void {
   const plan = linearMatmul.plan(productShape(weight, epilogue, numRows, false), profile);
-  dispatch(plan, { ...boundWeight(weight), x, y });
+  dispatch(plan, { ...boundWeight(weight), x, y, ...(rowScale && { row_scale: rowScale.buffer }) });
 }
 
 function productShape({ matrix, bias }: LinearWeight, epilogue: Epilogue, numTokens: number, hasRowIds: boolean) {

@@ -2,7 +2,7 @@
 // products in families that norm there.
 import { rmsnorm } from '@pagemind/kernels-wgsl';
 import { invariant } from '../errors.js';
-import { type ForwardContext, rowStride } from './context.js';
+import { type ForwardContext, type KernelContext, rowStride } from './context.js';
 import { type LayerNormWeight, layerNorm } from './layer-norm.js';
 
 export interface NormWeight extends LayerNormWeight {
@@ -17,23 +17,27 @@ export interface NormUse {
 
 /** y = norm(x). */
 export function norm(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
-  if (weight.type === 'layer_norm') layerNorm(ctx, weight, { ...use, numRows: ctx.shape.numRows });
-  else rmsNorm(ctx, weight, use, false);
+  normRows(ctx, weight, { ...use, numRows: ctx.shape.numRows });
 }
 
 /** y += norm(x). */
 export function addNormed(ctx: ForwardContext, weight: NormWeight, use: NormUse): void {
   invariant(weight.type === 'rms_norm', 'no family has a LayerNorm behind a product');
-  rmsNorm(ctx, weight, use, true);
+  rmsNorm(ctx, weight, { ...use, numRows: ctx.shape.numRows, adds: true });
+}
+
+/** y = norm(x) of rows that may lie outside of a step, as vision towers have them. */
+export function normRows(ctx: KernelContext, weight: NormWeight, use: NormUse & { readonly numRows: number }): void {
+  if (weight.type === 'layer_norm') layerNorm(ctx, weight, use);
+  else rmsNorm(ctx, weight, use);
 }
 
 function rmsNorm(
-  { profile, shape, dispatch }: ForwardContext,
+  { profile, dispatch }: KernelContext,
   { gamma, epsilon }: NormWeight,
-  { x, y }: NormUse,
-  adds: boolean,
+  { x, y, numRows, adds = false }: NormUse & { readonly numRows: number; readonly adds?: boolean },
 ): void {
   const width = gamma.length;
-  const plan = rmsnorm.plan({ numRows: shape.numRows, width, stride: rowStride(width), epsilon, adds }, profile);
+  const plan = rmsnorm.plan({ numRows, width, stride: rowStride(width), epsilon, adds }, profile);
   dispatch(plan, { x, gamma: gamma.buffer, y });
 }

@@ -42,7 +42,7 @@ export function listFamilies(): readonly FamilyEntry[] {
     ...VLM_FAMILIES.map((vlm) => ({
       ...{ family: vlm.modelType, architectures: vlm.architectures, takesImages: true },
       ...(vlm.example && {
-        example: exampleOf(vlm.example, textConfigOf(vlm.example.config, isUntied(vlm.example)), vlm),
+        example: exampleOf(vlm.example, textConfigOf(vlm.example.config, vlm, isUntied(vlm.example)), vlm),
       }),
     })),
   ];

@@ -34,7 +34,8 @@ export interface ModelPlan {
  */
 export function openModel(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
   return openCheckpoint(source, signal, (config) => {
-    resolveFamily(findVlmFamily(config) ? textConfigOf(config, () => true) : config);
+    const vlm = findVlmFamily(config);
+    resolveFamily(vlm ? textConfigOf(config, vlm, () => true) : config);
   });
 }
 
@@ -66,7 +67,7 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   const raw = new RawConfig(checkpoint.config);
   const { packed } = checkpoint;
   const hasHead = (tensor: string): boolean => packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, tensor);
-  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint.config, hasHead));
+  const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint.config, vlm, hasHead));
   const vision = vlm.readConfig(raw, decoder.hiddenSize);
   return {
     family: vlm.modelType,
@@ -93,14 +94,15 @@ export function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFam
  */
 export function textConfigOf(
   config: Checkpoint['config'],
+  { decoderType }: Pick<VlmFamily, 'decoderType'>,
   hasHead: (tensor: string) => boolean,
 ): Readonly<Record<string, unknown>> {
   const text = new RawConfig(config).object('text_config');
-  const modelType = text?.text('model_type', 'llama') ?? 'llama';
+  const modelType = decoderType ?? text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
   return {
     ...family?.defaults,
-    ...(config['text_config'] as Readonly<Record<string, unknown>> | undefined),
+    ...((config['text_config'] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
     model_type: modelType,
     architectures: undefined,
     tie_word_embeddings: family !== undefined && !hasHead(`${family.names.head}.weight`),

@@ -14,6 +14,11 @@ export interface RopeConfig {
    * learned for them, in Hugging Face's order, which loading restores where a file has another (`headDim` of a tensor).
    */
   readonly isInterleaved?: boolean;
+  /**
+   * `mrope_section`: so many pairs turn by the frame, by the line and by the column of what a token stands for. Missing: all
+   * turn by one position, as they do for text in any case.
+   */
+  readonly mropeSection?: readonly number[];
 }
 
 export type RopeScaling =
@@ -63,6 +68,27 @@ export function readRope(
   maxPositions: number,
   parameters: RawConfig | undefined = raw.object('rope_parameters') ?? raw.object('rope_scaling'),
 ): RopeConfig {
+  const mropeSection = parameters?.numbers('mrope_section', 3);
+  const rope = readScaledRope(raw, dims, maxPositions, parameters);
+  if (!mropeSection) return rope;
+  if (mropeSection.every((pairs) => Number.isInteger(pairs) && pairs >= 0) && sum(mropeSection) === dims / 2) {
+    return { ...rope, mropeSection };
+  }
+  throw new PagemindError('invalid_config', `config.json: mrope_section [${mropeSection}] is not ${dims / 2} pairs.`, {
+    hint: 'Download the checkpoint again, or report it if the original file says so too.',
+  });
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function readScaledRope(
+  raw: RawConfig,
+  dims: number,
+  maxPositions: number,
+  parameters: RawConfig | undefined,
+): RopeConfig {
   const theta = raw.positive('rope_theta', Number(parameters?.get('rope_theta') ?? 10000));
   if (!parameters) return { theta, dims, scaling: { type: 'none' } };
   const type = String(parameters.get('rope_type') ?? parameters.get('type') ?? 'default');
@@ -74,6 +100,7 @@ export function readRope(
   switch (type) {
     case 'default':
     case 'none':
+    case 'mrope':
       return { theta, dims, scaling: { type: 'none' } };
     case 'linear':
       return { theta, dims, scaling: { type, factor: parameters.positive('factor') } };
@@ -216,20 +243,37 @@ export function sharedLength({ scaling }: RopeConfig): number {
 }
 
 /** True when a sequence of this length needs a table of its own. */
-export function needsOwnTable(rope: RopeConfig, length: number): boolean {
-  return length > sharedLength(rope);
+export function needsOwnTable(rope: RopeConfig, length: number, hasImages = false): boolean {
+  return length > sharedLength(rope) || (hasImages && rope.mropeSection !== undefined);
 }
 
-/** (cos, sin) of every position and pair, `[numPositions, dims / 2, 2]`, scaled by the attention factor. */
-export function ropeTable(rope: RopeConfig, numPositions: number, length: number): Float32Array<ArrayBuffer> {
+/** True when some sequences do. */
+export function hasOwnTables(rope: RopeConfig): boolean {
+  return needsOwnTable(rope, Number.MAX_SAFE_INTEGER, true);
+}
+
+/** Positions of tokens by frame, line and column, `[3][numTokens]`. */
+export type TokenPositions = readonly ArrayLike<number>[];
+
+/**
+ * (cos, sin) of every position and pair, `[numPositions, dims / 2, 2]`, scaled by the attention factor.
+ * @param positions of tokens 0 to `numPositions`, for {@link RopeConfig.mropeSection}; missing: their numbers
+ */
+export function ropeTable(
+  rope: RopeConfig,
+  numPositions: number,
+  length: number,
+  positions?: TokenPositions,
+): Float32Array<ArrayBuffer> {
   const frequencies = ropeFrequencies(rope, length);
   const { scaling } = rope;
   const scale = scaling.type === 'yarn' || scaling.type === 'longrope' ? scaling.attentionFactor : 1;
   const table = new Float32Array(numPositions * rope.dims);
+  const axes = (rope.mropeSection ?? []).flatMap((pairs, axis) => Array<number>(pairs).fill(axis));
   let at = 0;
-  for (let position = 0; position < numPositions; position++) {
-    for (const frequency of frequencies) {
-      const angle = position * frequency;
+  for (let token = 0; token < numPositions; token++) {
+    for (const [pair, frequency] of frequencies.entries()) {
+      const angle = (positions?.[axes[pair] ?? 0]?.[token] ?? token) * frequency;
       table[at++] = Math.cos(angle) * scale;
       table[at++] = Math.sin(angle) * scale;
     }

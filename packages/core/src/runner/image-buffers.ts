@@ -2,15 +2,14 @@
 // of finished features.
 import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { rowStride } from '../layers/context.js';
-import { attentionTiles } from '../layers/encoder-attention.js';
 import { numPatches, numVisionTokens, patchPixels } from '../models/vision/vision-config.js';
 import { positionIndex, type VitBuffers } from '../models/vision/vit.js';
 import { type ProjectorBuffers, selectIndex } from '../models/vlm/projector.js';
 import { rowsPerTile, type VlmConfig } from '../models/vlm/vlm-config.js';
+import { type TileTables, tileLayout } from './tile-layout.js';
 
 export interface ImageBuffers {
   readonly vit: VitBuffers;
-  readonly numAttentionTiles: number;
   readonly projector: ProjectorBuffers;
   /** f32 `[numFeatureRows, decoder's hidden]`: rows of encoded images. */
   readonly features: GPUBuffer;
@@ -32,23 +31,27 @@ export function numFeatureRows({ maxRows, projector }: VlmConfig, cacheBytes: nu
 
 /** Bytes by buffer; the plan and the allocation agree by construction. */
 function bufferBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number) {
-  const { tower, projector, pixelShuffle, maxRows } = config;
+  const { tower, projectorNorm, projector, pixelShuffle, maxRows } = config;
   const tokens = padRows(numVisionTokens(tower));
   const tileRows = padRows(rowsPerTile(config));
   const hidden = tokens * rowStride(tower.hiddenSize) * 4;
   const [first, last] = [projector[0], projector.at(-1)].map((layer) => rowStride(layer?.numOutputs ?? 0) * 4);
+  const selected = tileRows * rowStride(pixelShuffle ** 2 * tower.hiddenSize) * 4;
   const gatherRows = Math.max(maxRows, maxStepRows);
   return {
     patches: padRows(numPatches(tower)) * rowStride(patchPixels(tower)) * 4,
-    positionIndex: positionIndex(tower).byteLength,
+    positionIndex: tower.positions === 'learned' ? positionIndex(tower).byteLength : 0,
+    turns: tower.positions === 'rotary' ? tokens * tower.headDim * 4 : 0,
     attentionTiles: tokens * 16,
+    windowTiles: tower.windows ? tokens * 16 : 0,
     residual: hidden,
     normed: hidden,
     qkv: tokens * rowStride(3 * tower.hiddenSize) * 4,
     heads: hidden,
     mlp: tokens * rowStride(tower.intermediateSize) * 4,
     selectIndex: selectIndex(config).byteLength,
-    selected: tileRows * rowStride(pixelShuffle ** 2 * tower.hiddenSize) * 4,
+    selected,
+    joined: projectorNorm ? selected : 0,
     between: tileRows * (first as number),
     projected: tileRows * (last as number),
     features: numFeatureRows(config, cacheBytes) * (last as number),
@@ -64,7 +67,7 @@ export function imageBytes(config: VlmConfig, cacheBytes: number, maxStepRows: n
 }
 
 /**
- * Allocates all of them and uploads what never changes; on failure nothing stays.
+ * Allocates all of them and uploads the tables of the largest tile; on failure nothing stays.
  * @throws PagemindError `out_of_memory`.
  */
 export async function allocateImageBuffers(
@@ -86,6 +89,7 @@ export async function allocateImageBuffers(
   const {
     selectIndex: select,
     selected,
+    joined,
     between,
     projected,
     features,
@@ -93,19 +97,23 @@ export async function allocateImageBuffers(
     gatherWeights,
     ...vit
   } = made as Record<keyof typeof sizes, GPUBuffer>;
-  const tiles = attentionTiles(config.tower, gpu.profile, [numVisionTokens(config.tower)]);
-  gpu.queue.writeBuffer(vit.positionIndex, 0, positionIndex(config.tower));
-  gpu.queue.writeBuffer(vit.attentionTiles, 0, tiles);
-  gpu.queue.writeBuffer(select, 0, selectIndex(config));
-  return {
+  const buffers: ImageBuffers = {
     vit,
-    numAttentionTiles: tiles.length / 4,
-    projector: { selectIndex: select, selected, between, projected },
+    projector: { selectIndex: select, selected, normed: joined, between, projected },
     features,
     numFeatureRows: numFeatureRows(config, cacheBytes),
     gatherIndex,
     gatherWeights,
   };
+  writeTables(gpu, buffers, tileLayout(config, gpu.profile).tables);
+  return buffers;
+}
+
+/** Uploads the tables of a tile. */
+export function writeTables({ queue }: GpuContext, { vit, projector }: ImageBuffers, tables: TileTables): void {
+  for (const [name, table] of Object.entries(tables) as [keyof TileTables, TileTables[keyof TileTables]][]) {
+    queue.writeBuffer(name === 'selectIndex' ? projector.selectIndex : vit[name], 0, table);
+  }
 }
 
 /** Tiled kernels write whole tiles of rows: there is always a spare tile. */

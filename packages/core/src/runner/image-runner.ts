@@ -11,8 +11,9 @@ import { patchify } from '../models/vision/vit.js';
 import type { ImageEncoder } from '../models/vlm/projector.js';
 import { type Placement, rowsPerTile } from '../models/vlm/vlm-config.js';
 import { FeatureCache } from './feature-cache.js';
-import type { ImageBuffers } from './image-buffers.js';
+import { type ImageBuffers, writeTables } from './image-buffers.js';
 import type { ImageSpan, RunnerImage } from './runner.js';
+import { type TileLayout, tileLayout } from './tile-layout.js';
 
 export interface ImageRunnerParts {
   readonly gpu: GpuContext;
@@ -20,18 +21,28 @@ export interface ImageRunnerParts {
   /** The row that ends a line of the grid, where a family has one. */
   readonly newline: LoadedVector | undefined;
   readonly buffers: ImageBuffers;
+  /** Rows of a tile above which its layers go to the GPU one by one: systems take the GPU from what holds it for seconds. */
+  readonly maxRowsAtOnce?: number;
 }
+
+const MAX_ROWS_AT_ONCE = 2048;
+
+/** Dispatches of about a layer. */
+const LAYER_DISPATCHES = 8;
 
 export class ImageRunner {
   readonly #parts: ImageRunnerParts;
   readonly #cache: FeatureCache;
   readonly #recorder: Recorder;
+  /** Of every tile, unless images keep their shape. */
+  readonly #layout: TileLayout;
   #numEncoded = 0;
 
   constructor(parts: ImageRunnerParts) {
     this.#parts = parts;
     this.#cache = new FeatureCache(parts.buffers.numFeatureRows);
     this.#recorder = new Recorder(parts.gpu);
+    this.#layout = tileLayout(parts.encoder.config, parts.gpu.profile);
   }
 
   /** Images encoded since the start; one that was found in the cache does not count. */
@@ -48,7 +59,12 @@ export class ImageRunner {
   *warmup(): Iterable<Recording> {
     const { buffers, encoder, gpu } = this.#parts;
     const { features, gatherIndex, gatherWeights } = buffers;
-    yield this.#encodeTile;
+    yield this.#encodeTile(this.#layout);
+    // Products of few rows have other pipelines.
+    const { tower, pixelShuffle: side } = encoder.config;
+    if (tower.positions === 'rotary') {
+      yield this.#encodeTile(tileLayout(encoder.config, gpu.profile, { rows: side, cols: side }));
+    }
     const shape = { numRows: 1, width: this.#width };
     const use = { source: features, destination: features, index: gatherIndex };
     yield (dispatch) => gatherRows({ profile: gpu.profile, dispatch }, shape, use);
@@ -74,22 +90,30 @@ export class ImageRunner {
 
   /** Encodes an image into the cache; gives its first row there. */
   #encode({ hash, tiles, numTiles, placement }: RunnerImage): number {
-    const { gpu, encoder, newline, buffers } = this.#parts;
+    const { gpu, encoder, newline, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
     const { tower } = encoder.config;
     const { projected } = buffers.projector;
     const tileLength = tiles.length / numTiles;
+    const layout = this.#layoutOf(placement);
+    const { numPatches, numTokens } = layout.shape;
     const rowBytes = rowStride(this.#width) * 4;
-    const tileBytes = rowsPerTile(encoder.config) * rowBytes;
-    const launches = this.#recorder.launches('tile', this.#encodeTile);
+    const tileBytes = rowsPerTile(encoder.config, numPatches) * rowBytes;
+    const launches = this.#launches(layout);
+    const atOnce = numTokens > maxRowsAtOnce ? LAYER_DISPATCHES : launches.length;
     const rows = gpu.create('image tiles', numTiles * tileBytes + rowBytes);
     try {
       for (let tile = 0; tile < numTiles; tile++) {
         const pixels = tiles.subarray(tile * tileLength, (tile + 1) * tileLength);
-        gpu.queue.writeBuffer(buffers.vit.patches, 0, patchify(tower, pixels, rowStride(patchPixels(tower))));
-        gpu.submit(launches, (encoder) => {
+        const patches = patchify(tower, pixels, rowStride(patchPixels(tower)), layout.grid);
+        gpu.queue.writeBuffer(buffers.vit.patches, 0, patches);
+        const keep = (encoder: GPUCommandEncoder): void => {
           encoder.copyBufferToBuffer(projected, 0, rows, tile * tileBytes, tileBytes);
           if (newline) encoder.copyBufferToBuffer(newline.buffer, 0, rows, numTiles * tileBytes, rowBytes);
-        });
+        };
+        for (let first = 0; first < launches.length; first += atOnce) {
+          const isLast = first + atOnce >= launches.length;
+          gpu.submit(launches.slice(first, first + atOnce), isLast ? keep : undefined);
+        }
       }
       const firstRow = this.#cache.reserve(hash, placement.numRows);
       this.#assemble(placement, firstRow, rows);
@@ -119,16 +143,38 @@ export class ImageRunner {
     this.#submit((ctx) => gatherRows(ctx, { numRows, width: this.#width, taps }, use));
   }
 
-  readonly #encodeTile: Recording = (dispatch) => {
+  /** The layout of an image's tiles, whose tables are then on the GPU. */
+  #layoutOf({ grid }: Placement): TileLayout {
+    if (!grid) return this.#layout;
     const { gpu, encoder, buffers } = this.#parts;
-    encoder.forward({ profile: gpu.profile, dispatch, ...buffers });
-  };
+    const { profile } = gpu;
+    const { pixelShuffle } = encoder.config;
+    const patches = { rows: grid.rows * pixelShuffle, cols: grid.cols * pixelShuffle };
+    const layout = tileLayout(encoder.config, profile, patches);
+    writeTables(gpu, buffers, layout.tables);
+    return layout;
+  }
 
-  #submit(record: (ctx: KernelContext) => void): void {
+  #launches(layout: TileLayout): readonly Launch[] {
+    const recording = this.#encodeTile(layout);
+    if (layout === this.#layout) return this.#recorder.launches('tile', recording);
+    return this.#record((ctx) => recording(ctx.dispatch));
+  }
+
+  #encodeTile({ shape: tile }: TileLayout): Recording {
+    const { gpu, encoder, buffers } = this.#parts;
+    return (dispatch) => encoder.forward({ profile: gpu.profile, dispatch, ...buffers, tile });
+  }
+
+  #record(record: (ctx: KernelContext) => void): readonly Launch[] {
     const { gpu } = this.#parts;
     const launches: Launch[] = [];
     record({ profile: gpu.profile, dispatch: (...step) => launches.push(gpu.launch(...step)) });
-    gpu.submit(launches);
+    return launches;
+  }
+
+  #submit(record: (ctx: KernelContext) => void): void {
+    this.#parts.gpu.submit(this.#record(record));
   }
 
   /** Elements of a row of features: the decoder's hidden size. */

@@ -11,6 +11,7 @@ import type { ForwardContext, StepShape } from '../layers/context.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { clearCounts, markTokens, sample, setVerifying, startSlot } from '../layers/sampler.js';
 import type { Decoder } from '../models/decoder.js';
+import { tokenPositions } from '../models/mrope.js';
 import { needsOwnTable, type RopeConfig, ropeTable, sharedLength } from '../models/rope.js';
 import { ForcedLogits } from './forced-logits.js';
 import type { ImageRunner } from './image-runner.js';
@@ -94,7 +95,7 @@ export class GpuModelRunner implements ModelRunner {
     const { gpu, config, pokesQueue } = parts;
     const readback = await Readback.create(gpu, MAX_READBACKS, maxResultBytes(config.maxBatchSize), pokesQueue);
     const runner = new GpuModelRunner(parts, readback);
-    runner.#writeRope(0, 1);
+    runner.#writeRope(0, 1, []);
     await runner.#recorder.compile(runner.#warmup());
     return runner;
   }
@@ -116,11 +117,11 @@ export class GpuModelRunner implements ModelRunner {
   beginSequence(begin: BeginSequence): void {
     const { gpu, buffers, config, decoder, sizes } = this.#parts;
     // Frozen, what was generated does not count: a sequence that was preempted comes back to the table that it had.
-    const { promptIds, generatedIds } = begin;
+    const { promptIds, generatedIds, images } = begin;
     const length = promptIds.length + (config.dynamicRope === 'recompute' ? generatedIds.length : 0);
-    const isOwn = needsOwnTable(decoder.config.rope, length);
+    const isOwn = needsOwnTable(decoder.config.rope, length, images.length > 0);
     this.#ropeBase[begin.slot] = isOwn ? (1 + begin.slot) * sizes.sessionLen : 0;
-    if (isOwn) this.#writeRope(1 + begin.slot, length);
+    if (isOwn) this.#writeRope(1 + begin.slot, length, images);
     this.#numTopLogprobs[begin.slot] = begin.params.numTopLogprobs;
     this.#verifying.delete(begin.slot);
     startSlot(gpu, buffers, decoder.config.vocabSize, begin);
@@ -156,15 +157,16 @@ export class GpuModelRunner implements ModelRunner {
     this.#parts.gpu.dispose();
   }
 
-  /** Writes the rotary table with this number, as it is for sequences of `length` tokens. */
-  #writeRope(table: number, length: number): void {
+  /** Writes the rotary table with this number, as it is for sequences of `length` tokens with these images. */
+  #writeRope(table: number, length: number, images: readonly ImageSpan[]): void {
     const { gpu, buffers, decoder, sizes } = this.#parts;
     const { rope, localRope } = decoder.config;
+    const positions = rope.mropeSection && tokenPositions(images, sizes.sessionLen);
     const write = (buffer: GPUBuffer, config: RopeConfig): void =>
       gpu.queue.writeBuffer(
         buffer,
         table * sizes.sessionLen * config.dims * 4,
-        ropeTable(config, sizes.sessionLen, length),
+        ropeTable(config, sizes.sessionLen, length, positions),
       );
     write(buffers.rope, rope);
     if (localRope) write(buffers.localRope, localRope);

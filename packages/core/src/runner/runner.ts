@@ -58,8 +58,11 @@ export interface ImageSpan {
   readonly numRows: number;
 }
 
-/** A sequence takes a slot: what the sampler must know of it is all there is to know. */
-export type BeginSequence = SlotStart;
+/** A sequence takes a slot. */
+export interface BeginSequence extends SlotStart {
+  /** Images among its tokens. */
+  readonly images: readonly ImageSpan[];
+}
 
 /** What one sequence does in a step. */
 export interface ScheduledSequence {

@@ -16,7 +16,7 @@ import { expertBytes } from '../layers/experts.js';
 import { MAX_MATVEC_ROWS } from '../layers/linear.js';
 import { RING_LENGTH, type SamplerBuffers } from '../layers/sampler.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
-import { sharedLength } from '../models/rope.js';
+import { hasOwnTables } from '../models/rope.js';
 import { maxResultBytes } from './step-results.js';
 
 /** What the sizes depend on. */
@@ -48,7 +48,7 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
   const rows = padRows(maxRows);
   const activation = (width: number): number => rows * rowStride(width) * 4;
   const maxSampled = Math.max(maxBatchSize, MAX_MATVEC_ROWS);
-  const ropeRows = (1 + (Number.isFinite(sharedLength(rope)) ? maxBatchSize : 0)) * sessionLen;
+  const ropeRows = (1 + (hasOwnTables(rope) ? maxBatchSize : 0)) * sessionLen;
   return {
     rows: rows * 16,
     tiles: rows * 16,

@@ -1,6 +1,6 @@
 // A factor for each weight row. Fills the slot `activation`.
 
-@group(0) @binding(5) var<storage, read> row_scale: array<f32>;   // [OUTPUTS]
+@group(0) @binding(8) var<storage, read> row_scale: array<f32>;   // [OUTPUTS]
 
 // Outputs beyond the last one get its factor; they are not written.
 fn activate(x: vec4<f32>, row: u32) -> vec4<f32> {

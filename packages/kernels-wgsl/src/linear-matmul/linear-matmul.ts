@@ -97,6 +97,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['silu', 'serial'],
     ['scale_rows', 'small-f32'],
     ['clip', 'small-f32'],
+    ['add_scaled', 'small-f16'],
     ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],

@@ -195,7 +195,18 @@ const expertChoices: readonly LinearMatvecChoice[] = (
 
 /** Every activation that the choices above lack. */
 const activationChoices: readonly LinearMatvecChoice[] = (
-  ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'scale_rows', 'clip', 'softcap', 'gelu_mul', 'gelu_tanh_mul'] as const
+  [
+    'gelu',
+    'gelu_tanh',
+    'quick_gelu',
+    'silu',
+    'scale_rows',
+    'add_scaled',
+    'clip',
+    'softcap',
+    'gelu_mul',
+    'gelu_tanh_mul',
+  ] as const
 ).map((epilogue) => ({
   ...plain,
   epilogue,

@@ -48,6 +48,7 @@ export const activations: Readonly<Record<Epilogue, (x: number, limit?: number) 
   silu: (x) => x * sigmoid(x),
   scale_rows: (x) => x,
   clip: (x, clip = 1) => Math.max(-clip, Math.min(clip, x)),
+  add_scaled: (x) => x,
   softcap: (x, softcap = 1) => softcap * Math.tanh(x / softcap),
   silu_mul: (x) => x * sigmoid(x),
   gelu_mul: gelu,
@@ -85,10 +86,9 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
         const gateRow = 8 * Math.floor(n / 4) + (n % 4);
         value = activate(product(gateRow)) * product(gateRow + 4);
       } else if (!isGated(epilogue) && n >= yStart && n < yStart + numOutputs) {
-        value =
-          activate(product(n - yStart), epilogue === 'clip' ? shape.clip : shape.softcap) +
-          (epilogue === 'add' ? before : 0);
-        if (epilogue === 'scale_rows') value *= inputs.row_scale[n - yStart] ?? 0;
+        value = activate(product(n - yStart), epilogue === 'clip' ? shape.clip : shape.softcap);
+        if (epilogue === 'scale_rows' || epilogue === 'add_scaled') value *= inputs.row_scale[n - yStart] ?? 0;
+        if (epilogue === 'add' || epilogue === 'add_scaled') value += before;
       }
       expected[token * yStride + n] = value;
     }

@@ -117,7 +117,7 @@ const expertUses = [1, 8, 32, 64].flatMap((tile) =>
 );
 
 const activations: readonly Epilogue[] = [
-  ...(['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'clip', 'softcap'] as const),
+  ...(['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'add_scaled', 'clip', 'softcap'] as const),
   ...(['gelu_mul', 'gelu_tanh_mul'] as const),
 ];
 

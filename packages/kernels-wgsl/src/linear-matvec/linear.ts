@@ -22,7 +22,8 @@ import routedTokens from './tokens-routed.wgsl';
  * - `add`: y += W x (+ bias), the residual;
  * - `gelu`, `gelu_tanh`, `quick_gelu`, `silu`: y = activation(W x (+ bias)), GELU by erf, by tanh, or as
  *   x · sigmoid(1.702 x);
- * - `scale_rows`: y = W x times `row_scale`, f32, one per weight row; without bias;
+ * - `scale_rows`: y = row_scale · (W x (+ bias)), an f32 factor for each weight row;
+ * - `add_scaled`: y += row_scale · (W x (+ bias)), a residual with layer scale;
  * - `clip`: y = W x (+ bias), clipped to -clip .. clip;
  * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
@@ -38,6 +39,7 @@ export type Epilogue =
   | 'silu'
   | 'scale_rows'
   | 'clip'
+  | 'add_scaled'
   | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
@@ -58,6 +60,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   silu: { epilogue: rows, activation: silu },
   scale_rows: { epilogue: rows, activation: scaleRows },
   clip: { epilogue: rows, activation: clip },
+  add_scaled: { epilogue: rows, activation: scaleRows },
   softcap: { epilogue: rows, activation: softcap },
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
@@ -119,7 +122,7 @@ export const linearBindings: readonly Binding[] = [
   { name: 'y', index: 7, access: 'read_write' },
 ];
 
-const rowScale: Binding = { name: 'row_scale', index: 5, access: 'read' };
+const rowScale: Binding = { name: 'row_scale', index: 8, access: 'read' };
 
 /** What the slot `tokens` can be filled with. */
 const tokenChoices: Readonly<Record<'all' | 'listed' | 'routed', { wgsl: WgslModule; bindings: readonly Binding[] }>> =
@@ -175,9 +178,13 @@ export function linearParts(use: LinearUse): Required<Omit<Variant, 'requires'>>
     flags: {
       ...flags,
       bias: hasBias,
-      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' }),
+      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' || epilogue === 'add_scaled' }),
     },
     slots: { weights: wgsl, tokens: tokens.wgsl, ...endings[epilogue] },
-    slotBindings: [...slotBindings, ...tokens.bindings, ...(epilogue === 'scale_rows' ? [rowScale] : [])],
+    slotBindings: [
+      ...slotBindings,
+      ...tokens.bindings,
+      ...(endings[epilogue].activation === scaleRows ? [rowScale] : []),
+    ],
   };
 }

@@ -38,8 +38,8 @@ export function createQwen2VlProcessor(settings: Settings): ImageProcessor {
     maxPixels: area('max_pixels', 'longest_edge'),
   };
   return {
-    process(image) {
-      const { width, height } = smartSize(image, bounds);
+    process(image, { maxPixels = bounds.maxPixels } = {}) {
+      const { width, height } = smartSize(image, { ...bounds, maxPixels: Math.min(bounds.maxPixels, maxPixels) });
       return packTiles(image, [resize(image, width, height, filter)], levels, ONE_VIEW);
     },
   };

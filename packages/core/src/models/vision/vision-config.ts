@@ -5,7 +5,7 @@ import { PagemindError } from '../../errors.js';
 /** Activation of a tower's MLP. */
 export type VisionActivation = 'gelu' | 'gelu_tanh' | 'quick_gelu';
 
-/** A vision transformer: pre-norm layers with LayerNorm, bidirectional attention and a plain two-layer MLP. */
+/** A vision transformer: layers with norms before attention, which sees all patches or those of a window, and MLP. */
 export interface VisionConfig {
   /** `hidden_size` */
   readonly hiddenSize: number;
@@ -16,14 +16,27 @@ export interface VisionConfig {
   /** `num_attention_heads` */
   readonly numHeads: number;
   readonly headDim: number;
-  /** `image_size`: side of a tile in pixels. */
+  /**
+   * `image_size`: side of a tile in pixels. With rotary positions images keep their shape and are one tile each; this is then
+   * the side of the largest square, and its area the most of any shape.
+   */
   readonly imageSize: number;
   /** `patch_size` */
   readonly patchSize: number;
+  /** `temporal_patch_size`: frames of a patch; those of an image are all the same. */
+  readonly numFrames: number;
+  /** `norm_type` */
+  readonly norm: 'layer' | 'rms';
   /** `layer_norm_eps` */
   readonly normEpsilon: number;
-  /** `hidden_act` */
-  readonly activation: VisionActivation;
+  /** `hidden_act`; `silu_mul` is that of a gate beside the first linear layer */
+  readonly activation: VisionActivation | 'silu_mul';
+  /** A learned table, one row a patch; or queries and keys that turn by line and column. */
+  readonly positions: 'learned' | 'rotary';
+  /** Patches a side of the windows that attention stays in, but for some layers (`fullatt_block_indexes`). */
+  readonly windows: { readonly side: number; readonly fullLayers: readonly number[] } | undefined;
+  /** Queries, keys and values are one tensor. */
+  readonly hasFusedQkv: boolean;
   /** CLIP puts a class token beside the patches. */
   readonly hasClassToken: boolean;
   /** CLIP normalises the embeddings. */
@@ -32,6 +45,8 @@ export interface VisionConfig {
   readonly hasPostNorm: boolean;
   /** SigLIP's patch embedding has a bias. */
   readonly hasPatchBias: boolean;
+  /** `layer_scale_init_value`: what attention and MLP give is scaled by learned factors, `lambda_1` and `lambda_2`. */
+  readonly hasLayerScale: boolean;
 }
 
 /** Patches along a side of a tile. */
@@ -49,9 +64,9 @@ export function numVisionTokens(config: VisionConfig): number {
   return numPatches(config) + (config.hasClassToken ? 1 : 0);
 }
 
-/** Numbers of one patch: its pixels, channel by channel. */
-export function patchPixels({ patchSize }: VisionConfig): number {
-  return 3 * patchSize * patchSize;
+/** Numbers of one patch: its pixels, channel by channel and frame by frame. */
+export function patchPixels({ patchSize, numFrames }: VisionConfig): number {
+  return 3 * numFrames * patchSize * patchSize;
 }
 
 const ACTIVATIONS: Readonly<Record<string, VisionActivation>> = {
@@ -77,10 +92,11 @@ export function checkVisionConfig(config: VisionConfig): VisionConfig {
       hint: 'See the table of what works in the README.',
     });
   };
-  const { imageSize, patchSize, numLayers, headDim } = config;
+  const { imageSize, patchSize, numLayers, headDim, windows } = config;
   if (imageSize > 4096) refuse(`its tiles have ${imageSize} pixels a side`);
   if (patchSize > imageSize) refuse(`its patches of ${patchSize} pixels are larger than a tile`);
   if (headDim % 4 !== 0 || headDim > 128) refuse(`head_dim ${headDim} is no multiple of 4 up to 128`);
+  if (windows && windows.side < 1) refuse('its windows are smaller than a block of patches');
   if (numLayers < 0 || numLayers > 256) refuse(`${numLayers} layers`);
   return config;
 }

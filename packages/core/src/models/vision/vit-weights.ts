@@ -1,5 +1,6 @@
 // The weights of a vision transformer, under the names that families give them by renaming (vlm/): `vision.` and then
 // Hugging Face's names of CLIP and SigLIP, which agree.
+import { isGated } from '@pagemind/kernels-wgsl';
 import {
   type MatrixSpec,
   type VectorSpec,
@@ -19,7 +20,7 @@ export const visionName = {
   layer: (layer: number, role: VisionRole): string => `vision.layers.${layer}.${role}`,
 } as const;
 
-export type VisionRole = 'norm1' | 'qkv' | 'output' | 'norm2' | 'up' | 'down';
+export type VisionRole = 'norm1' | 'qkv' | 'output' | 'scale1' | 'norm2' | 'up' | 'down' | 'scale2';
 
 /** Vectors that belong to a name: a norm's or a matrix's. */
 export function biasName(name: string): string {
@@ -28,9 +29,7 @@ export function biasName(name: string): string {
 
 /** Everything the forward pass reads. Layers behind the used one and heads for other tasks are left out. */
 export function vitWeights(config: VisionConfig): readonly WeightSpec[] {
-  const { hiddenSize, hasClassToken, hasPatchBias, hasPreNorm, hasPostNorm, numLayers } = config;
-  const numPositions = numVisionTokens(config) * hiddenSize;
-  const position = wholeTensor('vision.embeddings.position_embedding.weight', numPositions);
+  const { hiddenSize, hasPatchBias, hasPreNorm, hasPostNorm, numLayers } = config;
   const specs: WeightSpec[] = [
     // The patches are small, and every error made there passes through the whole tower.
     {
@@ -39,51 +38,75 @@ export function vitWeights(config: VisionConfig): readonly WeightSpec[] {
       ]),
       group: 'none',
     },
-    // The class token is one more row behind the table, so that a gather can add it to its position.
-    hasClassToken
-      ? vector(visionName.positions, numPositions + hiddenSize, [
-          position,
-          wholeTensor('vision.embeddings.class_embedding', hiddenSize, numPositions),
-        ])
-      : vector(visionName.positions, numPositions, [position]),
   ];
+  if (config.positions === 'learned') specs.push(learnedPositions(config));
   if (hasPatchBias) {
     const bias = [wholeTensor('vision.embeddings.patch_embedding.bias', hiddenSize)];
     specs.push(vector(visionName.patchBias, hiddenSize, bias));
   }
-  if (hasPreNorm) specs.push(...norm(visionName.preNorm, 'vision.pre_layrnorm', hiddenSize));
-  if (hasPostNorm) specs.push(...norm(visionName.postNorm, 'vision.post_layernorm', hiddenSize));
+  if (hasPreNorm) specs.push(...norm(config, visionName.preNorm, 'vision.pre_layrnorm'));
+  if (hasPostNorm) specs.push(...norm(config, visionName.postNorm, 'vision.post_layernorm'));
   for (let layer = 0; layer < numLayers; layer++) specs.push(...layerWeights(config, layer));
   return specs;
 }
 
-function layerWeights({ hiddenSize, intermediateSize }: VisionConfig, layer: number): WeightSpec[] {
+/** The table of positions. The class token is one more row behind it, so that a gather can add it to its position. */
+function learnedPositions(config: VisionConfig): VectorSpec {
+  const { hiddenSize, hasClassToken } = config;
+  const length = numVisionTokens(config) * hiddenSize;
+  const table = wholeTensor('vision.embeddings.position_embedding.weight', length);
+  if (!hasClassToken) return vector(visionName.positions, length, [table]);
+  const token = wholeTensor('vision.embeddings.class_embedding', hiddenSize, length);
+  return vector(visionName.positions, length + hiddenSize, [table, token]);
+}
+
+function layerWeights(config: VisionConfig, layer: number): WeightSpec[] {
+  const { hiddenSize, intermediateSize, activation, hasFusedQkv, hasLayerScale } = config;
   const stem = `vision.encoder.layers.${layer}`;
   const name = (role: VisionRole): string => visionName.layer(layer, role);
   const heads = (suffix: string): WeightPiece[] =>
-    ['q_proj', 'k_proj', 'v_proj'].map((part, i) =>
-      wholeTensor(`${stem}.self_attn.${part}.${suffix}`, hiddenSize, i * hiddenSize),
-    );
+    hasFusedQkv
+      ? [wholeTensor(`${stem}.self_attn.qkv.${suffix}`, 3 * hiddenSize)]
+      : ['q_proj', 'k_proj', 'v_proj'].map((part, i) =>
+          wholeTensor(`${stem}.self_attn.${part}.${suffix}`, hiddenSize, i * hiddenSize),
+        );
   const linear = (role: VisionRole, tensor: string, numRows: number, numCols: number): WeightSpec[] => [
     matrix(name(role), numRows, numCols, [wholeTensor(`${stem}.${tensor}.weight`, numRows)]),
     vector(biasName(name(role)), numRows, [wholeTensor(`${stem}.${tensor}.bias`, numRows)]),
   ];
+  const scale = (role: VisionRole, tensor: string): WeightSpec[] =>
+    hasLayerScale ? [vector(name(role), hiddenSize, [wholeTensor(`${stem}.${tensor}`, hiddenSize)])] : [];
   return [
-    ...norm(name('norm1'), `${stem}.layer_norm1`, hiddenSize),
+    ...norm(config, name('norm1'), `${stem}.layer_norm1`),
     matrix(name('qkv'), 3 * hiddenSize, hiddenSize, heads('weight')),
     vector(biasName(name('qkv')), 3 * hiddenSize, heads('bias')),
     ...linear('output', 'self_attn.out_proj', hiddenSize, hiddenSize),
-    ...norm(name('norm2'), `${stem}.layer_norm2`, hiddenSize),
-    ...linear('up', 'mlp.fc1', intermediateSize, hiddenSize),
+    ...scale('scale1', 'lambda_1'),
+    ...norm(config, name('norm2'), `${stem}.layer_norm2`),
+    ...(isGated(activation) ? gateUp(config, name('up'), stem) : linear('up', 'mlp.fc1', intermediateSize, hiddenSize)),
     ...linear('down', 'mlp.fc2', hiddenSize, intermediateSize),
+    ...scale('scale2', 'lambda_2'),
   ];
 }
 
-function norm(name: string, tensor: string, length: number): WeightSpec[] {
-  return [
-    vector(name, length, [wholeTensor(`${tensor}.weight`, length)]),
-    vector(biasName(name), length, [wholeTensor(`${tensor}.bias`, length)]),
-  ];
+/** Gate and up in one matrix, four rows of each in turn, as kernels want them. */
+function gateUp({ hiddenSize, intermediateSize }: VisionConfig, name: string, stem: string): WeightSpec[] {
+  const numRows = 8 * Math.ceil(intermediateSize / 4);
+  const pieces = (suffix: string): WeightPiece[] =>
+    ['gate_proj', 'up_proj'].map((part, i) => ({
+      ...wholeTensor(`${stem}.mlp.${part}.${suffix}`, intermediateSize, 4 * i),
+      block: 4,
+      stride: 8,
+    }));
+  return [matrix(name, numRows, hiddenSize, pieces('weight')), vector(biasName(name), numRows, pieces('bias'))];
+}
+
+/** An RMSNorm has no bias. */
+function norm({ hiddenSize, norm: type }: VisionConfig, name: string, tensor: string): WeightSpec[] {
+  const parts = type === 'rms' ? ['weight'] : ['weight', 'bias'];
+  return parts.map((part) =>
+    vector(part === 'bias' ? biasName(name) : name, hiddenSize, [wholeTensor(`${tensor}.${part}`, hiddenSize)]),
+  );
 }
 
 function matrix(name: string, numRows: number, numCols: number, pieces: readonly WeightPiece[]): MatrixSpec {

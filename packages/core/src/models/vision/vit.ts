@@ -3,22 +3,27 @@
 import { NO_ROW } from '@pagemind/kernels-wgsl';
 import { invariant } from '../../errors.js';
 import type { KernelContext } from '../../layers/context.js';
-import { encoderAttention } from '../../layers/encoder-attention.js';
+import { encoderAttention, turnEncoderHeads } from '../../layers/encoder-attention.js';
 import { gatherRows } from '../../layers/gather.js';
-import { type LayerNormWeight, layerNorm } from '../../layers/layer-norm.js';
 import { type LinearWeight, matmul } from '../../layers/linear.js';
+import { type NormWeight, normRows } from '../../layers/norm.js';
 import type { LoadedVector, LoadedWeights } from '../../load/weight-loader.js';
+import { fullGrid, type PatchGrid, tileSize, windowsOf } from './patch-grid.js';
 import { numPatches, numVisionTokens, type VisionConfig } from './vision-config.js';
 import { biasName, visionName } from './vit-weights.js';
 
 /** Buffers that a tile is computed in; rows of activations are padded to a multiple of 32 elements with zeros. */
 export interface VitBuffers {
-  /** f32 `[numPatches, 3 * patchSize²]`: what {@link patchify} gives. */
+  /** f32 `[numPatches, 3 * numFrames * patchSize²]`: what {@link patchify} gives. */
   readonly patches: GPUBuffer;
-  /** What {@link positionIndex} gives. */
+  /** What {@link positionIndex} gives, for learned positions. */
   readonly positionIndex: GPUBuffer;
-  /** Query tiles of the attention, u32 `[numTiles, 4]`. */
+  /** What {@link rotaryTable} gives, for rotary ones. */
+  readonly turns: GPUBuffer;
+  /** Query tiles of the attention over all rows, u32 `[numTiles, 4]`. */
   readonly attentionTiles: GPUBuffer;
+  /** Those of the attention within windows. */
+  readonly windowTiles: GPUBuffer;
   /** f32 `[numTokens, hidden]`: the residual stream. */
   readonly residual: GPUBuffer;
   /** f32 `[numTokens, hidden]` */
@@ -31,27 +36,40 @@ export interface VitBuffers {
   readonly mlp: GPUBuffer;
 }
 
-export interface VitContext extends KernelContext {
-  readonly vit: VitBuffers;
+/** The numbers of a tile that decide its dispatches. */
+export interface TileShape {
+  readonly numPatches: number;
+  /** Patches, and the class token. */
+  readonly numTokens: number;
   readonly numAttentionTiles: number;
+  readonly numWindowTiles: number;
 }
 
+export interface VitContext extends KernelContext {
+  readonly vit: VitBuffers;
+  readonly tile: TileShape;
+}
+
+/** LayerNorm, or RMSNorm, which has no beta. */
+
 interface VitLayer {
-  readonly norm1: LayerNormWeight;
+  readonly norm1: NormWeight;
   readonly qkv: LinearWeight;
   readonly output: LinearWeight;
-  readonly norm2: LayerNormWeight;
+  readonly scale1: LoadedVector | undefined;
+  readonly norm2: NormWeight;
   readonly up: LinearWeight;
   readonly down: LinearWeight;
+  readonly scale2: LoadedVector | undefined;
 }
 
 export class VisionTransformer {
   readonly config: VisionConfig;
   readonly #patches: LinearWeight;
-  readonly #positions: LoadedVector;
-  readonly #preNorm: LayerNormWeight | undefined;
+  readonly #positions: LoadedVector | undefined;
+  readonly #preNorm: NormWeight | undefined;
   readonly #layers: readonly VitLayer[];
-  readonly #postNorm: LayerNormWeight | undefined;
+  readonly #postNorm: NormWeight | undefined;
 
   constructor(config: VisionConfig, weights: LoadedWeights) {
     this.config = config;
@@ -66,50 +84,72 @@ export class VisionTransformer {
       return { matrix, bias };
     };
     const biased = (name: string): LinearWeight => linear(name, vector(biasName(name)));
-    const norm = (name: string): LayerNormWeight => ({
+    const norm = (name: string): NormWeight => ({
+      type: config.norm === 'layer' ? 'layer_norm' : 'rms_norm',
       gamma: vector(name),
-      beta: vector(biasName(name)),
+      beta: config.norm === 'layer' ? vector(biasName(name)) : undefined,
       epsilon: config.normEpsilon,
     });
+    const scale = (name: string): LoadedVector | undefined => (config.hasLayerScale ? vector(name) : undefined);
     this.#patches = linear(visionName.patches, config.hasPatchBias ? vector(visionName.patchBias) : undefined);
-    this.#positions = vector(visionName.positions);
+    this.#positions = config.positions === 'learned' ? vector(visionName.positions) : undefined;
     this.#preNorm = config.hasPreNorm ? norm(visionName.preNorm) : undefined;
     this.#postNorm = config.hasPostNorm ? norm(visionName.postNorm) : undefined;
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
       norm1: norm(visionName.layer(layer, 'norm1')),
       qkv: biased(visionName.layer(layer, 'qkv')),
       output: biased(visionName.layer(layer, 'output')),
+      scale1: scale(visionName.layer(layer, 'scale1')),
       norm2: norm(visionName.layer(layer, 'norm2')),
       up: biased(visionName.layer(layer, 'up')),
       down: biased(visionName.layer(layer, 'down')),
+      scale2: scale(visionName.layer(layer, 'scale2')),
     }));
   }
 
   /** The patches of a tile → its rows, `[numTokens, hidden]`; gives the buffer that holds them. */
   forward(ctx: VitContext): GPUBuffer {
-    const { patches, positionIndex, attentionTiles, residual, normed, qkv, heads, mlp } = ctx.vit;
+    const { patches, turns, residual, normed, qkv, heads, mlp } = ctx.vit;
     const { config } = this;
-    const { hiddenSize, activation } = config;
-    const numRows = numVisionTokens(config);
+    const { activation } = config;
+    const { numTokens: numRows, numPatches } = ctx.tile;
 
     const embedded = this.#preNorm ? normed : residual;
-    const positions = { source: this.#positions.buffer, destination: embedded, index: positionIndex };
-    gatherRows(ctx, { numRows, width: hiddenSize, sourceStride: hiddenSize, taps: 2 }, positions);
-    matmul(ctx, this.#patches, { x: patches, y: embedded, numRows: numPatches(config), epilogue: 'add' });
-    if (this.#preNorm) layerNorm(ctx, this.#preNorm, { x: normed, y: residual, numRows });
+    if (this.#positions) this.#place(ctx, this.#positions, embedded);
+    const epilogue = this.#positions ? 'add' : 'store';
+    matmul(ctx, this.#patches, { x: patches, y: embedded, numRows: numPatches, epilogue });
+    if (this.#preNorm) normRows(ctx, this.#preNorm, { x: normed, y: residual, numRows });
+    const add = (weight: LinearWeight, x: GPUBuffer, rowScale: LoadedVector | undefined): void =>
+      matmul(ctx, weight, { x, y: residual, numRows, epilogue: rowScale ? 'add_scaled' : 'add', rowScale });
 
-    for (const layer of this.#layers) {
-      layerNorm(ctx, layer.norm1, { x: residual, y: normed, numRows });
+    this.#layers.forEach((layer, index) => {
+      normRows(ctx, layer.norm1, { x: residual, y: normed, numRows });
       matmul(ctx, layer.qkv, { x: normed, y: qkv, numRows });
-      encoderAttention(ctx, config, { qkv, out: heads, tiles: attentionTiles, numTiles: ctx.numAttentionTiles });
-      matmul(ctx, layer.output, { x: heads, y: residual, numRows, epilogue: 'add' });
-      layerNorm(ctx, layer.norm2, { x: residual, y: normed, numRows });
+      if (!this.#positions) turnEncoderHeads(ctx, config, { qkv, turns, numRows });
+      encoderAttention(ctx, config, { qkv, out: heads, ...this.#tilesOf(ctx, index) });
+      add(layer.output, heads, layer.scale1);
+      normRows(ctx, layer.norm2, { x: residual, y: normed, numRows });
       matmul(ctx, layer.up, { x: normed, y: mlp, numRows, epilogue: activation });
-      matmul(ctx, layer.down, { x: mlp, y: residual, numRows, epilogue: 'add' });
-    }
+      add(layer.down, mlp, layer.scale2);
+    });
     if (!this.#postNorm) return residual;
-    layerNorm(ctx, this.#postNorm, { x: residual, y: normed, numRows });
+    normRows(ctx, this.#postNorm, { x: residual, y: normed, numRows });
     return normed;
+  }
+
+  /** Learned positions, and the class token: the patches are added to them. */
+  #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer): void {
+    const { hiddenSize: width } = this.config;
+    const shape = { numRows: ctx.tile.numTokens, width, sourceStride: width, taps: 2 };
+    gatherRows(ctx, shape, { source, destination, index: ctx.vit.positionIndex });
+  }
+
+  /** Whom rows see in a layer: all, or their window. */
+  #tilesOf({ vit, tile }: VitContext, layer: number): { readonly tiles: GPUBuffer; readonly numTiles: number } {
+    const { windows } = this.config;
+    return windows && !windows.fullLayers.includes(layer)
+      ? { tiles: vit.windowTiles, numTiles: tile.numWindowTiles }
+      : { tiles: vit.attentionTiles, numTiles: tile.numAttentionTiles };
   }
 }
 
@@ -126,25 +166,31 @@ export function positionIndex(config: VisionConfig): Uint32Array<ArrayBuffer> {
 }
 
 /**
- * The patches of a tile as rows of {@link VitBuffers.patches}, in the order of a convolution's weights.
- * @param tile f32 `[3, imageSize, imageSize]`
+ * The patches of a tile as rows of {@link VitBuffers.patches}, each in the order of a convolution's weights.
+ * @param tile f32 `[3, height, width]`
  * @param stride elements between rows
  */
-export function patchify(config: VisionConfig, tile: Float32Array, stride: number): Float32Array<ArrayBuffer> {
-  const { imageSize, patchSize } = config;
-  const perSide = Math.floor(imageSize / patchSize);
-  const rows = new Float32Array(perSide * perSide * stride);
-  for (let patch = 0; patch < perSide * perSide; patch++) {
-    const top = Math.floor(patch / perSide) * patchSize;
-    const left = (patch % perSide) * patchSize;
-    let at = patch * stride;
+export function patchify(
+  config: VisionConfig,
+  tile: Float32Array,
+  stride: number,
+  grid: PatchGrid = fullGrid(config),
+): Float32Array<ArrayBuffer> {
+  const { patchSize, numFrames } = config;
+  const { width, height } = tileSize(config, grid);
+  const order = windowsOf(config, grid).flat();
+  const rows = new Float32Array(order.length * stride);
+  order.forEach((patch, row) => {
+    const top = Math.floor(patch / grid.cols) * patchSize;
+    const left = (patch % grid.cols) * patchSize;
+    let at = row * stride;
     for (let channel = 0; channel < 3; channel++) {
-      for (let y = top; y < top + patchSize; y++) {
-        const from = (channel * imageSize + y) * imageSize + left;
+      for (let line = 0; line < numFrames * patchSize; line++) {
+        const from = (channel * height + top + (line % patchSize)) * width + left;
         rows.set(tile.subarray(from, from + patchSize), at);
         at += patchSize;
       }
     }
-  }
+  });
   return rows;
 }

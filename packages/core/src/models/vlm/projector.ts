@@ -2,13 +2,14 @@
 // Which tiles make up an image, and where their rows go, is the runner's and the family's business.
 import { invariant } from '../../errors.js';
 import { gatherRows } from '../../layers/gather.js';
+import { type LayerNormWeight, layerNorm } from '../../layers/layer-norm.js';
 import { type LinearWeight, matmul } from '../../layers/linear.js';
 import type { LoadedWeights } from '../../load/weight-loader.js';
 import { type WeightSpec, wholeTensor } from '../../load/weights.js';
-import { numPatches, patchesPerSide } from '../vision/vision-config.js';
+import { fullGrid, type PatchGrid, windowsOf } from '../vision/patch-grid.js';
 import { VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
-import { type ProjectorLayer, rowsPerTile, type VlmConfig } from './vlm-config.js';
+import { type ProjectorLayer, type ProjectorNorm, rowsPerTile, type VlmConfig } from './vlm-config.js';
 
 /** Name of the loaded newline row. */
 export const NEWLINE = 'newline';
@@ -19,6 +20,8 @@ export interface ProjectorBuffers {
   readonly selectIndex: GPUBuffer;
   /** f32 `[rowsPerTile, pixelShuffle² * hidden]` */
   readonly selected: GPUBuffer;
+  /** The same after the norm, where there is one. */
+  readonly normed: GPUBuffer;
   /** f32 `[rowsPerTile, first layer's outputs]`, for a projector of two layers. */
   readonly between: GPUBuffer;
   /** f32 `[rowsPerTile, decoder's hidden]` */
@@ -32,12 +35,14 @@ export interface ProjectorContext extends VitContext {
 export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
+  readonly #norm: LayerNormWeight | undefined;
   readonly #layers: readonly (ProjectorLayer & { readonly weight: LinearWeight })[];
 
   constructor(config: VlmConfig, weights: LoadedWeights) {
     invariant(config.projector.length <= 2, 'a projector has one layer or two');
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
+    this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
     this.#layers = config.projector.map((layer) => {
       const matrix = weights.matrices.get(layer.name);
       const bias = layer.hasBias ? weights.vectors.get(biasName(layer.name)) : undefined;
@@ -48,25 +53,37 @@ export class ImageEncoder {
 
   /** The patches of a tile → its rows, in `projected`. */
   forward(ctx: ProjectorContext): void {
-    const { selectIndex, selected, between, projected } = ctx.projector;
+    const { selectIndex, selected, normed, between, projected } = ctx.projector;
     const { tower, pixelShuffle } = this.config;
-    const numRows = rowsPerTile(this.config);
+    const numRows = rowsPerTile(this.config, ctx.tile.numPatches);
 
     const rows = this.#tower.forward(ctx);
     const shape = { numRows, width: tower.hiddenSize, groups: pixelShuffle ** 2 };
     gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
+    if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
+    const joined = this.#norm ? normed : selected;
     this.#layers.forEach(({ weight, activation }, i) => {
-      const x = i === 0 ? selected : between;
+      const x = i === 0 ? joined : between;
       const y = i === this.#layers.length - 1 ? projected : between;
       matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store' });
     });
   }
 }
 
+function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): LayerNormWeight {
+  const [gamma, beta] = [vectors.get(name), vectors.get(biasName(name))];
+  invariant(gamma && beta, `the weight ${name} was not loaded`);
+  return { gamma, beta, epsilon };
+}
+
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, projector, hasNewline } = config;
+  const { tower, pixelShuffle, projectorNorm, projector, hasNewline } = config;
   const specs: WeightSpec[] = [...vitWeights(tower)];
+  if (projectorNorm) {
+    const [{ name }, width] = [projectorNorm, tower.hiddenSize * pixelShuffle ** 2];
+    specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
+  }
   for (const { name, numInputs, numOutputs, hasBias } of projector) {
     const pieces = [wholeTensor(`${name}.weight`, numOutputs)];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
@@ -82,18 +99,25 @@ function row(name: string, length: number, tensor: string): WeightSpec {
 
 /**
  * The tower's rows that make up each row of a tile, u32 `[rowsPerTile, 1 + pixelShuffle²]`: the destination row, then its
- * sources, those of a block of patches line by line. The tower has the class token last, families have it first.
+ * sources, those of a block of patches line by line. The tower has the class token last, families have it first; it has the
+ * patches window by window.
  */
-export function selectIndex(config: VlmConfig): Uint32Array<ArrayBuffer> {
+export function selectIndex(config: VlmConfig, grid: PatchGrid = fullGrid(config.tower)): Uint32Array<ArrayBuffer> {
   const { tower, keepsClassToken, pixelShuffle } = config;
-  const side = patchesPerSide(tower);
-  const index: number[] = keepsClassToken ? [0, numPatches(tower)] : [];
+  const { rows, cols } = grid;
+  const rowOfPatch = new Uint32Array(rows * cols);
+  windowsOf(tower, grid)
+    .flat()
+    .forEach((patch, row) => {
+      rowOfPatch[patch] = row;
+    });
+  const index: number[] = keepsClassToken ? [0, rows * cols] : [];
   let target = keepsClassToken ? 1 : 0;
-  for (let top = 0; top < side; top += pixelShuffle) {
-    for (let left = 0; left < side; left += pixelShuffle) {
+  for (let top = 0; top < rows; top += pixelShuffle) {
+    for (let left = 0; left < cols; left += pixelShuffle) {
       index.push(target++);
       for (let y = top; y < top + pixelShuffle; y++) {
-        for (let x = left; x < left + pixelShuffle; x++) index.push(y * side + x);
+        for (let x = left; x < left + pixelShuffle; x++) index.push(rowOfPatch[y * cols + x] as number);
       }
     }
   }

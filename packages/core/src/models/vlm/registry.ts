@@ -1,9 +1,21 @@
 // The vision-language families, as an explicit list: a new one is one file and one line here.
 import { deepseekVl } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
+import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import type { VlmFamily } from './vlm-config.js';
 
 /** Every vision-language family this build knows. */
-export const VLM_FAMILIES: readonly VlmFamily[] = [llava, llavaNext, llavaOnevision, idefics3, smolvlm, deepseekVl];
+export const VLM_FAMILIES: readonly VlmFamily[] = [
+  llava,
+  llavaNext,
+  llavaOnevision,
+  idefics3,
+  smolvlm,
+  deepseekVl,
+  internvl,
+  qwen2Vl,
+  qwen25Vl,
+];

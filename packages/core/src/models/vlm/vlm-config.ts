@@ -2,6 +2,7 @@
 // image are laid out. No code of a forward pass belongs in a family.
 import type { FamilyExample, TensorRenames } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
+import type { PatchGrid } from '../vision/patch-grid.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
@@ -26,6 +27,11 @@ export interface Placement {
   readonly sources: Uint32Array<ArrayBuffer>;
   /** f32 `[numRows, taps]`; missing: all 1. */
   readonly weights?: Float32Array<ArrayBuffer>;
+  /**
+   * For towers that take images in their own shape: the rows stand for blocks of pixels in so many lines and columns, line by
+   * line, and decoders with `mrope_section` see them there.
+   */
+  readonly grid?: PatchGrid;
 }
 
 /** One linear layer between the tower and the decoder. */
@@ -38,6 +44,13 @@ export interface ProjectorLayer {
   readonly activation: VisionActivation | undefined;
 }
 
+/** A norm before them. */
+export interface ProjectorNorm {
+  /** Stem of its tensors, after renaming. */
+  readonly name: string;
+  readonly epsilon: number;
+}
+
 /** The vision side of a model. */
 export interface VlmConfig {
   /** `image_token_index`, `image_token_id`: stands for one row of an image among the ids. */
@@ -47,6 +60,8 @@ export interface VlmConfig {
   readonly keepsClassToken: boolean;
   /** `scale_factor`: this many patches in each direction make one row, side by side. 1: none. */
   readonly pixelShuffle: number;
+  /** LayerNorm before the linear layers; missing: none. */
+  readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
   /** `image_newline` ends every row of the grid. */
   readonly hasNewline: boolean;
@@ -54,7 +69,8 @@ export interface VlmConfig {
   readonly maxRows: number;
   /** Taps of its placements, at most. */
   readonly maxTaps: number;
-  readonly place: (tiles: ImageTiles) => Placement;
+  /** @param tile of one tile, in pixels */
+  readonly place: (tiles: ImageTiles, tile: { readonly width: number; readonly height: number }) => Placement;
   /** The grid of an image of this size, for pixel values that come without it. */
   readonly gridOf: (width: number, height: number) => { readonly rows: number; readonly cols: number };
   /** What the marker of an image becomes in a prompt; the image token appears `numRows` times in it. */
@@ -71,19 +87,20 @@ export interface VlmFamily {
    * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
    */
   readonly renames: TensorRenames;
+  /** `model_type` of the decoder's family, where the keys of the decoder are in config.json itself or name another. */
+  readonly decoderType?: string;
   /** Tensors that may be present and are not used, after renaming. */
   readonly ignored: RegExp;
   readonly example?: FamilyExample;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 
-/** Rows that a tile gives after selection and pixel shuffle. */
-export function rowsPerTile({
-  tower,
-  keepsClassToken,
-  pixelShuffle,
-}: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle'>): number {
-  return numPatches(tower) / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
+/** Rows that a tile of `numTilePatches` gives after selection and pixel shuffle; by default one of the largest. */
+export function rowsPerTile(
+  { tower, keepsClassToken, pixelShuffle }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle'>,
+  numTilePatches: number = numPatches(tower),
+): number {
+  return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
 }
 
 /** All rows of all tiles as they come. */

@@ -4,8 +4,10 @@ import { RawConfig } from '../raw-config.js';
 import { patchify, positionIndex } from '../vision/vit.js';
 import { placeAnyres, readPinpoints } from './anyres.js';
 import { idefics3 } from './families/idefics3.js';
+import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import { selectIndex } from './projector.js';
 import { rowsPerTile } from './vlm-config.js';
 
@@ -141,6 +143,80 @@ describe('idefics3', () => {
     expect(() => idefics3.readConfig(raw({ scale_factor: 3 }), 16)).toThrowError(
       expect.objectContaining({ code: 'invalid_config' }),
     );
+  });
+});
+
+describe('internvl', () => {
+  const raw = (vision: object = {}, more: object = {}) =>
+    new RawConfig({
+      vision_config: {
+        ...{ model_type: 'internvl_vision', hidden_size: 8, num_attention_heads: 2, num_hidden_layers: 2 },
+        ...{ image_size: [8, 8], patch_size: [2, 2], attention_bias: true, ...vision },
+      },
+      image_token_id: 9,
+      ...more,
+    });
+
+  it('scales what layers add, drops the class token, and norms blocks of four patches', () => {
+    const config = internvl.readConfig(raw(), 16);
+    expect(config.tower).toMatchObject({ hasLayerScale: true, hasClassToken: true, hasPostNorm: false, numLayers: 2 });
+    expect([rowsPerTile(config), config.pixelShuffle]).toEqual([4, 2]);
+    expect(config.projectorNorm?.epsilon).toBe(1e-5);
+    expect(config.projector).toMatchObject([{ numInputs: 32, numOutputs: 16 }, { numInputs: 16 }]);
+  });
+
+  it('has a norm behind the last layer where rows are not averaged', () => {
+    expect(internvl.readConfig(raw({ use_mean_pooling: false }), 16).tower.hasPostNorm).toBe(true);
+  });
+
+  it('puts all rows of all tiles between two tokens', () => {
+    const config = internvl.readConfig(raw(), 16);
+    const tiles = { width: 9, height: 9, numTiles: 3, gridRows: 1, gridCols: 2 };
+    expect(config.place(tiles, { width: 8, height: 8 }).numRows).toBe(12);
+    expect(config.promptText(tiles, '#', 12)).toBe(`<img>${'#'.repeat(12)}</img>`);
+  });
+
+  it.each([
+    ['norms of queries and keys', raw({ use_qk_norm: true }), 'unsupported_model'],
+    ['other norms', raw({ norm_type: 'rms_norm' }), 'unsupported_model'],
+    ['no biases', raw({ attention_bias: false }), 'unsupported_model'],
+    ['no positions', raw({ use_absolute_position_embeddings: false }), 'unsupported_model'],
+    ['oblong tiles', raw({ image_size: [8, 16] }), 'unsupported_model'],
+    ['a class token', raw({}, { vision_feature_select_strategy: 'full' }), 'unsupported_model'],
+    ['blocks that do not fill a tile', raw({ image_size: 6 }), 'invalid_config'],
+    ['halves of patches', raw({}, { downsample_ratio: 0.4 }), 'invalid_config'],
+  ])('refuses %s', (_what, config, code) => {
+    expect(() => internvl.readConfig(config, 16)).toThrowError(expect.objectContaining({ code }));
+  });
+});
+
+describe('qwen2-vl', () => {
+  const config = qwen2Vl.readConfig(
+    new RawConfig({ vision_config: { embed_dim: 16, num_heads: 2, patch_size: 4 }, image_token_id: 9 }),
+    24,
+  );
+
+  it('gives an image lines and columns of rows, as many as its shape has blocks', () => {
+    const tiles = { width: 90, height: 70, numTiles: 1, gridRows: 0, gridCols: 0 };
+    expect(config.place(tiles, { width: 24, height: 16 })).toMatchObject({ numRows: 6, grid: { rows: 2, cols: 3 } });
+    expect(config.maxRows).toBe(36 * 36);
+    expect(config.projector).toMatchObject([
+      { numInputs: 64, numOutputs: 64 },
+      { numInputs: 64, numOutputs: 24 },
+    ]);
+  });
+
+  it('joins the patches of a block, wherever the tower has them', () => {
+    const windowed = qwen25Vl.readConfig(
+      new RawConfig({
+        vision_config: { hidden_size: 16, num_heads: 2, patch_size: 4, window_size: 8 },
+        image_token_id: 9,
+      }),
+      24,
+    );
+    const grid = { rows: 2, cols: 4 };
+    expect([...selectIndex(config, grid)]).toEqual([0, 0, 1, 4, 5, 1, 2, 3, 6, 7]);
+    expect([...selectIndex(windowed, grid)]).toEqual([0, 0, 1, 2, 3, 1, 4, 5, 6, 7]);
   });
 });
 

@@ -25,7 +25,7 @@ export function readLlavaConfig(
   decoderHiddenSize: number,
 ): Pick<VlmConfig, 'imageTokenId' | 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'projector'> {
   const tower = readVisionConfig(raw.object('vision_config') ?? raw, {
-    featureLayer: readFeatureLayer(raw),
+    featureLayer: readFeatureLayer(raw, -2),
     hasPostNorm: false,
   });
   return {
@@ -51,8 +51,9 @@ export function readImageToken(raw: RawConfig): number {
   return raw.ids('image_token_index')[0] ?? raw.ids('image_token_id')[0] ?? raw.count('image_token_id');
 }
 
-function readFeatureLayer(raw: RawConfig): number {
-  const layer = raw.get('vision_feature_layer') ?? -2;
+/** `vision_feature_layer` */
+export function readFeatureLayer(raw: RawConfig, fallback: number): number {
+  const layer = raw.get('vision_feature_layer') ?? fallback;
   if (typeof layer === 'number' && Number.isInteger(layer)) return layer;
   throw new PagemindError('unsupported_model', 'vision_feature_layer is not one layer.', {
     hint: 'Models that join the features of several layers are not supported yet.',
