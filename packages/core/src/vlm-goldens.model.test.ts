@@ -85,6 +85,23 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
       await engine.dispose();
     }
   });
+
+  it('qwen2_vl: text beside images, in slots that images had before, turns by its own positions', async () => {
+    const folder = fixturesPath('goldens/qwen2_vl');
+    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
+    try {
+      const text: Prompt = { kind: 'tokens', ids: [1, 5, 9, 23] };
+      const ids = idsOf(golden, 'input_ids');
+      const image: Prompt = { kind: 'tokens', ids, images: [`${folder}/image.png`] };
+      const alone = await generateIds(engine, text, 24);
+      const greedy = idsOf(golden, 'greedy_ids');
+      const together = [image, text, text, image].map((each) => generateIds(engine, each, 24));
+      expect(await Promise.all(together)).toEqual([greedy, alone, alone, greedy]);
+    } finally {
+      await engine.dispose();
+    }
+  });
 });
 
 /** The stored input of the tower, split into images. */

@@ -60,7 +60,16 @@ describe('a step', () => {
   it('prepares a slot with what a sequence knows', () => {
     const scheduler = schedulerWith([sequence(2, { minLength: 3, stopIds: new Set([7]) })]);
     expect(next(scheduler).begins).toEqual([
-      { slot: 0, params: GREEDY, promptIds: [0, 1], generatedIds: [], maxLength: 32, minLength: 3, stopIds: [7] },
+      {
+        slot: 0,
+        params: GREEDY,
+        promptIds: [0, 1],
+        generatedIds: [],
+        images: [],
+        maxLength: 32,
+        minLength: 3,
+        stopIds: [7],
+      },
     ]);
   });
 });
