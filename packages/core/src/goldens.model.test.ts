@@ -46,6 +46,7 @@ const CASES = [
   'qwen1_5-moe',
   'qwen3-moe',
   'deepseek-moe',
+  'dbrx',
   'llama-awq-gemm-g128',
   'llama-awq-gemm-g32',
   'llama-awq-gemv-g128',

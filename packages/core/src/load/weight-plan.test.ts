@@ -120,14 +120,15 @@ describe('planWeights: formats and sizes', () => {
 /** Byte of the file that each element of a weight comes from. */
 function expectedBytes(pieces: readonly WeightPiece[], checkpoint: Checkpoint, rowLength: number): Map<number, number> {
   const from = new Map<number, number>();
-  for (const { tensor, firstRow, numRows, dst, block, stride, isTransposed } of pieces) {
+  for (const { tensor, firstRow, numRows, dst, block, stride, isTransposed, slice = 0 } of pieces) {
     const entry = checkpoint.tensors.get(tensor) as TensorEntry;
     const size = BYTES[entry.dtype] ?? 0;
-    const [rowStep, columnStep] = isTransposed ? [1, entry.shape[1] ?? 0] : [rowLength, 1];
+    const [rowStep, columnStep] = isTransposed ? [1, entry.shape.at(-1) ?? 0] : [rowLength, 1];
+    const first = slice * rowLength * columnStep;
     for (let i = 0; i < numRows; i++) {
       const row = dst + Math.floor(i / block) * stride + (i % block);
       for (let c = 0; c < rowLength; c++) {
-        from.set(row * rowLength + c, entry.offset + ((firstRow + i) * rowStep + c * columnStep) * size);
+        from.set(row * rowLength + c, entry.offset + (first + (firstRow + i) * rowStep + c * columnStep) * size);
       }
     }
   }
@@ -227,6 +228,7 @@ describe('planWeights: windows', () => {
     const plan = (spec: MatrixSpec, windowBytes = 5000) =>
       planWeights(transposed, [spec], int4, { windowBytes, ignored });
     expect(() => plan(matrix('m', 6, 300, ...pieces), 128 * 12 - 1)).toThrow(/128 rows of tensor w have 1536 bytes/);
+    expect(() => plan(matrix('m', 6, 150, ...pieces))).toThrow(/takes 900 of its 1800 elements/);
     expect(() => plan(matrix('m', 300, 6, { ...wholeTensor('w', 300), isTransposed: true }))).toThrow(
       /w has shape \[300, 6\], m expects \[6, 300\]/,
     );
@@ -237,6 +239,23 @@ describe('planWeights: windows', () => {
     const checkpoint = checkpointOf({ conv: ['F32', 4, 3, 2, 2], experts: ['F32', 2, 3, 5] });
     const specs = [matrix('conv', 4, 12, wholeTensor('conv', 4)), matrix('experts', 6, 5, wholeTensor('experts', 6))];
     expect(planWeights(checkpoint, specs, keep, options).readBytes).toBe((48 + 30) * 4);
+  });
+});
+
+describe('planWeights: tensors of several transposed matrices', () => {
+  const part = (slice: number, dst: number): WeightPiece => ({ ...wholeTensor('w', 6, dst), isTransposed: true, slice });
+
+  it.each([[[450, 6]], [[3, 150, 6]]])('as %j: every matrix comes from its own rows', (shape) => {
+    const stack = checkpointOf({ w: ['F16', ...shape] });
+    const pieces = [part(1, 0), part(2, 8), part(0, 16)];
+    for (const windowBytes of [128 * 12, 5000]) {
+      const plan = planWeights(stack, [matrix('m', 24, 150, ...pieces)], keep, { windowBytes });
+      expect(sorted(plannedBytes(plan))).toBe(sorted(expectedBytes(pieces, stack, 150)));
+    }
+    const planOf = (...some: WeightPiece[]) =>
+      planWeights(stack, [matrix('m', 32, 150, ...some)], keep, { windowBytes: 5000 });
+    expect(() => planOf(...pieces, part(3, 24))).toThrow(/m expects \[600, 6\]/);
+    expect(() => planOf(part(0, 0), part(2, 8))).toThrow(/takes 900 of its 2700 elements/);
   });
 });
 

@@ -107,7 +107,8 @@ export function planWeights(
         continue;
       }
       const { entry, from, rowLength } = tensorOf(checkpoint, spec, piece);
-      ranges.push({ start: piece.firstRow * rowLength, end: (piece.firstRow + piece.numRows) * rowLength });
+      const start = ((piece.slice ?? 0) * (entry.shape.at(-1) ?? 0) + piece.firstRow) * rowLength;
+      ranges.push({ start, end: start + piece.numRows * rowLength });
       const target = weight.options ?? (weight.spec.inverseNormsOf ? 'inverse_norms' : 'vector');
       const change = spec.kind === 'vector' ? { offset: spec.offset ?? 0, scale: spec.scale ?? 1 } : {};
       const cut = cutPiece({ piece, entry, from, target, rowLength, windowBytes, change });
@@ -223,9 +224,10 @@ function tensorOf(checkpoint: Checkpoint, spec: WeightSpec, piece: WeightPiece):
   const lastRow = dst + Math.floor((numRows - 1) / block) * stride + ((numRows - 1) % block);
   invariant(lastRow < numDstRows, `${tensor} ends at row ${lastRow} of ${numDstRows} of ${spec.name}`);
   if (piece.isTransposed) {
-    const [numStored = 0, numStoredRows = 0] = shape;
-    if (shape.length !== 2 || numStored !== rowLength || numStoredRows < firstRow + numRows) {
-      const expected = `[${rowLength}, ${firstRow + numRows}]`;
+    const numCols = ((piece.slice ?? 0) + 1) * rowLength;
+    const isEnough = (shape.at(-1) ?? 0) >= firstRow + numRows && product(shape.slice(0, -1)) >= numCols;
+    if (shape.length < 2 || !isEnough) {
+      const expected = `[${numCols}, ${firstRow + numRows}]`;
       throw mismatch(tensor, `has shape [${shape.join(', ')}], ${spec.name} expects ${expected}`);
     }
     if (columns !== 1 || isF8(from)) throw mismatch(tensor, `has dtype ${dtype}, expected F32, F16 or BF16`);

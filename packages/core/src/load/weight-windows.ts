@@ -102,9 +102,9 @@ const COLUMN_STEP = 128;
 
 /** Cuts a transposed piece into windows of whole columns of the matrix. */
 function cutTransposed({ piece, entry, from, target, rowLength: numCols, windowBytes }: CutOptions): RowWindow[] {
-  const { firstRow, numRows, dst, block, stride } = piece;
+  const { firstRow, numRows, dst, block, stride, slice = 0 } = piece;
   const { bytes } = packUnits[from];
-  const step = entry.shape[1] ?? 0;
+  const step = entry.shape.at(-1) ?? 0;
   const most = Math.floor(windowBytes / bytes / step / COLUMN_STEP) * COLUMN_STEP;
   if (most === 0) {
     throw new PagemindError(
@@ -120,7 +120,7 @@ function cutTransposed({ piece, entry, from, target, rowLength: numCols, windowB
     return {
       shape: { source: from, target, numRows, numCols, sourceStart: 0, dst, block, stride, columns },
       source: entry.source,
-      offset: entry.offset + (first * step + firstRow) * bytes,
+      offset: entry.offset + ((slice * numCols + first) * step + firstRow) * bytes,
       length: ((count - 1) * step + numRows) * bytes,
     };
   });

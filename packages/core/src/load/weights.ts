@@ -14,6 +14,8 @@ export interface WeightPiece {
   readonly stride: number;
   /** The tensor is `[columns, rows]`: its rows are the matrix's columns. */
   readonly isTransposed?: boolean;
+  /** Of a transposed tensor that holds several such matrices, one behind the other: which. Default the first. */
+  readonly slice?: number;
 }
 
 /**

@@ -91,7 +91,7 @@ export function decoderWeights(
     }
   }
   for (let layer = 0; layer < config.numLayers; layer++) {
-    specs.push(...layerWeights(names, config, layer, isQkvSplit(names, layer, stored)));
+    specs.push(...layerWeights(names, config, layer, stored));
   }
   return specs;
 }
@@ -118,33 +118,41 @@ export function isTiedCopy({ names }: Family, config: DecoderConfig, tensor: str
   return config.isTied && tensor === `${names.head}.weight`;
 }
 
-function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number, isSplit: boolean): WeightSpec[] {
+function layerWeights(
+  names: DecoderNames,
+  config: DecoderConfig,
+  layer: number,
+  stored: Pick<Checkpoint, 'tensors' | 'quantized' | 'packed'>,
+): WeightSpec[] {
   const { hiddenSize, intermediateSize, numHeads, headDim, norms, mlpType } = config;
   const stem = (name: string): string => name.replace('{i}', String(layer));
   const name = (role: LayerRole): string => weightName.layer(layer, role);
-  const { output, up, down, isTransposed = false } = names.layer;
+  const { output, isTransposed = false } = names.layer;
   const qkv = (suffix: string): WeightPiece[] => qkvPieces(names.layer.qkv, config, stem, suffix);
-  const whole = (part: string): WeightPiece[] => [wholeTensor(`${stem(part)}.weight`, hiddenSize)];
+  const whole = (name: string): WeightPiece[] => [wholeTensor(`${name}.weight`, hiddenSize)];
   const fusedRows = mlpType === 'gated' ? gateUpRows(intermediateSize) : intermediateSize;
+  const need = (role: 'gate' | 'up' | 'down'): string => stem(needName(names.layer, role));
   const gateUp = (suffix: string): WeightPiece[] =>
     mlpType === 'gated'
-      ? gateUpPieces(`${stem(needName(names.layer, 'gate'))}.${suffix}`, `${stem(up)}.${suffix}`, intermediateSize)
-      : [wholeTensor(`${stem(up)}.${suffix}`, intermediateSize)];
+      ? gateUpPieces(`${need('gate')}.${suffix}`, `${need('up')}.${suffix}`, intermediateSize)
+      : [wholeTensor(`${need('up')}.${suffix}`, intermediateSize)];
   const splitMatrices = splitQkv(config).flatMap(({ role, start }) =>
     qkv('weight')
       .filter(({ dst }) => dst === start)
       .map((piece) => matrix(name(role), piece.numRows, hiddenSize, [{ ...piece, dst: 0 }], 'decoder')),
   );
   const matrices = [
-    ...(isSplit ? splitMatrices : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
-    matrix(name('output'), hiddenSize, numHeads * headDim, whole(output), 'decoder'),
+    ...(isQkvSplit(names, layer, stored)
+      ? splitMatrices
+      : [matrix(name('qkv'), qkvRows(config), hiddenSize, qkv('weight'), 'decoder')]),
+    matrix(name('output'), hiddenSize, numHeads * headDim, whole(stem(output)), 'decoder'),
   ];
   if (config.experts && config.layers[layer]?.isSparse) {
     invariant(names.layer.experts, 'a family with this config names its experts');
-    matrices.push(...expertWeights(names.layer.experts, config.experts, hiddenSize, name, stem));
+    matrices.push(...expertWeights(names.layer.experts, stored, config.experts, hiddenSize, name, stem));
   } else {
     matrices.push(matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'));
-    matrices.push(matrix(name('down'), hiddenSize, intermediateSize, whole(down), 'decoder'));
+    matrices.push(matrix(name('down'), hiddenSize, intermediateSize, whole(need('down')), 'decoder'));
   }
   const specs: WeightSpec[] = isTransposed ? matrices.map(transposed) : matrices;
   for (const role of normRoles(norms)) {
@@ -157,7 +165,7 @@ function layerWeights(names: DecoderNames, config: DecoderConfig, layer: number,
   }
   if (config.hasMlpBias) {
     specs.push(vector(name('gateUpBias'), fusedRows, gateUp('bias')));
-    specs.push(vector(name('downBias'), hiddenSize, [wholeTensor(`${stem(down)}.bias`, hiddenSize)]));
+    specs.push(vector(name('downBias'), hiddenSize, [wholeTensor(`${need('down')}.bias`, hiddenSize)]));
   }
   return specs;
 }
@@ -172,7 +180,10 @@ function normRoles(norms: DecoderConfig['norms']): readonly NormRole[] {
   }[norms];
 }
 
-function needName(names: DecoderNames['layer'], role: NormRole | 'queryNorm' | 'keyNorm' | 'gate'): string {
+function needName(
+  names: DecoderNames['layer'],
+  role: NormRole | 'queryNorm' | 'keyNorm' | 'gate' | 'up' | 'down',
+): string {
   const name = names[role];
   invariant(name, `a family with this config names its ${role}`);
   return name;

@@ -24,9 +24,9 @@ export interface LayerNames {
   readonly output: string;
   /** Missing: the MLP has none. */
   readonly gate?: string;
-  /** Named as `gate`: the second half of that tensor. */
-  readonly up: string;
-  readonly down: string;
+  /** Named as `gate`: the second half of that tensor. Missing, as `down`: all layers have experts. */
+  readonly up?: string;
+  readonly down?: string;
   /** The tensors above, but for norms, are `[inputs, outputs]`. */
   readonly isTransposed?: boolean;
   /** Of the layers that have experts. */
@@ -34,13 +34,28 @@ export interface LayerNames {
 }
 
 /** Names of a layer of experts, `{e}` standing for the expert. */
-export interface ExpertNames {
+export interface ExpertNames extends ExpertTensors {
   readonly router: string;
-  readonly gate: string;
-  readonly up: string;
-  readonly down: string;
+  /** Whole names of what newer files may have in place of `gate`, `up` and `down`. */
+  readonly stacked?: ExpertTensors;
   /** The expert that every row goes through, and the router of its share. */
   readonly shared?: { readonly gate: string; readonly up: string; readonly down: string; readonly router?: string };
+}
+
+/** Where experts' matrices are. Without `{e}`, the whole name of a tensor that holds those of all, one behind the other. */
+export interface ExpertTensors {
+  readonly gate: string;
+  /** Named as `gate`: the second half of an expert's part of that tensor. */
+  readonly up: string;
+  readonly down: string;
+  /** An expert's part of `down`, a tensor of all of them, is `[inputs, outputs]`. */
+  readonly isDownTransposed?: boolean;
+}
+
+/** Hugging Face's names of tensors of all experts: gates and ups are halves of one. */
+export function stackedTensors(mlp: string): ExpertTensors {
+  const gateUp = `${mlp}.experts.gate_up_proj`;
+  return { gate: gateUp, up: gateUp, down: `${mlp}.experts.down_proj` };
 }
 
 /** Tensor stems (without `.weight`) of a decoder. */

@@ -15,11 +15,14 @@ export function upOutputOf(row: number): number | undefined {
   return place < INTERLEAVE ? undefined : Math.floor(row / (2 * INTERLEAVE)) * INTERLEAVE + place - INTERLEAVE;
 }
 
-/** The rows of two tensors, or of the halves of one, from row `dst` of a matrix on. */
-export function gateUpPieces(gate: string, up: string, intermediateSize: number, dst = 0): WeightPiece[] {
+/**
+ * The rows of two tensors, or of the halves of one, from row `dst` of a matrix on. Of tensors that hold several such matrices,
+ * one behind the other, `slice` says which.
+ */
+export function gateUpPieces(gate: string, up: string, intermediateSize: number, dst = 0, slice = 0): WeightPiece[] {
   return [gate, up].map((tensor, index) => ({
     ...wholeTensor(tensor, intermediateSize, dst + index * INTERLEAVE),
-    firstRow: gate === up ? index * intermediateSize : 0,
+    firstRow: (gate === up ? 2 * slice + index : slice) * intermediateSize,
     block: INTERLEAVE,
     stride: 2 * INTERLEAVE,
   }));

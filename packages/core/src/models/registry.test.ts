@@ -20,8 +20,11 @@ const LLAMA = {
 const OTHER_KEYS = {
   ...{ n_embd: 48, n_head: 4, n_layer: 2 },
   ...{ num_layers: 2, padded_vocab_size: 100, ffn_hidden_size: 30 },
+  ...{ d_model: 48, n_heads: 4, n_layers: 2, max_seq_len: 64 },
+  ...{ attn_config: { kv_n_heads: 2 }, ffn_config: { ffn_hidden_size: 30, moe_num_experts: 4, moe_top_k: 2 } },
 };
 const MIXTRAL = { architectures: ['MixtralForCausalLM'], num_local_experts: 4 };
+const DBRX = { architectures: ['DbrxForCausalLM'], ...OTHER_KEYS };
 const QWEN2_MOE = {
   architectures: ['Qwen2MoeForCausalLM'],
   ...{ num_experts: 5, moe_intermediate_size: 10, shared_expert_intermediate_size: 14 },
@@ -81,6 +84,7 @@ describe('resolveFamily', () => {
     ['more experts than are known', { ...MIXTRAL, num_local_experts: 512 }, 'unsupported_model'],
     ['more experts for a token than there are', { ...MIXTRAL, num_local_experts: 1 }, 'unsupported_model'],
     ['experts with biases', { ...MIXTRAL, mlp_bias: true }, 'unsupported_model'],
+    ['shares by another norm', { ...DBRX, ffn_config: { moe_normalize_expert_weights: 2 } }, 'unsupported_model'],
     ['experts that are scored otherwise', { ...DEEPSEEK, scoring_func: 'sigmoid' }, 'unsupported_model'],
     ['a number of dense layers that is none', { ...DEEPSEEK, first_k_dense_replace: 'all' }, 'invalid_config'],
     ['a factor of zero', { architectures: ['GraniteForCausalLM'], residual_multiplier: 0 }, 'invalid_config'],
@@ -185,6 +189,7 @@ describe('experts', () => {
     ['mixtral', MIXTRAL, { numExperts: 4, numChosen: 2, intermediateSize: 30, isNormalized: true }],
     ['qwen2_moe', QWEN2_MOE, { numChosen: 4, isNormalized: false, sharedIntermediateSize: 14, hasSharedGate: true }],
     ['deepseek', DEEPSEEK, { numChosen: 3, sharedIntermediateSize: 20, hasSharedGate: false }],
+    ['dbrx', DBRX, { numExperts: 4, numChosen: 2, intermediateSize: 30, isNormalized: true }],
     ['one that norm_topk_prob changes', { ...DEEPSEEK, norm_topk_prob: true }, { isNormalized: true }],
   ])('are read: %s', (_what, config, wanted) => {
     expect(resolveFamily({ ...LLAMA, ...config }).config.experts).toMatchObject(wanted);
@@ -213,16 +218,16 @@ describe('decoderWeights', () => {
       const biases = { attention_bias: true, mlp_bias: true, bias: true };
       const experts = { ...MIXTRAL, ...QWEN2_MOE, ...DEEPSEEK, first_k_dense_replace: 1 };
       const hasExperts = family.names.layer.experts !== undefined;
-      const changes = hasExperts ? experts : { ...OTHER_KEYS, ...biases };
+      const changes = { ...OTHER_KEYS, ...(hasExperts ? experts : biases) };
       const { config } = resolveFamily({ ...LLAMA, ...changes, architectures: family.architectures });
       const taken = new Map<string, number[]>();
       for (const spec of decoderWeights(family, config, storing(`${family.names.embedding}.weight`))) {
         const filled: number[] = [];
-        for (const { tensor, firstRow, numRows, dst, block, stride } of spec.pieces) {
+        for (const { tensor, firstRow, numRows, dst, block, stride, slice = 0 } of spec.pieces) {
           const rows = taken.get(tensor) ?? [];
           taken.set(tensor, rows);
           for (let i = 0; i < numRows; i++) {
-            rows.push(firstRow + i);
+            rows.push(slice * numRows + firstRow + i);
             filled.push(dst + Math.floor(i / block) * stride + (i % block));
           }
         }
@@ -243,6 +248,42 @@ describe('decoderWeights', () => {
       }
     },
   );
+
+  it.each([
+    ['mixtral', MIXTRAL, 'block_sparse_moe', ['w1', 'w3', 'w2']],
+    ['qwen2_moe', QWEN2_MOE, 'mlp', ['gate_proj', 'up_proj', 'down_proj']],
+  ] as const)('%s: finds the rows of experts in tensors of all of them', (_name, change, mlp, parts) => {
+    const { family, config } = resolveFamily({ ...LLAMA, ...change });
+    const { numExperts, intermediateSize } = config.experts ?? { numExperts: 0, intermediateSize: 0 };
+    const prefix = `model.layers.1.${mlp}.experts`;
+    /** Of every row of a stack, where it is: the tensor of its expert, and the row of that. */
+    const rowsOf = (role: string, ...stored: readonly string[]): Map<number, string> => {
+      const spec = decoderWeights(family, config, storing(...stored)).find(({ name }) => name === `layers.1.${role}`);
+      const rows = new Map<number, string>();
+      for (const { tensor, firstRow, numRows, dst, block, stride } of spec?.pieces ?? []) {
+        for (let i = 0; i < numRows; i++) {
+          rows.set(dst + Math.floor(i / block) * stride + (i % block), nameOf(tensor, firstRow + i));
+        }
+      }
+      return rows;
+    };
+    const nameOf = (tensor: string, row: number): string => {
+      const [gate, up, down] = parts;
+      const height = tensor === `${prefix}.gate_up_proj` ? 2 * intermediateSize : config.hiddenSize;
+      if (tensor.endsWith('.weight')) return `${tensor} ${row}`;
+      const [expert, own] = [Math.floor(row / height), row % height];
+      const part = tensor === `${prefix}.down_proj` ? down : own < intermediateSize ? gate : up;
+      return `${prefix}.${expert}.${part}.weight ${part === down ? own : own % intermediateSize}`;
+    };
+    for (const [role, height] of [
+      ['experts.gateUp', 2 * intermediateSize],
+      ['experts.down', config.hiddenSize],
+    ] as const) {
+      const stacked = rowsOf(role, `${prefix}.gate_up_proj`, `${prefix}.down_proj`);
+      expect(stacked.size).toBe(numExperts * height);
+      expect(stacked).toEqual(rowsOf(role));
+    }
+  });
 
   it('reads a tied table under either name', () => {
     const { family, config } = resolveFamily({ ...LLAMA, tie_word_embeddings: true });

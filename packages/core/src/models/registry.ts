@@ -3,6 +3,7 @@ import { PagemindError } from '../errors.js';
 import { checkDecoderConfig, type DecoderConfig } from './decoder-config.js';
 import { baichuan } from './families/baichuan.js';
 import { chatglm } from './families/chatglm.js';
+import { dbrx } from './families/dbrx.js';
 import { deepseek } from './families/deepseek.js';
 import { falcon } from './families/falcon.js';
 import { gemma, gemma2, gemma3 } from './families/gemma.js';
@@ -49,6 +50,7 @@ export const FAMILIES: readonly Family[] = [
   qwen2Moe,
   qwen3Moe,
   deepseek,
+  dbrx,
 ];
 
 /**

@@ -28,6 +28,14 @@ export const deepseek: Family = {
     },
   },
   ignored: OLD_ROPE_BUFFERS,
+  example: {
+    model: 'deepseek-ai/deepseek-moe-16b-chat',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 10944, num_hidden_layers: 28, vocab_size: 102400 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 16, first_k_dense_replace: 1, moe_intermediate_size: 1408 },
+      ...{ n_routed_experts: 64, n_shared_experts: 2, num_experts_per_tok: 6 },
+    },
+  },
   readConfig(raw) {
     const config = readLlamaConfig(raw);
     const numExperts = raw.optionalCount('n_routed_experts');
