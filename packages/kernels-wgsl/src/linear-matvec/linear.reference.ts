@@ -88,7 +88,7 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
         value =
           activate(product(n - yStart), epilogue === 'clip' ? shape.clip : shape.softcap) +
           (epilogue === 'add' ? before : 0);
-        if (epilogue === 'scale_rows') value *= inputs.row_scale[n - yStart] ?? 0;
+        if (epilogue === 'scale_rows') value *= inputs.row_scale[n] ?? 0;
       }
       expected[token * yStride + n] = value;
     }
