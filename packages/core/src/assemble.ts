@@ -14,6 +14,7 @@ import { formatOf } from './load/checkpoint.js';
 import { type Pace, RateMeter } from './load/rate.js';
 import type { ModelSource } from './load/source.js';
 import { type LoadedWeights, loadWeights } from './load/weight-loader.js';
+import { partsOf } from './load/weight-parts.js';
 import { formatName } from './load/weights.js';
 import { Decoder } from './models/decoder.js';
 import type { DecoderConfig } from './models/decoder-config.js';
@@ -170,11 +171,12 @@ function weightFormat({ matrices }: LoadedWeights): string {
 
 /** All matrices but an embedding table of its own, of which a step reads one row, and experts that are not chosen. */
 function bytesPerToken(weights: LoadedWeights, { isTied, experts }: DecoderConfig): number {
+  const table = new Set(partsOf(weights.matrices, weightName.embedding, 1).map(({ matrix }) => matrix));
   let bytes = 0;
-  for (const [name, { planes }] of weights.matrices) {
-    if (name === weightName.embedding && !isTied) continue;
+  for (const [name, matrix] of weights.matrices) {
+    if (table.has(matrix) && !isTied) continue;
     const share = experts && EXPERT_STACK.test(name) ? experts.numChosen / experts.numExperts : 1;
-    for (const plane of Object.values(planes)) bytes += plane.size * share;
+    for (const plane of Object.values(matrix.planes)) bytes += plane.size * share;
   }
   return Math.ceil(bytes);
 }

@@ -180,7 +180,7 @@ function packedWeights(specs: readonly WeightSpec[], { matrices }: LoadedWeights
       weights.set(name, { kind: 'vector', length: spec.length });
       continue;
     }
-    const [first] = partsOf(matrices, name, spec.numParts ?? 1);
+    const [first] = partsOf(matrices, name, 1);
     invariant(first, `${name} was loaded`);
     const { options, numCols } = first.matrix;
     weights.set(name, { kind: 'matrix', options, numRows: spec.numRows, numCols });
@@ -188,7 +188,7 @@ function packedWeights(specs: readonly WeightSpec[], { matrices }: LoadedWeights
   return weights;
 }
 
-/** Where a plane lies: in one buffer, or in several if the matrix is a stack that was cut. */
+/** Where a plane lies: in one buffer, or in several if the matrix was cut. */
 function buffersOf(
   { matrices, vectors }: LoadedWeights,
   name: string,

@@ -9,6 +9,7 @@ import { createNodePlatform } from './platform/node.js';
 import { folderSource } from './platform/node-source.js';
 import { describeWithFixtures } from './testing/fixtures.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
+import { withLimit } from './testing/limited-gpu.js';
 import { readTensors } from './testing/tensors.js';
 
 const MODEL = 'goldens/qwen1_5-moe';
@@ -38,26 +39,6 @@ async function using<T>(
   } finally {
     await engine.dispose();
   }
-}
-
-/** A GPU whose devices bind no more than so many bytes of a buffer. */
-function withLimit(gpu: GPU | undefined, maxStorageBufferBindingSize: number): GPU {
-  const requestAdapter = async (options?: GPURequestAdapterOptions): Promise<GPUAdapter | null> => {
-    const adapter = await gpu?.requestAdapter(options);
-    if (!adapter) return null;
-    const requestDevice = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
-      const device = await adapter.requestDevice(descriptor);
-      const limits = new Proxy(device.limits, {
-        get: (own, name) =>
-          name === 'maxStorageBufferBindingSize' ? maxStorageBufferBindingSize : Reflect.get(own, name),
-      });
-      return Object.defineProperty(device, 'limits', { value: limits });
-    };
-    return new Proxy(adapter, {
-      get: (own, name) => (name === 'requestDevice' ? requestDevice : Reflect.get(own, name)),
-    });
-  };
-  return { requestAdapter } as GPU;
 }
 
 /** Mean Kullback-Leibler divergence of the distributions that rows of logits stand for. */

@@ -11,6 +11,12 @@ export interface LinearWeight {
   readonly bias: LoadedVector | undefined;
 }
 
+/** A product whose outputs are some of a row's: the first of them, and the matrix that makes them. */
+export interface LinearPart {
+  readonly weight: LinearWeight;
+  readonly start: number;
+}
+
 /** What a product reads and writes. */
 export interface LinearUse {
   /** `[numRows, numCols]` f32. */
@@ -29,8 +35,6 @@ export interface LinearUse {
   readonly rowScale?: LoadedVector;
   /** `sampled`: only the rows that get logits, in their order. */
   readonly rows?: 'all' | 'sampled';
-  /** The outputs are a part of y's rows of `width` elements, from `start` on. */
-  readonly part?: { readonly start: number; readonly width: number };
 }
 
 /** Up to here the matrix-vector kernel reads the weights once for all rows; above, the tiled product is faster. */
@@ -47,6 +51,35 @@ export function usesMatvec({ isInvariant, shape }: ForwardContext, isSampled = f
 
 /** y = epilogue(W norm(x) + bias). */
 export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse): void {
+  const norm = normBefore(ctx, use);
+  productOf(ctx, weight, { ...use, ...norm });
+}
+
+/**
+ * The same with a W whose rows are those of several matrices: queries, keys and values, or what one buffer cannot hold.
+ * Biases and factors are those of all rows. Not for gated epilogues.
+ */
+export function linearOfParts(ctx: ForwardContext, parts: readonly LinearPart[], use: LinearUse): void {
+  const norm = normBefore(ctx, use);
+  const width = parts.reduce((sum, { weight }) => sum + weight.matrix.numRows, 0);
+  for (const { weight, start } of parts) productOf(ctx, weight, { ...use, ...norm, part: { start, width } });
+}
+
+/** Norms x, if the product does not do that itself: what the product is left with. */
+function normBefore(ctx: ForwardContext, { x, norm, rows }: LinearUse): Pick<LinearUse, 'x' | 'norm'> {
+  if (!norm || (usesMatvec(ctx, rows === 'sampled') && norm.type === 'rms_norm')) return { x, norm };
+  const { normed } = ctx.buffers;
+  normRows(ctx, norm, { x, y: normed });
+  return { x: normed, norm: undefined };
+}
+
+/** What {@link productOf} reads and writes; a norm is fused into the product. */
+interface ProductUse extends LinearUse {
+  /** The outputs are a part of y's rows of `width` elements, from `start` on. */
+  readonly part?: { readonly start: number; readonly width: number };
+}
+
+function productOf(ctx: ForwardContext, weight: LinearWeight, use: ProductUse): void {
   const { profile, shape, isInvariant, buffers, dispatch } = ctx;
   const { x, y, norm, epilogue = 'store', softcap, clip, rowScale, rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
@@ -60,20 +93,17 @@ export function linear(ctx: ForwardContext, weight: LinearWeight, use: LinearUse
   const bound = {
     ...boundWeight(weight),
     row_ids: buffers.sampleRows,
+    x,
     y,
     ...(rowScale && { row_scale: rowScale.buffer }),
   };
-  const isMatvec = usesMatvec(ctx, isSampled);
-  const fused = isMatvec && norm?.type === 'rms_norm' ? norm : undefined;
-  if (norm && !fused) normRows(ctx, norm, { x, y: buffers.normed });
-  const input = norm && !fused ? buffers.normed : x;
-  if (isMatvec) {
-    const matvec = { ...product, hasNorm: fused !== undefined, epsilon: fused?.epsilon ?? 0, isInvariant };
-    dispatch(linearMatvec.plan(matvec, profile), { ...bound, x: input, ...(fused && { gamma: fused.gamma.buffer }) });
+  if (usesMatvec(ctx, isSampled)) {
+    const matvec = { ...product, hasNorm: norm !== undefined, epsilon: norm?.epsilon ?? 0, isInvariant };
+    dispatch(linearMatvec.plan(matvec, profile), { ...bound, ...(norm && { gamma: norm.gamma.buffer }) });
     return;
   }
-  ctx.observe?.(weight.matrix, input);
-  dispatch(linearMatmul.plan(product, profile), { ...bound, x: input });
+  ctx.observe?.(weight.matrix, x);
+  dispatch(linearMatmul.plan(product, profile), bound);
 }
 
 /** What {@link matmul} reads and writes. */

@@ -6,7 +6,7 @@ import type { Dispatch, Recording } from '../gpu/recorder.js';
 import { BufferUsage } from '../gpu/usage.js';
 import { queryTileTokens } from '../layers/attention.js';
 import { type ForwardContext, rowStride } from '../layers/context.js';
-import { embedding } from '../layers/embedding.js';
+import { embedding, type TablePart } from '../layers/embedding.js';
 import type { LoadedMatrix } from '../load/weight-loader.js';
 import type { DecoderConfig } from '../models/decoder-config.js';
 import { ropeTable } from '../models/rope.js';
@@ -102,7 +102,7 @@ export class LayerRunner {
   }
 
   /** Hidden states of the batch's tokens before the first layer. */
-  async embed(table: LoadedMatrix): Promise<HiddenStates> {
+  async embed(table: readonly TablePart[]): Promise<HiddenStates> {
     this.run((ctx) => embedding(ctx, table, ctx.buffers.residual, this.config.embeddingScale));
     return this.read();
   }

@@ -5,6 +5,7 @@ import { invariant, throwIfAborted } from '../errors.js';
 import type { Checkpoint } from '../load/checkpoint.js';
 import { findQuantized } from '../load/find-quantized.js';
 import { loadWeights } from '../load/weight-loader.js';
+import { partsOf } from '../load/weight-parts.js';
 import { attentionBlock, decoderLayer, mlpBlock } from '../models/decoder.js';
 import { weightName } from '../models/decoder-weights.js';
 import type { ModelPlan } from '../models/model.js';
@@ -101,13 +102,13 @@ export class LayerWork {
     const table = specs.filter(({ name }) => name === weightName.embedding);
     const weights = await loadWeights(runner.gpu, checkpoint, table, {}, { ignored: () => true });
     try {
-      const [matrix] = weights.matrices.values();
-      invariant(matrix, 'a decoder has an embedding table');
+      const parts = partsOf(weights.matrices, weightName.embedding, runner.config.vocabSize);
+      invariant(parts.length > 0, 'a decoder has an embedding table');
       const batches: CalibrationBatch[] = [];
       for (const sequences of ids) {
         throwIfAborted(this.#job.signal);
         runner.begin(sequences);
-        batches.push({ sequences, hidden: await runner.embed(matrix) });
+        batches.push({ sequences, hidden: await runner.embed(parts) });
       }
       this.#batches = batches;
     } finally {

@@ -12,7 +12,7 @@ import {
 } from './packed-format.js';
 import type { RangeRead } from './read-ahead.js';
 import type { TensorEntry } from './tensor-entry.js';
-import { cutStack } from './weight-parts.js';
+import { cutMatrix } from './weight-parts.js';
 import {
   checkBuffers,
   mismatch,
@@ -84,12 +84,12 @@ export function planPacked(
   );
 }
 
-/** A weight, or the parts of a stack that one buffer cannot hold. */
+/** A weight, or the parts of a matrix that one buffer cannot hold. */
 function cutWeight(whole: PlannedWeight, maxBufferBytes: number): readonly PlannedWeight[] {
   const { spec, options } = whole;
   // Tables of column orders are those of the whole.
   if (!options || options.numTables) return [whole];
-  const parts = cutStack(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
+  const parts = cutMatrix(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
   if (parts.length === 1) return [whole];
   return parts.map((part) => ({ spec: part, options, buffers: planeBytesOf({ ...part, options }) }));
 }

@@ -117,7 +117,7 @@ describe('a packed checkpoint', () => {
   });
 });
 
-it('a packed stack that one buffer cannot hold goes into several', async () => {
+it('a packed matrix that one buffer cannot hold goes into several', async () => {
   const stack: PackedWeight = { kind: 'matrix', options: int4, numRows: 5 * 8, numCols: 130 };
   const checkpoint = await open(await filesOf(new Map([['experts', stack]]), { chunkBytes: 500 }));
   const [spec] = specsOf(new Map([['experts', stack]]));
@@ -125,7 +125,7 @@ it('a packed stack that one buffer cannot hold goes into several', async () => {
   const plan = planPacked(
     checkpoint,
     checkpoint.packed,
-    [{ ...(spec as MatrixSpec), numParts: 5 }],
+    [{ ...(spec as MatrixSpec), unitRows: 8 }],
     {},
     maxBufferBytes,
   );

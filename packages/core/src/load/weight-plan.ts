@@ -14,7 +14,7 @@ import { planeBytesOf } from './packed-format.js';
 import { cutQuantized, type GroupTables, quantizedStorage } from './quantized-plan.js';
 import type { RangeRead } from './read-ahead.js';
 import type { TensorEntry } from './tensor-entry.js';
-import { cutStack } from './weight-parts.js';
+import { cutMatrix } from './weight-parts.js';
 import { cutPiece, joinWindows, type RowWindow, type WindowRead } from './weight-windows.js';
 import {
   formatName,
@@ -119,7 +119,7 @@ export function planWeights(
   return planOf(weights, joinWindows(windows, windowBytes));
 }
 
-/** A weight, or the parts of a stack that one buffer cannot hold. */
+/** A weight, or the parts of a matrix that one buffer cannot hold. */
 function planParts(
   checkpoint: Checkpoint,
   spec: WeightSpec,
@@ -127,8 +127,8 @@ function planParts(
   maxBufferBytes: number,
 ): readonly PlannedWeight[] {
   const whole = planWeight(checkpoint, spec, policy);
-  if (spec.kind === 'vector' || spec.numParts === undefined) return [whole];
-  const parts = cutStack(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
+  if (spec.kind === 'vector') return [whole];
+  const parts = cutMatrix(spec, Math.max(...Object.values(whole.buffers)), maxBufferBytes);
   return parts.length === 1 ? [whole] : parts.map((part) => planWeight(checkpoint, part, policy));
 }
 
@@ -269,7 +269,7 @@ export function checkBuffers({ spec, buffers }: PlannedWeight, maxBufferBytes: n
     throw new PagemindError(
       'unsupported_model',
       `${spec.name} (${plane}) takes ${bytes} bytes; a buffer of this device ends at ${maxBufferBytes}.`,
-      { hint: 'Use a model with a smaller vocabulary or hidden size, or a device with a larger buffer limit.' },
+      { hint: 'Quantise the model while loading it, or use a smaller one, or a device with a larger buffer limit.' },
     );
   }
 }

@@ -32,8 +32,11 @@ export interface MatrixSpec {
   readonly numCols: number;
   readonly pieces: readonly WeightPiece[];
   readonly group: WeightGroup | 'none';
-  /** The rows are those of so many matrices, one behind the other: the loader may put them into several buffers. */
-  readonly numParts?: number;
+  /**
+   * The loader may put the matrix into several buffers, cut between units of so many rows: a multiple of four, where pieces
+   * that alternate do not cross. Without it the matrix is one buffer, or refused.
+   */
+  readonly unitRows?: number;
 }
 
 /** An f32 vector, padded with zeros to a multiple of 32. An element w of the checkpoint becomes (w + offset) * scale. */

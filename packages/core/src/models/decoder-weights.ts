@@ -54,6 +54,9 @@ export interface QkvPart {
   readonly start: number;
 }
 
+/** Tokens of the vocabulary that stay in one buffer: those of a tile of the head's product. */
+const TABLE_UNIT = 64;
+
 /** Rows of queries, keys and values. */
 export function qkvRows({ numHeads, numKvHeads, headDim }: DecoderConfig): number {
   return (numHeads + 2 * numKvHeads) * headDim;
@@ -77,15 +80,19 @@ export function decoderWeights(
 ): readonly WeightSpec[] {
   const { hiddenSize, vocabSize } = config;
   // A tied model may store its one table under either name.
-  const table = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
+  const stem = config.isTied && !hasTensor(stored, `${names.embedding}.weight`) ? names.head : names.embedding;
+  const table = (name: string, pieces: readonly WeightPiece[]): MatrixSpec => ({
+    ...matrix(name, vocabSize, hiddenSize, pieces, 'embedding'),
+    unitRows: TABLE_UNIT,
+  });
   const specs: WeightSpec[] = [
-    matrix(weightName.embedding, vocabSize, hiddenSize, [wholeTensor(`${table}.weight`, vocabSize)], 'embedding'),
+    table(weightName.embedding, [wholeTensor(`${stem}.weight`, vocabSize)]),
     ...normOf(config, [weightName.finalNorm, weightName.finalNormBias], names.finalNorm, config.logitScale),
   ];
   if (config.hasLearnedPositions) specs.push(positionsOf(config, names));
   if (!config.isTied) {
     const pieces = [wholeTensor(`${names.head}.weight`, vocabSize)];
-    specs.push(matrix(weightName.head, vocabSize, hiddenSize, pieces, 'embedding'));
+    specs.push(table(weightName.head, pieces));
     if (config.hasNormHead) {
       specs.push({ ...vector(weightName.headNorms, vocabSize, pieces), inverseNormsOf: hiddenSize });
     }

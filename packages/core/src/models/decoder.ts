@@ -5,14 +5,14 @@
 import { invariant } from '../errors.js';
 import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
-import { addPositions, embedding } from '../layers/embedding.js';
+import { addPositions, embedding, type TablePart } from '../layers/embedding.js';
 import { type ExpertStack, type ExpertsWeights, experts } from '../layers/experts.js';
-import { type LinearWeight, linear } from '../layers/linear.js';
+import { type LinearPart, type LinearWeight, linear, linearOfParts } from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
 import { partsOf } from '../load/weight-parts.js';
 import type { DecoderConfig } from './decoder-config.js';
-import { type LayerRole, type NormRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
+import { type LayerRole, type NormRole, type QkvPart, splitQkv, weightName } from './decoder-weights.js';
 
 /** Weights of an MLP. */
 export interface DenseMlp {
@@ -24,7 +24,7 @@ export interface DenseMlp {
 export interface DecoderLayer {
   readonly attentionNorm: NormWeight | undefined;
   /** One matrix, or three that are stored in different ways. */
-  readonly qkv: readonly { readonly weight: LinearWeight; readonly start: number }[];
+  readonly qkv: readonly LinearPart[];
   readonly learned: LoadedVector | undefined;
   readonly output: LinearWeight;
   readonly attentionPostNorm: NormWeight | undefined;
@@ -35,29 +35,37 @@ export interface DecoderLayer {
 
 export class Decoder {
   readonly config: DecoderConfig;
-  readonly #embedding: LinearWeight;
+  readonly #embedding: readonly TablePart[];
   readonly #positions: LoadedMatrix | undefined;
   readonly #layers: readonly DecoderLayer[];
   readonly #norm: NormWeight;
-  readonly #head: LinearWeight;
+  readonly #head: readonly LinearPart[];
   readonly #headNorms: LoadedVector | undefined;
 
   constructor(config: DecoderConfig, weights: LoadedWeights) {
     this.config = config;
     const matrix = (name: string): LoadedMatrix => need(weights.matrices, name);
     const vector = (name: string): LoadedVector => need(weights.vectors, name);
-    this.#embedding = { matrix: matrix(weightName.embedding), bias: undefined };
+    const table = (name: string): readonly TablePart[] => {
+      const parts = partsOf(weights.matrices, name, config.vocabSize);
+      invariant(parts.length > 0, `the weight ${name} was not loaded`);
+      return parts;
+    };
+    this.#embedding = table(weightName.embedding);
     this.#positions = config.hasLearnedPositions ? matrix(weightName.positions) : undefined;
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => decoderLayer(config, weights, layer));
     this.#norm = normWeight(config, weights, weightName.finalNorm, weightName.finalNormBias);
-    this.#head = config.isTied ? this.#embedding : { matrix: matrix(weightName.head), bias: undefined };
+    this.#head = (config.isTied ? this.#embedding : table(weightName.head)).map(({ matrix, first }) => ({
+      weight: { matrix, bias: undefined },
+      start: first,
+    }));
     this.#headNorms = config.hasNormHead ? vector(weightName.headNorms) : undefined;
   }
 
   /** Token ids of the step's rows → residual stream; appends the rows' keys and values to the cache. */
   forward(ctx: ForwardContext): void {
     const { config } = this;
-    embedding(ctx, this.#embedding.matrix, ctx.buffers.residual, config.embeddingScale);
+    embedding(ctx, this.#embedding, ctx.buffers.residual, config.embeddingScale);
     if (this.#positions) addPositions(ctx, this.#positions, ctx.buffers.residual);
     this.#layers.forEach((layer, index) => {
       if (config.hasParallelAttention) {
@@ -73,7 +81,7 @@ export class Decoder {
   head(ctx: ForwardContext): void {
     const { residual, logits } = ctx.buffers;
     const { logitSoftcap } = this.config;
-    linear(ctx, this.#head, {
+    linearOfParts(ctx, this.#head, {
       x: residual,
       y: logits,
       norm: this.#norm,
@@ -173,12 +181,10 @@ function parallelBlock(ctx: ForwardContext, config: DecoderConfig, layer: Decode
 /** qkv = W norm(residual). */
 function projectHeads(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer): void {
   const { residual, qkv } = ctx.buffers;
-  for (const { weight, start } of layer.qkv) {
-    linear(ctx, weight, {
-      ...{ x: residual, y: qkv, norm: layer.attentionNorm, part: { start, width: qkvRows(config) } },
-      ...(config.clipQkv !== undefined && { epilogue: 'clip', clip: config.clipQkv }),
-    });
-  }
+  linearOfParts(ctx, layer.qkv, {
+    ...{ x: residual, y: qkv, norm: layer.attentionNorm },
+    ...(config.clipQkv !== undefined && { epilogue: 'clip', clip: config.clipQkv }),
+  });
 }
 
 /** residual += W attention(qkv). */

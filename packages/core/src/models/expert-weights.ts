@@ -36,7 +36,7 @@ export function expertWeights(
   });
   const stack = (role: ExpertRole, rows: number, numCols: number, pieces: (expert: number) => WeightPiece[]) => {
     const all = Array.from({ length: numExperts }, (_, expert) => pieces(expert)).flat();
-    return { ...matrix(role, numExperts * rows, numCols, all), numParts: numExperts };
+    return { ...matrix(role, numExperts * rows, numCols, all), unitRows: rows };
   };
 
   const router = [wholeTensor(tensor(names.router), numExperts)];

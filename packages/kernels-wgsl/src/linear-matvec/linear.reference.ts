@@ -87,7 +87,7 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
         value = activate(product(gateRow)) * product(gateRow + 4);
       } else if (!isGated(epilogue) && n >= yStart && n < yStart + numOutputs) {
         value = activate(product(n - yStart), epilogue === 'clip' ? shape.clip : shape.softcap);
-        if (epilogue === 'scale_rows' || epilogue === 'add_scaled') value *= inputs.row_scale[n - yStart] ?? 0;
+        if (epilogue === 'scale_rows' || epilogue === 'add_scaled') value *= inputs.row_scale[n] ?? 0;
         if (epilogue === 'add' || epilogue === 'add_scaled') value += before;
       }
       expected[token * yStride + n] = value;

@@ -28,7 +28,7 @@ export function makeLinearCase<Shape extends LinearMatvecShape>(
     x: new Float32Array(numRows * xStride),
     gamma: new Float32Array(xStride),
     bias: random.normals(yStart + weightRows),
-    row_scale: random.normals(weightRows),
+    row_scale: random.normals(yStart + weightRows),
     row_ids: new Uint32Array(numRows),
     routes: new Uint32Array(2 * numRows),
     y: random.normals(numRows * yStride),

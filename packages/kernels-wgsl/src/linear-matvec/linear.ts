@@ -111,7 +111,7 @@ export interface LinearShape extends LinearUse {
   readonly softcap?: number | undefined;
   /** Of the epilogue `clip`. */
   readonly clip?: number | undefined;
-  /** Outputs, and biases, go behind so many of a row; 0 by default. Not for gated epilogues. */
+  /** Outputs, their biases and their factors go behind so many of a row; 0 by default. Not for gated epilogues. */
   readonly yStart?: number;
 }
 
