@@ -243,7 +243,11 @@ describe('planWeights: windows', () => {
 });
 
 describe('planWeights: tensors of several transposed matrices', () => {
-  const part = (slice: number, dst: number): WeightPiece => ({ ...wholeTensor('w', 6, dst), isTransposed: true, slice });
+  const part = (slice: number, dst: number): WeightPiece => ({
+    ...wholeTensor('w', 6, dst),
+    isTransposed: true,
+    slice,
+  });
 
   it.each([[[450, 6]], [[3, 150, 6]]])('as %j: every matrix comes from its own rows', (shape) => {
     const stack = checkpointOf({ w: ['F16', ...shape] });
