@@ -128,7 +128,10 @@ describeWithFixtures(MODEL, MODEL, (model) => {
   });
 
   it('int4-g32, keys and values in f16: differs from the reference as far as rounding explains', async () => {
-    const logits = await using(model, { dtype: 'auto', quantize: 'int4-g32' }, (engine) => engine.logits(ids));
+    // Token by token: the tiled product in f16 takes a software GPU minutes to compile.
+    const logits = await using(model, { dtype: 'auto', quantize: 'int4-g32' }, (engine) =>
+      engine.logits(ids, { decodeFrom: 1 }),
+    );
     const cost = divergence(wanted, logits, 192);
     // Random weights of 64 columns: some choices of experts change.
     expect(cost).toBeLessThan(0.3);
