@@ -43,7 +43,6 @@ async function answersOf(model: string, ids: readonly number[], maxBufferBytes: 
 describe.each([
   ['llama3-gqa', 'tied', { embedding: [128, 128] }],
   ['llama-mha', 'with a head', { embedding: [64, 64, 64], head: [64, 64, 64] }],
-  ['gemma2', 'with a soft cap', { embedding: [128, 96] }],
   ['baichuan2-7b', 'whose head has norms', { embedding: [128, 88], head: [128, 88] }],
 ])('%s, %s', (name, _what, parts: Readonly<Record<string, readonly number[]>>) => {
   describeWithFixtures('tables in several buffers', `goldens/${name}`, (model) => {
