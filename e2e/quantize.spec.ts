@@ -87,11 +87,12 @@ test('the loaded model is quantised, stopped, gone on with, used and deleted', a
   await expectStory(page);
   await page.getByRole('button', { name: 'Once upon a time' }).click();
   await expect(page.getByRole('log')).toHaveText(/^Once upon a time.{10,}/s, { timeout: 120_000 });
+  await expect(page.getByRole('log')).toHaveAttribute('aria-busy', 'false', { timeout: 120_000 });
 
   // It is the model of the next visit, and cannot be quantised once more.
   await page.reload();
   await expect(page.getByRole('button', { name: 'Choose a model' })).toContainText(NAME);
-  await expect(page.getByRole('log')).toHaveText(/^Once upon a time.{10,}/s);
+  await expect(page.getByRole('log')).toContainText('Once upon a time');
   await page.getByRole('button', { name: 'Settings' }).click();
   await expect(page.getByRole('button', { name: 'Quantise this model on this device…' })).toBeHidden();
   await page.getByRole('button', { name: 'Choose a model' }).click();
