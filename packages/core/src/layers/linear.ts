@@ -84,8 +84,10 @@ function productOf(ctx: ForwardContext, weight: LinearWeight, use: ProductUse): 
   const { x, y, norm, epilogue = 'store', softcap, clip, rowScale, rows = 'all', part } = use;
   const isSampled = rows === 'sampled';
   const numTokens = isSampled ? shape.numSampled : shape.numRows;
+  // Where all rows are sampled, as on decode, the list says nothing, and reading by it costs.
+  const isListed = isSampled && shape.numSampled < shape.numRows;
   const product = {
-    ...productShape(weight, epilogue, numTokens, isSampled),
+    ...productShape(weight, epilogue, numTokens, isListed),
     softcap,
     clip,
     ...(part && { yStart: part.start, yStride: rowStride(part.width) }),
