@@ -28,7 +28,7 @@ await runAsScript(import.meta.url, async ([report, out]) => {
   const caption = `${model} on ${adapter.vendor} ${adapter.architecture}`;
   await writeFile(
     out,
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * WIDTH}" height="${HEIGHT + 24}" font-family="sans-serif" font-size="12">
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * WIDTH}" height="${HEIGHT + 24}" font-family="sans-serif" font-size="12"><title>${escaped(caption)}</title>
 <rect width="100%" height="100%" fill="white"/>
 <text x="${WIDTH}" y="20" text-anchor="middle" font-size="14">${escaped(caption)}</text>
 ${body}
