@@ -21,19 +21,32 @@ async function ask(page: Page, text: string): Promise<void> {
   await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible(SLOW);
 }
 
-/** What the page has stored: names of files. */
-function stored(page: Page): Promise<readonly string[]> {
+/** What the page has stored. */
+function storedFiles(page: Page): Promise<readonly { readonly name: string; readonly text: string }[]> {
   return page.evaluate(async () => {
-    const names: string[] = [];
+    const files: { name: string; text: string }[] = [];
+    // A file may be replaced or deleted while it is read.
+    const textOf = async (handle: FileSystemFileHandle): Promise<string> => {
+      const file = await handle.getFile().catch(() => undefined);
+      return (await file?.text().catch(() => undefined)) ?? '';
+    };
     const visit = async (folder: FileSystemDirectoryHandle): Promise<void> => {
       for await (const handle of folder.values()) {
         if (handle.kind === 'directory') await visit(handle as FileSystemDirectoryHandle);
-        else names.push(handle.name);
+        else files.push({ name: handle.name, text: await textOf(handle as FileSystemFileHandle) });
       }
     };
     await visit(await navigator.storage.getDirectory());
-    return names;
+    return files;
   });
+}
+
+const storedNames = async (page: Page) => (await storedFiles(page)).map(({ name }) => name);
+
+/** Until the conversation is stored up to `text`: it is written a moment after it is shown. */
+async function expectStored(page: Page, text: string): Promise<void> {
+  await expect.poll(async () => (await storedFiles(page)).map((file) => file.text).join()).toContain(text);
+  await expect.poll(() => storedNames(page)).toEqual(['data-conversation']);
 }
 
 test('a conversation with a picture is there again, goes on, and stays cleared', async ({ page }) => {
@@ -41,10 +54,10 @@ test('a conversation with a picture is there again, goes on, and stays cleared',
   await fakeModels(page, ['looker']);
   await page.goto('./');
   await expect(welcome(page)).toBeVisible();
-  expect(await stored(page)).toEqual([]);
+  expect(await storedNames(page)).toEqual([]);
   await bring(page, 'drop', [sampleFile('stars')]);
   await ask(page, 'What is this?');
-  await expect.poll(() => stored(page)).toEqual(['data-conversation']);
+  await expectStored(page, 'You said: What is this?');
   const before = await log(page).textContent();
 
   await page.reload();
@@ -60,13 +73,14 @@ test('a conversation with a picture is there again, goes on, and stays cleared',
   await page.keyboard.press('Enter');
   await expect(log(page).locator('.answer')).toHaveCount(3);
   await expect(log(page).locator('.answer').last()).toContainText('ever');
+  await expectStored(page, '"forever"');
   await page.reload();
   await expect(log(page).locator('.asked').last()).toHaveText('forever');
   await expect(log(page).locator('.answer')).toHaveCount(2);
 
   await page.getByRole('button', { name: 'Clear' }).click();
   await expect(welcome(page)).toBeVisible();
-  await expect.poll(() => stored(page)).toEqual([]);
+  await expect.poll(() => storedNames(page)).toEqual([]);
   await page.reload();
   await expect(welcome(page)).toBeVisible();
   await expect(log(page)).toBeHidden();
@@ -108,7 +122,7 @@ test('the model of the page goes on with the conversation', async ({ page }) => 
   await expect(page.getByRole('button', { name: 'Try again' })).toBeVisible(SLOW);
   await expect(log(page)).toContainText(/circle/i);
   const before = await log(page).textContent();
-  await expect.poll(() => stored(page)).toEqual(['data-conversation']);
+  await expectStored(page, '"tokensPerSecond"');
 
   await page.reload();
   await expect(log(page)).toBeVisible(SLOW);
