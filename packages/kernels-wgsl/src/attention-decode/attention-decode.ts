@@ -53,7 +53,6 @@ const WORKGROUP_BYTES = 16384;
 interface Tier {
   readonly name: string;
   readonly kvTypes: readonly KvType[];
-  readonly lanes: number;
   readonly spread: number;
   /** Query heads of a workgroup at most. */
   readonly heads: number;
@@ -69,7 +68,6 @@ const tiers: readonly Tier[] = [
   {
     name: 'portable',
     kvTypes: all,
-    lanes: 128,
     spread: 4,
     heads: 8,
     unroll: 2,
@@ -79,7 +77,6 @@ const tiers: readonly Tier[] = [
   {
     name: 'subgroup',
     kvTypes: all,
-    lanes: 128,
     spread: 4,
     heads: 8,
     unroll: 2,
@@ -89,7 +86,6 @@ const tiers: readonly Tier[] = [
   {
     name: 'half',
     kvTypes: ['f16'],
-    lanes: 128,
     spread: 4,
     heads: 8,
     unroll: 2,
@@ -99,14 +95,13 @@ const tiers: readonly Tier[] = [
   {
     name: 'half-subgroup',
     kvTypes: ['f16'],
-    lanes: 128,
     spread: 4,
     heads: 8,
     unroll: 2,
     sum: spreadSubgroup,
     requires: ['shader-f16', 'subgroups'],
   },
-  { name: 'narrow', kvTypes: all, lanes: 64, spread: 1, heads: 2, unroll: 1, sum: spreadNone, requires: [] },
+  { name: 'narrow', kvTypes: all, spread: 1, heads: 2, unroll: 1, sum: spreadNone, requires: [] },
 ];
 
 function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
@@ -114,7 +109,7 @@ function variantOf(tier: Tier, kvType: KvType, isDirect: boolean): Variant {
   return {
     ...kv,
     id: `${kvType}-${tier.name}-${isDirect ? 'direct' : 'split'}`,
-    knobs: { ...kv.knobs, LANES: tier.lanes, SPREAD: tier.spread, MAX_HEADS: tier.heads, UNROLL: tier.unroll },
+    knobs: { ...kv.knobs, SPREAD: tier.spread, MAX_HEADS: tier.heads, UNROLL: tier.unroll },
     flags: { ...kv.flags, direct: isDirect, split: !isDirect },
     slots: { ...kv.slots, spread: tier.sum },
     requires: tier.requires,
@@ -125,12 +120,17 @@ const variants: readonly Variant[] = tiers.flatMap((tier) =>
   tier.kvTypes.flatMap((kvType) => [true, false].map((isDirect) => variantOf(tier, kvType, isDirect))),
 );
 
+/** Invocations of a workgroup. Where they are computed one after the other: no more than a part of the kernel has work for. */
+function lanesOf({ headDim }: AttentionDecodeShape, { knobs, slots }: Variant): number {
+  if (slots['spread'] !== spreadNone) return 128;
+  return Math.max(8 * Math.ceil(headDim / 32), 8 * (Number(knobs['MAX_HEADS']) + 1));
+}
+
 /** Query heads of a workgroup: as many of a group as fit, with their queries and scores, into workgroup memory. */
 function headsOf(shape: AttentionDecodeShape, variant: Variant): number {
-  const lanes = Number(variant.knobs['LANES']);
   const pages = Math.ceil((4 * shape.splitSize) / shape.pageSize / 16) * 16;
   const maxHeads = Number(variant.knobs['MAX_HEADS']);
-  const fixed = 16 + 8 * shape.headDim + (8 + 32 + 4) * maxHeads + 16 * lanes + pages + 16;
+  const fixed = 16 + 8 * shape.headDim + (8 + 32 + 4) * maxHeads + 16 * lanesOf(shape, variant) + pages + 16;
   const perHead = 4 * (shape.headDim + shape.splitSize);
   const numFitting = Math.floor((WORKGROUP_BYTES - fixed) / perHead);
   if (numFitting < 1) throw new Error(`attention-decode: a split of ${shape.splitSize} keys exceeds workgroup memory`);
@@ -154,7 +154,7 @@ export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
     { name: 'partials', index: 5, access: 'read_write', flag: 'split' },
     { name: 'learned', index: 6, access: 'read' },
   ],
-  constants: [...kvConstantNames, 'HEADS', 'SCALE', 'SPLIT', 'OUT_STRIDE'],
+  constants: ['LANES', ...kvConstantNames, 'HEADS', 'SCALE', 'SPLIT', 'OUT_STRIDE'],
   variants,
   pick(shape: AttentionDecodeShape, profile: DeviceProfile): Variant {
     const order = profile.isCpu ? ['narrow'] : ['half-subgroup', 'subgroup', 'half', 'portable'];
@@ -166,6 +166,7 @@ export const attentionDecode: Kernel<AttentionDecodeShape> = defineKernel({
     ...kvConstants(shape),
     ...headConstants(shape),
     ...scoreConstants(shape),
+    LANES: lanesOf(shape, variant),
     HEADS: headsOf(shape, variant),
     SCALE: shape.scale,
     SPLIT: shape.splitSize,

@@ -10,6 +10,7 @@ import package::attention-decode::weights::{weigh};
 import slot::kv::{kv_round};
 import slot::spread::{num_units, spread_sum};
 
+override LANES: u32;          // invocations of a workgroup: at least D4, and eight for each of HEADS + 1
 override D4: u32;             // head size / 4
 override KV_HEADS: u32;
 override GROUP: u32;          // query heads per kv head
@@ -21,7 +22,6 @@ override MAX_PAGES: u32;      // pages in a row of the page table
 override QKV_STRIDE: u32;     // elements between rows of qkv
 override OUT_STRIDE: u32;     // elements between rows of out
 
-const LANES: u32 = 128u; // knob: invocations of a workgroup, at least D4
 const SPREAD: u32 = 4u; // knob: lanes that share the dot products of a key
 const MAX_HEADS: u32 = 8u; // knob: query heads that a workgroup may have
 const UNROLL: u32 = 2u; // knob: blocks of values that a lane has in flight

@@ -13,6 +13,7 @@ import {
   SERIAL_PAIRS,
 } from '../linear-matvec/linear.js';
 import serial from '../linear-matvec/serial.wgsl';
+import serialSubgroup from '../linear-matvec/serial-subgroup.wgsl';
 import source from './linear-matmul.wgsl';
 import tiled from './tiles.wgsl';
 import halfTiled from './tiles-half.wgsl';
@@ -37,8 +38,8 @@ const tileSizes: Readonly<Record<TileTier, Tiles>> = {
   'small-f16': { weightRows: 32, tokens: 32, columns: 32, invocationTokens: 2, isHalf: true },
 };
 
-/** How the work is spread: over tiles, or rows to an invocation (CPUs). */
-export type MatmulTier = TileTier | 'serial';
+/** How the work is spread: over tiles, or rows to an invocation (CPUs, with or without subgroups). */
+export type MatmulTier = TileTier | 'serial' | 'serial-subgroup';
 
 /** A text of the kernel. */
 export interface LinearMatmulChoice extends LinearUse {
@@ -47,17 +48,19 @@ export interface LinearMatmulChoice extends LinearUse {
 
 /** Tokens up to which small tiles waste less. */
 const SMALL_TOKENS = 32;
-/** Tokens of an invocation that owns its rows. */
-const SERIAL_TOKENS = 2;
 
 /** The variant of a choice. */
 export function linearMatmulVariant(choice: LinearMatmulChoice): Variant {
   const { tier } = choice;
   const { id, knobs, flags, slots, slotBindings } = linearParts(choice);
   const base = { id: `${id}-${tier}`, flags, slotBindings };
+  // So many tokens to an invocation that owns its rows: more of them cost more where none reads for the others.
   if (tier === 'serial') {
-    const serialKnobs = { ...knobs, COLUMNS: SERIAL_TOKENS };
-    return { ...base, knobs: serialKnobs, slots: { ...slots, product: serial }, requires: [] };
+    return { ...base, knobs: { ...knobs, COLUMNS: 2 }, slots: { ...slots, product: serial }, requires: [] };
+  }
+  if (tier === 'serial-subgroup') {
+    const parts = { knobs: { ...knobs, COLUMNS: 8 }, slots: { ...slots, product: serialSubgroup } };
+    return { ...base, ...parts, requires: ['subgroups'] };
   }
   const { weightRows, tokens, columns, invocationTokens, isHalf } = tileSizes[tier];
   return {
@@ -127,12 +130,28 @@ const expertChoices: readonly LinearMatmulChoice[] = (
   experts: { first: 1, count: 2, tile, readsTokens: use === gated },
 }));
 
+/** Serially with subgroups: every weight format, and experts. */
+const subgroupChoices: readonly LinearMatmulChoice[] = [
+  ...declaredWeightOptions.map((weights, w) => ({
+    ...([head, residual, gated][w % 3] ?? head),
+    weights,
+    hasBias: w % 2 === 0,
+  })),
+  {
+    ...store,
+    weights: smallGroups,
+    hasBias: false,
+    experts: { first: 1, count: 2, tile: 32, readsTokens: false },
+  },
+].map((choice) => ({ ...choice, tier: 'serial-subgroup' }));
+
 /** The declared choices. Any two choices of what `pick` returns meet in one of them; activations only epilogues. */
 export const linearMatmulChoices: readonly LinearMatmulChoice[] = [
   ...formatChoices,
   { ...store, tier: 'large-f32', weights: smallGroups, hasBias: false },
   ...activationChoices,
   ...expertChoices,
+  ...subgroupChoices,
 ];
 
 /**
@@ -146,13 +165,15 @@ export const linearMatmul: Kernel<LinearShape> = defineKernel({
   constants: ['NUM_GROUPS', 'NUM_BLOCKS', 'X_STRIDE'],
   variants: linearMatmulChoices.map(linearMatmulVariant),
   pick(shape: LinearShape, profile: DeviceProfile): Variant {
+    const { isCpu, features } = profile;
     const size = (shape.experts?.tile ?? shape.numTokens) <= SMALL_TOKENS ? 'small' : 'large';
-    const element = profile.features.includes('shader-f16') ? 'f16' : 'f32';
-    return linearMatmulVariant({ ...shape, tier: profile.isCpu ? 'serial' : `${size}-${element}` });
+    const tiled = `${size}-${features.includes('shader-f16') ? 'f16' : 'f32'}` as const;
+    const serially = features.includes('subgroups') ? 'serial-subgroup' : 'serial';
+    return linearMatmulVariant({ ...shape, tier: isCpu ? serially : tiled });
   },
-  constantsOf: (shape, { slots }) => ({
+  constantsOf: (shape, { knobs }) => ({
     ...linearConstants(shape),
-    ...(slots['product'] === serial && { PAIRS: SERIAL_PAIRS }),
+    ...(knobs['TILE_M'] === undefined && { PAIRS: SERIAL_PAIRS }),
   }),
   workgroupsOf(shape, { knobs }) {
     const { TILE_M, TILE_N, COLUMNS } = knobs;

@@ -15,6 +15,7 @@ import {
 } from './linear.js';
 import source from './linear-matvec.wgsl';
 import serial from './serial.wgsl';
+import serialSubgroup from './serial-subgroup.wgsl';
 
 /** The choices of a product that change shader text. */
 export interface LinearMatvecUse extends LinearUse {
@@ -35,9 +36,9 @@ export interface LinearMatvecShape extends LinearMatvecUse, LinearShape {
 
 /**
  * How the work is spread: over lanes that share weight rows, with or without subgroups, in f32 or with products in f16
- * (formats that have a `halfWgsl`); or a row to an invocation (CPUs).
+ * (formats that have a `halfWgsl`); or rows to an invocation (CPUs), with or without subgroups.
  */
-export type MatvecTier = 'portable' | 'subgroup' | 'f16' | 'f16-subgroup' | 'serial';
+export type MatvecTier = 'portable' | 'subgroup' | 'f16' | 'f16-subgroup' | 'serial' | 'serial-subgroup';
 
 /** A text of the kernel: what it computes, for how many activation rows, on which tier. */
 export interface LinearMatvecChoice extends LinearMatvecUse {
@@ -64,6 +65,9 @@ export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
     slotBindings,
   };
   if (tier === 'serial') return { ...base, slots: { ...slots, product: serial }, requires: [] };
+  if (tier === 'serial-subgroup') {
+    return { ...base, slots: { ...slots, product: serialSubgroup }, requires: ['subgroups'] };
+  }
   const isHalf = tier === 'f16' || tier === 'f16-subgroup';
   const hasSubgroups = tier === 'subgroup' || tier === 'f16-subgroup';
   const { wgsl, halfWgsl } = weightSlot(weights);
@@ -80,8 +84,8 @@ export function linearMatvecVariant(choice: LinearMatvecChoice): Variant {
 
 /** The tier of a device. The same for every number of tokens, so that a sum's bits do not change with the batch. */
 function tierOf(weights: WeightFormatOptions, { isCpu, vendor, features }: DeviceProfile): MatvecTier {
-  if (isCpu) return 'serial';
   const hasSubgroups = features.includes('subgroups');
+  if (isCpu) return hasSubgroups ? 'serial-subgroup' : 'serial';
   if (features.includes('shader-f16') && FAST_HALVES.has(vendor) && weightSlot(weights).halfWgsl) {
     return hasSubgroups ? 'f16-subgroup' : 'f16';
   }
@@ -102,9 +106,9 @@ function numLanes(shape: LinearShape): number {
 
 /** Overrides of the module that fills the slot `product`. */
 function productConstants(shape: LinearShape, { slots }: Variant): { PAIRS: number; LANES?: number } {
-  if (slots['product'] === serial) return { PAIRS: SERIAL_PAIRS };
-  const lanes = numLanes(shape);
-  return { PAIRS: WORKGROUP / lanes, LANES: lanes };
+  if (slots['product'] !== lanes) return { PAIRS: SERIAL_PAIRS };
+  const count = numLanes(shape);
+  return { PAIRS: WORKGROUP / count, LANES: count };
 }
 
 /** Numbers of activation rows that there are texts for. */
@@ -121,7 +125,7 @@ const smallGroups: WeightFormatOptions = { format: 'int4', groupSize: 32, hasZer
 
 /** Every weight format with every ending, with and without norm, bias and row ids: once on lanes, twice serially. */
 const formatChoices: readonly LinearMatvecChoice[] = declaredWeightOptions.flatMap((weights, w) =>
-  ([w % 2 === 0 ? 'portable' : 'subgroup', 'serial', 'serial'] as const).map((tier, t) => ({
+  ([w % 2 === 0 ? 'portable' : 'subgroup', 'serial', 'serial-subgroup'] as const).map((tier, t) => ({
     ...([head, residual, gated][(w + t) % 3] ?? head),
     tier,
     weights,
@@ -161,6 +165,9 @@ const columnChoices: readonly LinearMatvecChoice[] = (
     [gated, 'serial', 2],
     [head, 'serial', 4],
     [residual, 'serial', 8],
+    [plain, 'serial-subgroup', 2],
+    [gated, 'serial-subgroup', 4],
+    [head, 'serial-subgroup', 8],
     [residual, 'portable', 4],
     [head, 'portable', 8],
     [residual, 'subgroup', 8],
@@ -183,6 +190,8 @@ const expertChoices: readonly LinearMatvecChoice[] = (
     [gated, 'f16-subgroup', 8],
     [plain, 'portable', 8],
     [plain, 'serial', 8],
+    [plain, 'serial-subgroup', 1],
+    [gated, 'serial-subgroup', 8],
   ] as const
 ).map(([use, tier, tile]) => ({
   ...use,
@@ -207,10 +216,10 @@ const activationChoices: readonly LinearMatvecChoice[] = (
     'gelu_mul',
     'gelu_tanh_mul',
   ] as const
-).map((epilogue) => ({
+).map((epilogue, index) => ({
   ...plain,
   epilogue,
-  tier: 'serial',
+  tier: index % 2 === 0 ? 'serial' : 'serial-subgroup',
   weights: smallGroups,
   hasBias: epilogue !== 'scale_rows',
   numColumns: 1,
