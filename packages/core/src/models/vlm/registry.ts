@@ -4,6 +4,7 @@ import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { llavaLlama, llavaMistral } from './families/llava-original.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import type { VlmFamily } from './vlm-config.js';
@@ -20,4 +21,6 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   qwen2Vl,
   qwen25Vl,
   qwenVl,
+  llavaLlama,
+  llavaMistral,
 ];

@@ -113,6 +113,11 @@ export interface VlmFamily {
   /** Tensors that may be present and are not used, after renaming. */
   readonly ignored: RegExp;
   readonly example?: FamilyExample;
+  /**
+   * Of families whose checkpoints name a tower that may lie elsewhere: the folder beside config.json that describes it, if
+   * that is needed. What its config.json says becomes `vision_config`, its preprocessor_config.json the model's.
+   */
+  towerFolder?(raw: RawConfig): string | undefined;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 
