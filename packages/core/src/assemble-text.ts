@@ -72,7 +72,8 @@ function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
     return typeof type === 'string' ? type : undefined;
   };
   const languageModelType =
-    typeOf(config['text_config']) ?? typeOf(config['language_config']) ?? findVlmFamily(config)?.decoderType;
+    ['text_config', 'language_config', 'llm_config'].map((key) => typeOf(config[key])).find(Boolean) ??
+    findVlmFamily(config)?.decoderType;
   return { modelType: typeOf(config) ?? '', languageModelType, tokenizer };
 }
 

@@ -136,15 +136,15 @@ export function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFam
  */
 export function textConfigOf(
   config: Checkpoint['config'],
-  { decoderType }: Pick<VlmFamily, 'decoderType'>,
+  { decoderType, textKey = 'text_config' }: Pick<VlmFamily, 'decoderType' | 'textKey'>,
   hasHead: (tensor: string) => boolean,
 ): Readonly<Record<string, unknown>> {
-  const text = new RawConfig(config).object('text_config');
+  const text = new RawConfig(config).object(textKey);
   const modelType = decoderType ?? text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
   return {
     ...family?.defaults,
-    ...((config['text_config'] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
+    ...((config[textKey] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
     model_type: modelType,
     architectures: undefined,
     tie_word_embeddings: family !== undefined && !hasHead(`${family.names.head}.weight`),

@@ -2,6 +2,7 @@
 import { deepseekVl } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
+import { internvlChat } from './families/internvl-original.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import { llavaLlama, llavaMistral } from './families/llava-original.js';
@@ -23,4 +24,5 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   qwenVl,
   llavaLlama,
   llavaMistral,
+  internvlChat,
 ];

@@ -42,7 +42,7 @@ describe('llava in its original layout', () => {
     expect([family, decoder.family, decoder.isTied]).toEqual(['llava_llama', 'llama', false]);
     expect(vision?.tower).toMatchObject({ hiddenSize: 1024, numLayers: 23, imageSize: 336, activation: 'quick_gelu' });
     expect(vision).toMatchObject({ imageTokenId: 0, maxRows: 576, hasNewline: false });
-    expect(vision?.processor).toMatchObject({ size: { shortest_edge: 336 } });
+    expect(vision?.processor?.({ resample: 2 })).toMatchObject({ size: { shortest_edge: 336 }, resample: 2 });
   });
 
   it('cuts images as LLaVA 1.6 does, whose sizes are pairs of width and height', () => {
@@ -50,7 +50,7 @@ describe('llava in its original layout', () => {
     expect(vision && [vision.hasNewline, vision.maxRows, rowsPerTile(vision)]).toEqual([true, 576 + 24 * 73, 576]);
     expect(vision?.gridOf(1000, 3000)).toEqual({ rows: 2, cols: 1 });
     expect(vision?.gridOf(3000, 1000)).toEqual({ rows: 1, cols: 3 });
-    expect(vision?.processor?.['image_grid_pinpoints']).toEqual([
+    expect(vision?.processor?.({})['image_grid_pinpoints']).toEqual([
       [672, 336],
       [336, 1008],
     ]);

@@ -34,7 +34,8 @@ function readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig {
     image_grid_pinpoints: pinpoints,
   });
   const config = (isAnyres ? llavaNext : llava).readConfig(renamed, decoderHiddenSize);
-  return { ...config, processor: { ...tower?.processor, ...(isAnyres && { image_grid_pinpoints: pinpoints }) } };
+  const processor = { ...tower?.processor, ...(isAnyres && { image_grid_pinpoints: pinpoints }) };
+  return { ...config, processor: (own) => ({ ...processor, ...own }) };
 }
 
 /** The authors have pairs of width and height, transformers of height and width. */
