@@ -6,6 +6,7 @@ import type { Checkpoint } from './load/checkpoint.js';
 import { RawConfig } from './models/raw-config.js';
 import { llava } from './models/vlm/families/llava.js';
 import { llavaNext } from './models/vlm/families/llava-next.js';
+import { qwenVl } from './models/vlm/families/qwen-vl.js';
 import { qwen2Vl } from './models/vlm/families/qwen2-vl.js';
 import type { VlmFamily } from './models/vlm/vlm-config.js';
 
@@ -97,5 +98,55 @@ describe('patches', () => {
   it('are refused by models that take tiles', async () => {
     const reader = await readerOf(llava, 'CLIPImageProcessor');
     await expect(reader.read(patches(4, 6), 1, undefined)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+describe('a checkpoint without preprocessor_config.json', () => {
+  const without = (family: VlmFamily, config: object): Promise<ImageReader> => {
+    const checkpoint: Checkpoint = {
+      ...{ name: 'test', config: { ...config }, generationConfig: undefined, tensors: new Map() },
+      readBytes: async () => undefined,
+      readText: async () => undefined,
+    };
+    return assembleVision(checkpoint, family.readConfig(new RawConfig({ ...config }), 128), decoder, undefined);
+  };
+
+  it('is read as its family says, every picture stretched to a square', async () => {
+    const visual = { image_size: SIDE, patch_size: 4, width: 8, layers: 1, heads: 2, mlp_ratio: 4, output_dim: 128 };
+    const reader = await without(qwenVl, { visual: { ...visual, image_start_id: 5 } });
+    expect(reader).toMatchObject({ imageTokenId: 7, imageBounds: { startId: 5, endId: 6 } });
+    const wide = { width: 3 * SIDE, height: SIDE, data: new Uint8Array(9 * SIDE * SIDE).fill(255) };
+    const { tiles, placement } = await reader.read(wide, 1, undefined);
+    expect([tiles.length, placement.numRows]).toEqual([3 * SIDE * SIDE, 256]);
+    expect(tiles[0]).toBeCloseTo((1 - 0.48145466) / 0.26862954, 5);
+  });
+
+  it('is refused where the family does not say', async () => {
+    await expect(without(llava, CONFIG)).rejects.toMatchObject({ code: 'file_missing' });
+  });
+});
+
+describe('an image token that config.json does not have', () => {
+  const family: VlmFamily = {
+    ...llava,
+    readConfig: (raw, hidden) => ({ ...llava.readConfig(raw, hidden), imageTokenId: { text: '<image>' } }),
+  };
+  const readWith = (tokenToId: (token: string) => number | undefined) => {
+    const checkpoint: Checkpoint = {
+      ...{ name: 'test', config: CONFIG, generationConfig: undefined, tensors: new Map() },
+      readBytes: async () => undefined,
+      readText: async () => '{"image_processor_type":"CLIPImageProcessor"}',
+    };
+    const vision = family.readConfig(new RawConfig(CONFIG), 16);
+    return assembleVision(checkpoint, vision, decoder, undefined, { tokenToId });
+  };
+
+  it('is the one that the tokenizer knows', async () => {
+    const { imageTokenId } = await readWith((token) => (token === '<image>' ? 9 : undefined));
+    expect(imageTokenId).toBe(9);
+  });
+
+  it('is missed where there is none', async () => {
+    await expect(readWith(() => undefined)).rejects.toMatchObject({ code: 'invalid_tokenizer' });
   });
 });

@@ -13,6 +13,7 @@ import { parseJsonObject } from './load/json.js';
 import { tileOfPatches, tileSize } from './models/vision/patch-grid.js';
 import { patchPixels } from './models/vision/vision-config.js';
 import type { ImageTiles, VlmConfig } from './models/vlm/vlm-config.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 const PROCESSOR = 'preprocessor_config.json';
 
@@ -22,17 +23,22 @@ export async function assembleVision(
   vision: VlmConfig,
   decoder: ImageDecoder,
   signal: AbortSignal | undefined,
+  tokenizer?: Pick<Tokenizer, 'tokenToId'>,
 ): Promise<ImageReader> {
   const text = await checkpoint.readText(PROCESSOR, signal);
-  if (text === undefined) {
+  if (text === undefined && !vision.processor) {
     throw new PagemindError('file_missing', `${checkpoint.name} has no ${PROCESSOR}.`, {
       hint: 'A vision-language model needs it; download it from the same place as the weights.',
     });
   }
-  const processor = createImageProcessor(parseJsonObject(text, PROCESSOR, 'invalid_config'), checkpoint.config);
+  const own = text === undefined ? {} : parseJsonObject(text, PROCESSOR, 'invalid_config');
+  const processor = createImageProcessor(vision.processor?.(own) ?? own, checkpoint.config);
+  const imageTokenId = imageTokenOf(checkpoint, vision, tokenizer);
+  const { imageBounds } = vision;
   return {
-    imageTokenId: vision.imageTokenId,
-    processor: text,
+    imageTokenId,
+    ...(imageBounds && { imageBounds }),
+    processor: text ?? '',
     async read(image, numImages, readSignal) {
       if (isPixelValues(image)) return prepare(vision, await tilesOf(vision, image));
       const pixels = await loadImage(image, decoder, { signal: readSignal });
@@ -40,6 +46,19 @@ export async function assembleVision(
       return prepare(vision, { ...processed, hash: await hashImage(pixels) });
     },
   };
+}
+
+function imageTokenOf(
+  { name }: Checkpoint,
+  { imageTokenId }: VlmConfig,
+  tokenizer: Pick<Tokenizer, 'tokenToId'> | undefined,
+): number {
+  if (typeof imageTokenId === 'number') return imageTokenId;
+  const id = tokenizer?.tokenToId(imageTokenId.text);
+  if (id !== undefined) return id;
+  throw new PagemindError('invalid_tokenizer', `${name} has no tokenizer that knows ${imageTokenId.text}.`, {
+    hint: 'Its id stands for images and is in no other file; download the tokenizer from the same place as the weights.',
+  });
 }
 
 type HashedTiles = ImageTiles & Pick<ProcessedImage, 'tiles' | 'tileWidth' | 'tileHeight'> & { readonly hash: string };
@@ -54,7 +73,7 @@ function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
     tiles,
     numTiles,
     placement,
-    promptText: (marker) => vision.promptText(image, marker, placement.numRows),
+    promptText: (marker, number) => vision.promptText(image, marker, placement.numRows, number),
   };
 }
 

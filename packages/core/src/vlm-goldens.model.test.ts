@@ -1,12 +1,11 @@
 // Tiny vision-language checkpoints against the reference implementations: from pixel values and from pictures, through the
 // same loader and engine as any checkpoint.
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Prompt, PromptImage } from './engine/core.js';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
-import { readTensors, type TensorValues } from './testing/tensors.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, readGolden } from './testing/goldens.js';
+import type { TensorValues } from './testing/tensors.js';
 
 /** Pictures of each prompt, by the suffix of its tensors. */
 const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
@@ -19,12 +18,14 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   internvl: { '': ['image.png'] },
   qwen2_vl: { '': ['image.png'] },
   qwen2_5_vl: { '': ['image.png'] },
+  'qwen-vl': { '': ['image.png'] },
+  'llava-original': { '': ['../llava_next/image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
   describe.each(Object.entries(CASES))('%s', (name, prompts) => {
     const folder = fixturesPath(`goldens/${name}`);
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden(name);
     let engine: Engine;
 
     beforeAll(async () => {
@@ -65,7 +66,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
   it('llava: a batch of text and images answers as each alone, and encodes every image once', async () => {
     const folder = fixturesPath('goldens/llava');
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden('llava');
     const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
     try {
       const prompt = (suffix: string, files: readonly string[]): Prompt => ({
@@ -88,7 +89,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
   it('qwen2_vl: text beside images, in slots that images had before, turns by its own positions', async () => {
     const folder = fixturesPath('goldens/qwen2_vl');
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden('qwen2_vl');
     const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
     try {
       const text: Prompt = { kind: 'tokens', ids: [1, 5, 9, 23] };

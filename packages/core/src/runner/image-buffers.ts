@@ -3,13 +3,15 @@
 import { bufferSize, type GpuContext } from '../gpu/context.js';
 import { rowStride } from '../layers/context.js';
 import { numPatches, numVisionTokens, patchPixels } from '../models/vision/vision-config.js';
-import { positionIndex, type VitBuffers } from '../models/vision/vit.js';
+import type { VitBuffers } from '../models/vision/vit.js';
 import { type ProjectorBuffers, selectIndex } from '../models/vlm/projector.js';
-import { rowsPerTile, type VlmConfig } from '../models/vlm/vlm-config.js';
-import { type TileTables, tileLayout } from './tile-layout.js';
+import type { ResamplerBuffers } from '../models/vlm/resampler.js';
+import { rowsPerTile, tileRowWidth, type VlmConfig } from '../models/vlm/vlm-config.js';
+import { keyPositionTables, positionTables, type TileTables, tileLayout } from './tile-layout.js';
 
 export interface ImageBuffers {
   readonly vit: VitBuffers;
+  readonly resampler: ResamplerBuffers;
   readonly projector: ProjectorBuffers;
   /** f32 `[numFeatureRows, decoder's hidden]`: rows of encoded images. */
   readonly features: GPUBuffer;
@@ -31,16 +33,19 @@ export function numFeatureRows({ maxRows, projector }: VlmConfig, cacheBytes: nu
 
 /** Bytes by buffer; the plan and the allocation agree by construction. */
 function bufferBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number) {
-  const { tower, projectorNorm, projector, pixelShuffle, maxRows } = config;
+  const { tower, resampler, projectorNorm, projector, maxRows } = config;
   const tokens = padRows(numVisionTokens(tower));
   const tileRows = padRows(rowsPerTile(config));
   const hidden = tokens * rowStride(tower.hiddenSize) * 4;
   const [first, last] = [projector[0], projector.at(-1)].map((layer) => rowStride(layer?.numOutputs ?? 0) * 4);
-  const selected = tileRows * rowStride(pixelShuffle ** 2 * tower.hiddenSize) * 4;
+  const selected = tileRows * rowStride(tileRowWidth(config)) * 4;
+  const keys = resampler ? padRows(Math.max(resampler.numQueries, numPatches(tower))) * resampler.hiddenSize * 4 : 0;
+  const [positions, keyPositions] = [positionTables(tower), keyPositionTables(config)];
   const gatherRows = Math.max(maxRows, maxStepRows);
   return {
     patches: padRows(numPatches(tower)) * rowStride(patchPixels(tower)) * 4,
-    positionIndex: tower.positions === 'learned' ? positionIndex(tower).byteLength : 0,
+    positionIndex: positions.index.byteLength,
+    positionWeights: positions.weights.byteLength,
     turns: tower.positions === 'rotary' ? tokens * tower.headDim * 4 : 0,
     attentionTiles: tokens * 16,
     windowTiles: tower.windows ? tokens * 16 : 0,
@@ -51,6 +56,13 @@ function bufferBytes(config: VlmConfig, cacheBytes: number, maxStepRows: number)
     mlp: tokens * rowStride(tower.intermediateSize) * 4,
     selectIndex: selectIndex(config).byteLength,
     selected,
+    keyPositionIndex: keyPositions.index.byteLength,
+    keyPositionWeights: keyPositions.weights.byteLength,
+    queryTiles: resampler ? resampler.numQueries * 16 : 0,
+    keys,
+    normedKeys: keys,
+    crossQkv: 3 * keys,
+    seen: resampler ? selected : 0,
     joined: projectorNorm ? selected : 0,
     between: tileRows * (first as number),
     projected: tileRows * (last as number),
@@ -88,6 +100,13 @@ export async function allocateImageBuffers(
   }
   const {
     selectIndex: select,
+    keyPositionIndex,
+    keyPositionWeights,
+    queryTiles,
+    keys,
+    normedKeys,
+    crossQkv,
+    seen,
     selected,
     joined,
     between,
@@ -99,6 +118,7 @@ export async function allocateImageBuffers(
   } = made as Record<keyof typeof sizes, GPUBuffer>;
   const buffers: ImageBuffers = {
     vit,
+    resampler: { keyPositionIndex, keyPositionWeights, queryTiles, keys, normedKeys, crossQkv, seen },
     projector: { selectIndex: select, selected, normed: joined, between, projected },
     features,
     numFeatureRows: numFeatureRows(config, cacheBytes),
@@ -110,9 +130,14 @@ export async function allocateImageBuffers(
 }
 
 /** Uploads the tables of a tile. */
-export function writeTables({ queue }: GpuContext, { vit, projector }: ImageBuffers, tables: TileTables): void {
+export function writeTables(
+  { queue }: GpuContext,
+  { vit, resampler, projector }: ImageBuffers,
+  tables: TileTables,
+): void {
+  const buffers: Readonly<Record<keyof TileTables, GPUBuffer>> = { ...vit, ...resampler, ...projector };
   for (const [name, table] of Object.entries(tables) as [keyof TileTables, TileTables[keyof TileTables]][]) {
-    queue.writeBuffer(name === 'selectIndex' ? projector.selectIndex : vit[name], 0, table);
+    queue.writeBuffer(buffers[name], 0, table);
   }
 }
 

@@ -5,9 +5,8 @@ import { assembleVision } from '../assemble-vision.js';
 import { GpuContext } from '../gpu/context.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { rowStride } from '../layers/context.js';
-import { openCheckpoint } from '../load/checkpoint.js';
 import { loadWeights } from '../load/weight-loader.js';
-import { resolveModel } from '../models/model.js';
+import { openModel, resolveModel } from '../models/model.js';
 import { ImageEncoder, NEWLINE } from '../models/vlm/projector.js';
 import { createNodePlatform } from '../platform/node.js';
 import { folderSource } from '../platform/node-source.js';
@@ -28,6 +27,8 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['internvl', '', ['image.png']],
   ['qwen2_vl', '', ['image.png']],
   ['qwen2_5_vl', '', ['image.png']],
+  ['qwen-vl', '', ['image.png']],
+  ['llava-original', '', ['../llava_next/image.png']],
 ];
 
 describeWithFixtures('image features', 'goldens/README.md', () => {
@@ -48,7 +49,7 @@ async function featuresOf(folder: string, files: readonly string[], maxRowsAtOnc
   const platform = createNodePlatform();
   const gpu = await GpuContext.open(platform.gpu());
   try {
-    const checkpoint = await openCheckpoint(folderSource(folder));
+    const checkpoint = await openModel(folderSource(folder));
     const { vision, specs, decoder, ...plan } = resolveModel(checkpoint);
     if (!vision) throw new Error('no vision');
     const reader = await assembleVision(checkpoint, vision, platform.images, undefined);

@@ -33,10 +33,17 @@ export interface VisionConfig {
   readonly activation: VisionActivation | 'silu_mul';
   /** A learned table, one row a patch; or queries and keys that turn by line and column. */
   readonly positions: 'learned' | 'rotary';
+  /**
+   * `interpolate_pos_encoding`: the learned table is of a square grid with this side, and stretched over that of a tile. For
+   * towers without a class token; missing: the grids are the same.
+   */
+  readonly positionsSide?: number;
   /** Patches a side of the windows that attention stays in, but for some layers (`fullatt_block_indexes`). */
   readonly windows: { readonly side: number; readonly fullLayers: readonly number[] } | undefined;
   /** Queries, keys and values are one tensor. */
   readonly hasFusedQkv: boolean;
+  /** In that tensor heads follow one another, each with its query, key and value; missing: all queries come first. */
+  readonly isQkvByHead?: boolean;
   /** CLIP puts a class token beside the patches. */
   readonly hasClassToken: boolean;
   /** CLIP normalises the embeddings. */

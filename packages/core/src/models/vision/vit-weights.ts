@@ -52,8 +52,8 @@ export function vitWeights(config: VisionConfig): readonly WeightSpec[] {
 
 /** The table of positions. The class token is one more row behind it, so that a gather can add it to its position. */
 function learnedPositions(config: VisionConfig): VectorSpec {
-  const { hiddenSize, hasClassToken } = config;
-  const length = numVisionTokens(config) * hiddenSize;
+  const { hiddenSize, hasClassToken, positionsSide } = config;
+  const length = (positionsSide === undefined ? numVisionTokens(config) : positionsSide ** 2) * hiddenSize;
   const table = wholeTensor('vision.embeddings.position_embedding.weight', length);
   if (!hasClassToken) return vector(visionName.positions, length, [table]);
   const token = wholeTensor('vision.embeddings.class_embedding', hiddenSize, length);
@@ -61,12 +61,12 @@ function learnedPositions(config: VisionConfig): VectorSpec {
 }
 
 function layerWeights(config: VisionConfig, layer: number): WeightSpec[] {
-  const { hiddenSize, intermediateSize, activation, hasFusedQkv, hasLayerScale } = config;
+  const { hiddenSize, intermediateSize, activation, hasFusedQkv, isQkvByHead, hasLayerScale } = config;
   const stem = `vision.encoder.layers.${layer}`;
   const name = (role: VisionRole): string => visionName.layer(layer, role);
   const heads = (suffix: string): WeightPiece[] =>
     hasFusedQkv
-      ? [wholeTensor(`${stem}.self_attn.qkv.${suffix}`, 3 * hiddenSize)]
+      ? fusedHeads(`${stem}.self_attn.qkv.${suffix}`, config, isQkvByHead)
       : ['q_proj', 'k_proj', 'v_proj'].map((part, i) =>
           wholeTensor(`${stem}.self_attn.${part}.${suffix}`, hiddenSize, i * hiddenSize),
         );
@@ -87,6 +87,15 @@ function layerWeights(config: VisionConfig, layer: number): WeightSpec[] {
     ...linear('down', 'mlp.fc2', hiddenSize, intermediateSize),
     ...scale('scale2', 'lambda_2'),
   ];
+}
+
+/** Queries, keys and values of one tensor, as all queries, then all keys, then all values. */
+function fusedHeads(tensor: string, { hiddenSize, numHeads, headDim }: VisionConfig, isByHead = false): WeightPiece[] {
+  if (!isByHead) return [wholeTensor(tensor, 3 * hiddenSize)];
+  return Array.from({ length: numHeads }, (_, head) => ({
+    ...{ tensor, firstRow: 3 * head * headDim, numRows: 3 * headDim },
+    ...{ dst: head * headDim, block: headDim, stride: hiddenSize },
+  }));
 }
 
 /** Gate and up in one matrix, four rows of each in turn, as kernels want them. */

@@ -9,7 +9,8 @@ import { type WeightSpec, wholeTensor } from '../../load/weights.js';
 import { fullGrid, type PatchGrid, windowsOf } from '../vision/patch-grid.js';
 import { VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
-import { type ProjectorLayer, type ProjectorNorm, rowsPerTile, type VlmConfig } from './vlm-config.js';
+import { Resampler, type ResamplerContext, resamplerWeights } from './resampler.js';
+import { type ProjectorLayer, type ProjectorNorm, rowsPerTile, tileRowWidth, type VlmConfig } from './vlm-config.js';
 
 /** Name of the loaded newline row. */
 export const NEWLINE = 'newline';
@@ -18,7 +19,7 @@ export const NEWLINE = 'newline';
 export interface ProjectorBuffers {
   /** What {@link selectIndex} gives. */
   readonly selectIndex: GPUBuffer;
-  /** f32 `[rowsPerTile, pixelShuffle² * hidden]` */
+  /** f32 `[rowsPerTile, tileRowWidth]` */
   readonly selected: GPUBuffer;
   /** The same after the norm, where there is one. */
   readonly normed: GPUBuffer;
@@ -28,13 +29,14 @@ export interface ProjectorBuffers {
   readonly projected: GPUBuffer;
 }
 
-export interface ProjectorContext extends VitContext {
+export interface ProjectorContext extends VitContext, ResamplerContext {
   readonly projector: ProjectorBuffers;
 }
 
 export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
+  readonly #resampler: Resampler | undefined;
   readonly #norm: LayerNormWeight | undefined;
   readonly #layers: readonly (ProjectorLayer & { readonly weight: LinearWeight })[];
 
@@ -42,6 +44,7 @@ export class ImageEncoder {
     invariant(config.projector.length <= 2, 'a projector has one layer or two');
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
+    this.#resampler = config.resampler && new Resampler(config.resampler, weights);
     this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
     this.#layers = config.projector.map((layer) => {
       const matrix = weights.matrices.get(layer.name);
@@ -59,7 +62,8 @@ export class ImageEncoder {
 
     const rows = this.#tower.forward(ctx);
     const shape = { numRows, width: tower.hiddenSize, groups: pixelShuffle ** 2 };
-    gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
+    if (this.#resampler) this.#resampler.forward(ctx, rows, selected);
+    else gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
     if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
     const joined = this.#norm ? normed : selected;
     this.#layers.forEach(({ weight, activation }, i) => {
@@ -78,14 +82,15 @@ function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): L
 
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, pixelShuffle, projectorNorm, projector, hasNewline } = config;
+  const { tower, resampler, projectorNorm, projector, hasNewline } = config;
   const specs: WeightSpec[] = [...vitWeights(tower)];
+  if (resampler) specs.push(...resamplerWeights(resampler));
   if (projectorNorm) {
-    const [{ name }, width] = [projectorNorm, tower.hiddenSize * pixelShuffle ** 2];
+    const [{ name }, width] = [projectorNorm, tileRowWidth(config)];
     specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
   }
-  for (const { name, numInputs, numOutputs, hasBias } of projector) {
-    const pieces = [wholeTensor(`${name}.weight`, numOutputs)];
+  for (const { name, numInputs, numOutputs, hasBias, isTransposed = false } of projector) {
+    const pieces = [{ ...wholeTensor(`${name}.weight`, numOutputs), isTransposed }];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
     if (hasBias) specs.push(row(biasName(name), numOutputs, `${name}.bias`));
   }

@@ -2,8 +2,11 @@
 import { deepseekVl } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
+import { internvlChat } from './families/internvl-original.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { llavaLlama, llavaMistral } from './families/llava-original.js';
+import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import type { VlmFamily } from './vlm-config.js';
 
@@ -18,4 +21,8 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   internvl,
   qwen2Vl,
   qwen25Vl,
+  qwenVl,
+  llavaLlama,
+  llavaMistral,
+  internvlChat,
 ];
