@@ -1,14 +1,11 @@
-// Graphs of every kind in the modes that goldens.model.test.ts does not try: bits in the deterministic mode, keys and values in
-// f16, and INT4 made while loading.
+// Goldens of every family in the modes that goldens.model.test.ts does not try: halves for weights, keys and values, and the
+// deterministic mode with INT4 that is made while loading.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { floatsOf, idsOf } from './testing/goldens.js';
+import { FAMILY_GOLDENS, floatsOf, idsOf, waysOf } from './testing/goldens.js';
 import { readTensors } from './testing/tensors.js';
-
-/** A golden of each graph. */
-const CASES = ['llama3-gqa', 'chatglm2', 'falcon-7b', 'falcon-rw', 'starcoder2', 'gpt2'];
 
 /** Most that INT4 in groups of 32 may cost a golden, whose random weights bear it badly: KL of f32 from INT4, nats a token. */
 const INT4_COST = 1;
@@ -47,33 +44,30 @@ function divergence(actual: Float32Array, wanted: Float32Array, vocabSize: numbe
 }
 
 describeWithFixtures('modes of families', 'goldens/README.md', () => {
-  describe.each(CASES)('%s', (name) => {
+  describe.each(FAMILY_GOLDENS)('%s', (name) => {
     const golden = readTensors(readFileSync(fixturesPath(`goldens/${name}/golden.safetensors`)));
     const ids = idsOf(golden, 'input_ids');
     const wanted = floatsOf(golden, 'logits');
+    const options = { maxPrefillTokenNum: ids.length + 8 };
 
-    it('deterministic: the same bits in chunks, one by one, and beside another', async () => {
-      await using(name, { deterministic: true, maxPrefillTokenNum: 16 }, async (engine) => {
-        const whole = await engine.logits(ids);
-        expect(rmsError(whole, wanted)).toBeLessThan(0.02);
-        const [beside] = await Promise.all([engine.logits(ids), engine.logits(ids.slice(3))]);
-        for (const same of [beside, await engine.logits(ids, { decodeFrom: 3 })]) {
-          expect(same.findIndex((value, at) => !Object.is(value, whole[at]))).toBe(-1);
-        }
-      });
-    });
-
-    it('f16 keys and values stay within the error of f16', async () => {
-      const logits = await using(name, { dtype: 'float16' }, (engine) => engine.logits(ids));
+    it('halves stay within the error of halves', async () => {
+      const logits = await using(name, { ...options, dtype: 'float16' }, (engine) => engine.logits(ids));
       expect(rmsError(logits, wanted)).toBeLessThan(5e-3);
     });
 
-    it('INT4 costs what it may', async () => {
-      const kl = await using(name, { quantize: 'int4-g32' }, async (engine) => {
-        return divergence(await engine.logits(ids), wanted, engine.info.vocabSize);
+    it('deterministic and in INT4: the same bits in every way, at what INT4 may cost', async () => {
+      await using(name, { ...options, deterministic: true, quantize: 'int4-g32' }, async (engine) => {
+        const kl = divergence(await engine.logits(ids), wanted, engine.info.vocabSize);
+        expect(kl).toBeLessThan(INT4_COST);
+        expect(kl, 'quantising must cost something, or it did not happen').toBeGreaterThan(1e-3);
+        for (const { name: way, actual, wanted: same } of await waysOf(engine, name, ids)) {
+          expect(actual.length, way).toBe(same.length);
+          expect(
+            actual.findIndex((value, at) => !Object.is(value, same[at])),
+            way,
+          ).toBe(-1);
+        }
       });
-      expect(kl).toBeLessThan(INT4_COST);
-      expect(kl, 'quantising must cost something, or it did not happen').toBeGreaterThan(1e-3);
     });
   });
 });
