@@ -16,6 +16,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   idefics3: { '': ['image.png'] },
   smolvlm: { '': ['image.png'] },
   deepseek_vl: { '': ['image.png'] },
+  deepseek_vl_hybrid: { '': ['image.png'] },
   internvl: { '': ['image.png'] },
   qwen2_vl: { '': ['image.png'] },
   qwen2_5_vl: { '': ['image.png'] },
@@ -114,11 +115,15 @@ function pixelValuesOf(
   const sizes = golden.get(`image_sizes${suffix}`)?.values;
   const [, rows = 0, cols = 0] = Array.from(golden.get(`image_grid_thw${suffix}`)?.values ?? []);
   const values = tensor?.values as Float32Array<ArrayBuffer>;
+  const highRes = golden.get(`high_res_pixel_values${suffix}`)?.values as Float32Array<ArrayBuffer> | undefined;
+  const ofImage = (all: Float32Array<ArrayBuffer>, i: number): Float32Array<ArrayBuffer> =>
+    all.slice((i * all.length) / numImages, ((i + 1) * all.length) / numImages);
   if (rows > 0) return [{ kind: 'pixel_values', values, numTiles: 1, patches: { rows, cols } }];
   const numTiles = (tensor?.shape.slice(0, -3).reduce((a, b) => a * b, 1) ?? 0) / numImages;
   return Array.from({ length: numImages }, (_, i) => ({
     kind: 'pixel_values' as const,
-    values: values.slice((i * values.length) / numImages, ((i + 1) * values.length) / numImages),
+    values: ofImage(values, i),
+    ...(highRes && { highRes: ofImage(highRes, i) }),
     numTiles,
     ...(sizes && { originalSize: { height: sizes[2 * i] ?? 0, width: sizes[2 * i + 1] ?? 0 } }),
   }));

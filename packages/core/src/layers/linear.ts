@@ -73,10 +73,15 @@ function normBefore(ctx: ForwardContext, { x, norm, rows }: LinearUse): Pick<Lin
   return { x: normed, norm: undefined };
 }
 
+/** Outputs that are a part of y's rows of `width` elements, from `start` on. Biases and factors are those of all. */
+export interface OutputPart {
+  readonly start: number;
+  readonly width: number;
+}
+
 /** What {@link productOf} reads and writes; a norm is fused into the product. */
 interface ProductUse extends LinearUse {
-  /** The outputs are a part of y's rows of `width` elements, from `start` on. */
-  readonly part?: { readonly start: number; readonly width: number };
+  readonly part?: OutputPart;
 }
 
 function productOf(ctx: ForwardContext, weight: LinearWeight, use: ProductUse): void {
@@ -90,7 +95,7 @@ function productOf(ctx: ForwardContext, weight: LinearWeight, use: ProductUse): 
     ...productShape(weight, epilogue, numTokens, isListed),
     softcap,
     clip,
-    ...(part && { yStart: part.start, yStride: rowStride(part.width) }),
+    ...(part && outputPart(part)),
   };
   const bound = {
     ...boundWeight(weight),
@@ -118,15 +123,17 @@ export interface MatmulUse {
   readonly epilogue?: Epilogue;
   /** Of the epilogues `scale_rows` and `add_scaled`. */
   readonly rowScale?: LoadedVector | undefined;
+  readonly part?: OutputPart | undefined;
 }
 
 /** y = epilogue(W x + bias) outside of a step's rows: for the vision towers, whose rows are always many. */
 export function matmul(
   { profile, dispatch }: KernelContext,
   weight: LinearWeight,
-  { x, y, numRows, epilogue = 'store', rowScale }: MatmulUse,
+  { x, y, numRows, epilogue = 'store', rowScale, part }: MatmulUse,
 ): void {
-  const plan = linearMatmul.plan(productShape(weight, epilogue, numRows, false), profile);
+  const shape = { ...productShape(weight, epilogue, numRows, false), ...(part && outputPart(part)) };
+  const plan = linearMatmul.plan(shape, profile);
   dispatch(plan, { ...boundWeight(weight), x, y, ...(rowScale && { row_scale: rowScale.buffer }) });
 }
 
@@ -143,6 +150,10 @@ function productShape({ matrix, bias }: LinearWeight, epilogue: Epilogue, numTok
     xStride: rowStride(matrix.numCols),
     yStride: rowStride(numOutputs),
   };
+}
+
+function outputPart({ start, width }: OutputPart) {
+  return { yStart: start, yStride: rowStride(width) };
 }
 
 function boundWeight({ matrix, bias }: LinearWeight): BoundBuffers {

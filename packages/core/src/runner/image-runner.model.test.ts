@@ -25,6 +25,7 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['idefics3', '', ['image.png']],
   ['smolvlm', '', ['image.png']],
   ['deepseek_vl', '', ['image.png']],
+  ['deepseek_vl_hybrid', '', ['image.png']],
   ['internvl', '', ['image.png']],
   ['qwen2_vl', '', ['image.png']],
   ['qwen2_5_vl', '', ['image.png']],

@@ -51,12 +51,16 @@ const INTERNVL: Defaults = {
 const INTERNVL_TRAITS: Traits = { hasClassToken: true, hasPreNorm: false, hasPatchBias: true, hasLayerScale: true };
 
 /** What all of them are. */
-const PLAIN: Pick<VisionConfig, 'numFrames' | 'norm' | 'positions' | 'windows' | 'hasFusedQkv'> = {
+const PLAIN: Pick<
+  VisionConfig,
+  'numFrames' | 'norm' | 'positions' | 'windows' | 'hasFusedQkv' | 'hasRelativePositions'
+> = {
   numFrames: 1,
   norm: 'layer',
   positions: 'learned',
   windows: undefined,
   hasFusedQkv: false,
+  hasRelativePositions: false,
 };
 
 /** By `model_type` of the vision config. */
@@ -101,7 +105,7 @@ export function readVisionConfig(raw: RawConfig, { featureLayer, hasPostNorm }: 
 }
 
 /** The side of a square, which may be given as its height and width. */
-function readSide(raw: RawConfig, key: string, fallback: number): number {
+export function readSide(raw: RawConfig, key: string, fallback: number): number {
   if (!Array.isArray(raw.get(key))) return raw.count(key, fallback);
   const [height, width] = raw.numbers(key, 2) ?? [];
   if (height !== width) {

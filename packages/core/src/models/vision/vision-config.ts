@@ -5,6 +5,19 @@ import { PagemindError } from '../../errors.js';
 /** Activation of a tower's MLP. */
 export type VisionActivation = 'gelu' | 'gelu_tanh' | 'quick_gelu';
 
+/** Squares of patches that see one another. */
+export interface VisionWindows {
+  /** Patches a side. */
+  readonly side: number;
+  /** `fullatt_block_indexes`, `global_attn_indexes`: layers where all patches see one another. */
+  readonly fullLayers: readonly number[];
+  /**
+   * Windows at the edges are filled up with rows of zeros, which are seen, too, and rows of the tower are line by line.
+   * Otherwise the former are smaller, and rows are window by window.
+   */
+  readonly isPadded: boolean;
+}
+
 /** A vision transformer: layers with norms before attention, which sees all patches or those of a window, and MLP. */
 export interface VisionConfig {
   /** `hidden_size` */
@@ -33,8 +46,10 @@ export interface VisionConfig {
   readonly activation: VisionActivation | 'silu_mul';
   /** A learned table, one row a patch; or queries and keys that turn by line and column. */
   readonly positions: 'learned' | 'rotary';
-  /** Patches a side of the windows that attention stays in, but for some layers (`fullatt_block_indexes`). */
-  readonly windows: { readonly side: number; readonly fullLayers: readonly number[] } | undefined;
+  /** Windows that attention stays in, but for some layers. */
+  readonly windows: VisionWindows | undefined;
+  /** `use_rel_pos`: scores depend on how many lines and columns a key is away, by what queries make of learned rows. */
+  readonly hasRelativePositions: boolean;
   /** Queries, keys and values are one tensor. */
   readonly hasFusedQkv: boolean;
   /** CLIP puts a class token beside the patches. */
@@ -52,6 +67,16 @@ export interface VisionConfig {
 /** Patches along a side of a tile. */
 export function patchesPerSide({ imageSize, patchSize }: VisionConfig): number {
   return Math.floor(imageSize / patchSize);
+}
+
+/** Whether attention stays in windows in a layer. */
+export function hasWindows({ windows }: VisionConfig, layer: number): boolean {
+  return windows !== undefined && !windows.fullLayers.includes(layer);
+}
+
+/** Side of the square of patches that see one another in a layer. */
+export function attentionSide(config: VisionConfig, layer: number): number {
+  return hasWindows(config, layer) ? (config.windows?.side ?? 0) : patchesPerSide(config);
 }
 
 /** Patches of a tile. */

@@ -3,13 +3,14 @@
 import { invariant } from '../../errors.js';
 import { gatherRows } from '../../layers/gather.js';
 import { type LayerNormWeight, layerNorm } from '../../layers/layer-norm.js';
-import { type LinearWeight, matmul } from '../../layers/linear.js';
+import { type LinearWeight, matmul, type OutputPart } from '../../layers/linear.js';
 import type { LoadedWeights } from '../../load/weight-loader.js';
-import { type WeightSpec, wholeTensor } from '../../load/weights.js';
-import { fullGrid, type PatchGrid, windowsOf } from '../vision/patch-grid.js';
+import { type WeightPiece, type WeightSpec, wholeTensor } from '../../load/weights.js';
+import { fullGrid, type PatchGrid, patchOrder } from '../vision/patch-grid.js';
+import { type SamContext, SamEncoder, samWeights } from '../vision/sam-encoder.js';
 import { VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
-import { type ProjectorLayer, type ProjectorNorm, rowsPerTile, type VlmConfig } from './vlm-config.js';
+import { betweenWidth, type ProjectorLayer, type ProjectorNorm, rowsPerTile, type VlmConfig } from './vlm-config.js';
 
 /** Name of the loaded newline row. */
 export const NEWLINE = 'newline';
@@ -22,7 +23,7 @@ export interface ProjectorBuffers {
   readonly selected: GPUBuffer;
   /** The same after the norm, where there is one. */
   readonly normed: GPUBuffer;
-  /** f32 `[rowsPerTile, first layer's outputs]`, for a projector of two layers. */
+  /** f32 `[rowsPerTile, betweenWidth]`, for a projector of two layers. */
   readonly between: GPUBuffer;
   /** f32 `[rowsPerTile, decoder's hidden]` */
   readonly projected: GPUBuffer;
@@ -30,25 +31,36 @@ export interface ProjectorBuffers {
 
 export interface ProjectorContext extends VitContext {
   readonly projector: ProjectorBuffers;
+  /** Where a second tower looks at the same tile. */
+  readonly highRes?: Pick<SamContext, 'vit' | 'tile' | 'sam'> | undefined;
 }
+
+type LoadedLayer = ProjectorLayer & { readonly weight: LinearWeight };
 
 export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
   readonly #norm: LayerNormWeight | undefined;
-  readonly #layers: readonly (ProjectorLayer & { readonly weight: LinearWeight })[];
+  readonly #layers: readonly LoadedLayer[];
+  readonly #highRes: { readonly sam: SamEncoder; readonly layer: LoadedLayer } | undefined;
 
   constructor(config: VlmConfig, weights: LoadedWeights) {
     invariant(config.projector.length <= 2, 'a projector has one layer or two');
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
     this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
-    this.#layers = config.projector.map((layer) => {
+    const { projector, highRes } = config;
+    const load = (layer: ProjectorLayer, bias = biasName(layer.name)): LoadedLayer => {
       const matrix = weights.matrices.get(layer.name);
-      const bias = layer.hasBias ? weights.vectors.get(biasName(layer.name)) : undefined;
-      invariant(matrix && (bias || !layer.hasBias), `the weight ${layer.name} was not loaded`);
-      return { ...layer, weight: { matrix, bias } };
-    });
+      const loaded = layer.hasBias ? weights.vectors.get(bias) : undefined;
+      invariant(matrix && (loaded || !layer.hasBias), `the weight ${layer.name} was not loaded`);
+      return { ...layer, weight: { matrix, bias: loaded } };
+    };
+    this.#layers = projector.map((layer) => load(layer));
+    this.#highRes = highRes && {
+      sam: new SamEncoder(highRes.sam, weights),
+      layer: load(highRes.projector, biasName(projector[0]?.name ?? '')),
+    };
   }
 
   /** The patches of a tile → its rows, in `projected`. */
@@ -62,11 +74,28 @@ export class ImageEncoder {
     gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
     if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
     const joined = this.#norm ? normed : selected;
+    const part = this.#highRes && this.#projectHighRes(ctx, this.#highRes, numRows);
     this.#layers.forEach(({ weight, activation }, i) => {
       const x = i === 0 ? joined : between;
       const y = i === this.#layers.length - 1 ? projected : between;
-      matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store' });
+      matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store', part: i === 0 ? part : undefined });
     });
+  }
+
+  /** The second tower's part of the rows between; gives where the first one's is. */
+  #projectHighRes(
+    ctx: ProjectorContext,
+    { sam, layer }: { readonly sam: SamEncoder; readonly layer: LoadedLayer },
+    numRows: number,
+  ): OutputPart {
+    const { highRes, projector, profile, dispatch } = ctx;
+    invariant(highRes, 'a second tower has its buffers');
+    const x = sam.forward({ profile, dispatch, ...highRes });
+    const { weight, activation, numOutputs } = layer;
+    const width = betweenWidth(this.config);
+    const epilogue = activation ?? 'store';
+    matmul(ctx, weight, { x, y: projector.between, numRows, epilogue, part: { start: 0, width } });
+    return { start: numOutputs, width };
   }
 }
 
@@ -78,19 +107,33 @@ function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): L
 
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, pixelShuffle, projectorNorm, projector, hasNewline } = config;
-  const specs: WeightSpec[] = [...vitWeights(tower)];
+  const { tower, pixelShuffle, projectorNorm, projector, highRes, hasNewline } = config;
+  const specs: WeightSpec[] = [...vitWeights(tower), ...(highRes ? samWeights(highRes.sam) : [])];
   if (projectorNorm) {
     const [{ name }, width] = [projectorNorm, tower.hiddenSize * pixelShuffle ** 2];
     specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
   }
-  for (const { name, numInputs, numOutputs, hasBias } of projector) {
+  const layers = highRes ? [highRes.projector, ...projector] : projector;
+  for (const { name, numInputs, numOutputs } of layers) {
     const pieces = [wholeTensor(`${name}.weight`, numOutputs)];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
-    if (hasBias) specs.push(row(biasName(name), numOutputs, `${name}.bias`));
   }
+  projector.forEach((layer, i) => {
+    // Of products that make parts of a row, biases are one vector.
+    const parts = i === 0 && highRes ? [highRes.projector, layer] : [layer];
+    if (layer.hasBias) specs.push(biasesOf(layer.name, parts));
+  });
   if (hasNewline) specs.push(row(NEWLINE, projector.at(-1)?.numOutputs ?? 0, 'newline'));
   return specs;
+}
+
+function biasesOf(name: string, parts: readonly ProjectorLayer[]): WeightSpec {
+  let length = 0;
+  const pieces = parts.map((part): WeightPiece => {
+    length += part.numOutputs;
+    return wholeTensor(`${part.name}.bias`, part.numOutputs, length - part.numOutputs);
+  });
+  return { kind: 'vector', name: biasName(name), length, pieces };
 }
 
 function row(name: string, length: number, tensor: string): WeightSpec {
@@ -106,11 +149,9 @@ export function selectIndex(config: VlmConfig, grid: PatchGrid = fullGrid(config
   const { tower, keepsClassToken, pixelShuffle } = config;
   const { rows, cols } = grid;
   const rowOfPatch = new Uint32Array(rows * cols);
-  windowsOf(tower, grid)
-    .flat()
-    .forEach((patch, row) => {
-      rowOfPatch[patch] = row;
-    });
+  patchOrder(tower, grid).forEach((patch, row) => {
+    rowOfPatch[patch] = row;
+  });
   const index: number[] = keepsClassToken ? [0, rows * cols] : [];
   let target = keepsClassToken ? 1 : 0;
   for (let top = 0; top < rows; top += pixelShuffle) {

@@ -1,5 +1,5 @@
 // The vision-language families, as an explicit list: a new one is one file and one line here.
-import { deepseekVl } from './families/deepseek-vl.js';
+import { deepseekVl, deepseekVlHybrid } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
@@ -15,6 +15,7 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   idefics3,
   smolvlm,
   deepseekVl,
+  deepseekVlHybrid,
   internvl,
   qwen2Vl,
   qwen25Vl,

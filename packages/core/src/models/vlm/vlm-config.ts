@@ -3,6 +3,7 @@
 import type { FamilyExample, TensorRenames } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
 import type { PatchGrid } from '../vision/patch-grid.js';
+import type { SamConfig } from '../vision/sam-config.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
@@ -51,6 +52,13 @@ export interface ProjectorNorm {
   readonly epsilon: number;
 }
 
+/** A second tower that sees the same pictures in more pixels. */
+export interface HighResConfig {
+  readonly sam: SamConfig;
+  /** For its rows what the first of `projector` is for the other tower's; both make one row, these outputs first. */
+  readonly projector: ProjectorLayer;
+}
+
 /** The vision side of a model. */
 export interface VlmConfig {
   /** `image_token_index`, `image_token_id`: stands for one row of an image among the ids. */
@@ -63,6 +71,8 @@ export interface VlmConfig {
   /** LayerNorm before the linear layers; missing: none. */
   readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
+  /** `high_res_vision_config`; missing: there is one tower. */
+  readonly highRes?: HighResConfig;
   /** `image_newline` ends every row of the grid. */
   readonly hasNewline: boolean;
   /** Rows of the largest image. */
@@ -101,6 +111,11 @@ export function rowsPerTile(
   numTilePatches: number = numPatches(tower),
 ): number {
   return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
+}
+
+/** Width of the rows between the first linear layers and the last. */
+export function betweenWidth({ projector, highRes }: Pick<VlmConfig, 'projector' | 'highRes'>): number {
+  return (highRes?.projector.numOutputs ?? 0) + (projector[0]?.numOutputs ?? 0);
 }
 
 /** All rows of all tiles as they come. */

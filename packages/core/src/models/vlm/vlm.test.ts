@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { RawConfig } from '../raw-config.js';
 import { patchify, positionIndex } from '../vision/vit.js';
 import { placeAnyres, readPinpoints } from './anyres.js';
+import { deepseekVlHybrid } from './families/deepseek-vl.js';
 import { idefics3 } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
-import { selectIndex } from './projector.js';
-import { rowsPerTile } from './vlm-config.js';
+import { selectIndex, vlmWeights } from './projector.js';
+import { betweenWidth, rowsPerTile } from './vlm-config.js';
 
 const SIGLIP = {
   model_type: 'siglip_vision_model',
@@ -217,6 +218,54 @@ describe('qwen2-vl', () => {
     const grid = { rows: 2, cols: 4 };
     expect([...selectIndex(config, grid)]).toEqual([0, 0, 1, 4, 5, 1, 2, 3, 6, 7]);
     expect([...selectIndex(windowed, grid)]).toEqual([0, 0, 1, 2, 3, 1, 4, 5, 6, 7]);
+  });
+});
+
+describe('deepseek_vl_hybrid', () => {
+  const sam = { hidden_size: 16, num_attention_heads: 2, output_channels: 4, image_size: 24, patch_size: 2 };
+  const read = (more: object = {}, hiddenSize = 16) =>
+    deepseekVlHybrid.readConfig(
+      new RawConfig({ vision_config: SIGLIP, high_res_vision_config: { ...sam, ...more }, image_token_id: 9 }),
+      hiddenSize,
+    );
+
+  it('makes half of a row of each tower, those of the larger picture first', () => {
+    const { highRes, projector, ...config } = read();
+    expect(projector).toMatchObject([
+      { numInputs: 8, numOutputs: 8 },
+      { numInputs: 16, numOutputs: 16 },
+    ]);
+    expect(highRes).toMatchObject({
+      sam: { numChannels: 4, outputSide: 4, earlyLayer: 2 },
+      projector: { numInputs: 16, numOutputs: 8, activation: 'gelu' },
+    });
+    expect(betweenWidth({ ...config, projector, ...(highRes && { highRes }) })).toBe(16);
+    const bias = vlmWeights(read()).find(({ name }) => name === 'projector.vision_proj.bias');
+    expect(bias?.pieces).toMatchObject([
+      { tensor: 'projector.high_res_vision_proj.bias', dst: 0 },
+      { tensor: 'projector.vision_proj.bias', dst: 8 },
+    ]);
+  });
+
+  it('has the sizes of the published config by default', () => {
+    const tower = deepseekVlHybrid.readConfig(new RawConfig({ vision_config: SIGLIP, image_token_id: 9 }), 16).highRes;
+    expect(tower?.sam).toMatchObject({
+      numChannels: 256,
+      tower: {
+        ...{ hiddenSize: 768, intermediateSize: 3072, numLayers: 12, headDim: 64, imageSize: 1024, patchSize: 16 },
+        windows: { side: 14, fullLayers: [2, 5, 8, 11], isPadded: true },
+      },
+    });
+  });
+
+  it.each([
+    ['a tower without relative positions', { use_rel_pos: false }, 16],
+    ['a tower without biases', { qkv_bias: false }, 16],
+    ['no layer that sees everything', { global_attn_indexes: [] }, 16],
+    ['an early layer that does not exist', { global_attn_indexes: [12] }, 16],
+    ['a row that has no halves of whole units', {}, 12],
+  ])('refuses %s', (_what, change, hiddenSize) => {
+    expect(() => read(change, hiddenSize)).toThrowError(expect.objectContaining({ code: 'unsupported_model' }));
   });
 });
 
