@@ -7,6 +7,7 @@ import { RawConfig } from './models/raw-config.js';
 import { deepseekVlHybrid } from './models/vlm/families/deepseek-vl.js';
 import { llava } from './models/vlm/families/llava.js';
 import { llavaNext } from './models/vlm/families/llava-next.js';
+import { qwenVl } from './models/vlm/families/qwen-vl.js';
 import { qwen2Vl } from './models/vlm/families/qwen2-vl.js';
 import type { VlmFamily } from './models/vlm/vlm-config.js';
 
@@ -135,5 +136,30 @@ describe('patches', () => {
   it('are refused by models that take tiles', async () => {
     const reader = await readerOf(llava, 'CLIPImageProcessor');
     await expect(reader.read(patches(4, 6), 1, undefined)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+describe('a checkpoint without preprocessor_config.json', () => {
+  const without = (family: VlmFamily, config: object): Promise<ImageReader> => {
+    const checkpoint: Checkpoint = {
+      ...{ name: 'test', config: { ...config }, generationConfig: undefined, tensors: new Map() },
+      readBytes: async () => undefined,
+      readText: async () => undefined,
+    };
+    return assembleVision(checkpoint, family.readConfig(new RawConfig({ ...config }), 128), decoder, undefined);
+  };
+
+  it('is read as its family says, every picture stretched to a square', async () => {
+    const visual = { image_size: SIDE, patch_size: 4, width: 8, layers: 1, heads: 2, mlp_ratio: 4, output_dim: 128 };
+    const reader = await without(qwenVl, { visual: { ...visual, image_start_id: 5 } });
+    expect(reader).toMatchObject({ imageTokenId: 7, imageBounds: { startId: 5, endId: 6 } });
+    const wide = { width: 3 * SIDE, height: SIDE, data: new Uint8Array(9 * SIDE * SIDE).fill(255) };
+    const { tiles, placement } = await reader.read(wide, 1, undefined);
+    expect([tiles.length, placement.numRows]).toEqual([3 * SIDE * SIDE, 256]);
+    expect(tiles[0]).toBeCloseTo((1 - 0.48145466) / 0.26862954, 5);
+  });
+
+  it('is refused where the family does not say', async () => {
+    await expect(without(llava, CONFIG)).rejects.toMatchObject({ code: 'file_missing' });
   });
 });

@@ -24,15 +24,18 @@ export async function assembleVision(
   signal: AbortSignal | undefined,
 ): Promise<ImageReader> {
   const text = await checkpoint.readText(PROCESSOR, signal);
-  if (text === undefined) {
+  if (text === undefined && !vision.processor) {
     throw new PagemindError('file_missing', `${checkpoint.name} has no ${PROCESSOR}.`, {
       hint: 'A vision-language model needs it; download it from the same place as the weights.',
     });
   }
-  const processor = createImageProcessor(parseJsonObject(text, PROCESSOR, 'invalid_config'), checkpoint.config);
+  const own = text === undefined ? {} : parseJsonObject(text, PROCESSOR, 'invalid_config');
+  const processor = createImageProcessor({ ...vision.processor, ...own }, checkpoint.config);
+  const { imageTokenId, imageBounds } = vision;
   return {
-    imageTokenId: vision.imageTokenId,
-    processor: text,
+    imageTokenId,
+    ...(imageBounds && { imageBounds }),
+    processor: text ?? '',
     async read(image, numImages, readSignal) {
       if (isPixelValues(image)) return prepare(vision, await tilesOf(vision, image));
       const pixels = await loadImage(image, decoder, { signal: readSignal });
@@ -57,7 +60,7 @@ function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
     ...(highRes && { highRes }),
     numTiles,
     placement,
-    promptText: (marker) => vision.promptText(image, marker, placement.numRows),
+    promptText: (marker, number) => vision.promptText(image, marker, placement.numRows, number),
   };
 }
 

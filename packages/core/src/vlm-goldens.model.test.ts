@@ -20,6 +20,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   internvl: { '': ['image.png'] },
   qwen2_vl: { '': ['image.png'] },
   qwen2_5_vl: { '': ['image.png'] },
+  'qwen-vl': { '': ['image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {

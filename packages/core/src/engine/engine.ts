@@ -329,6 +329,7 @@ export class LocalEngine implements EngineCore {
       text: this.#text,
       bosTokenId: this.#defaults.bosTokenId,
       imageTokenId: this.#images?.imageTokenId,
+      imageBounds: this.#images?.imageBounds,
     };
   }
 

@@ -2,19 +2,25 @@
 // nothing is decoded or encoded here.
 import { PagemindError } from '../errors.js';
 import type { ImageInput } from '../image/image.js';
+import type { ImageBounds } from '../models/vlm/vlm-config.js';
 import type { ImageSpan, RunnerImage } from '../runner/runner.js';
 import type { ContentPart, PixelValues, Prompt, PromptImage } from './core.js';
 
 /** An image that was read for a model. */
 export interface PreparedImage extends RunnerImage {
-  /** What the marker of this image becomes in a prompt. */
-  promptText(marker: string): string;
+  /**
+   * What the marker of this image becomes in a prompt.
+   * @param number of the image in the prompt, from 1 on
+   */
+  promptText(marker: string, number: number): string;
 }
 
 /** What turns images into what a model's tower takes. */
 export interface ImageReader {
   /** Stands for one row of an image among the ids. */
   readonly imageTokenId: number;
+  /** Missing: no other id does. */
+  readonly imageBounds?: ImageBounds;
   /** Its settings: readers that say the same make the same of an image. */
   readonly processor: string;
   /**
@@ -63,6 +69,17 @@ export async function prepareImages(
     prepared.push(each);
   }
   return prepared;
+}
+
+/** The ids with the image token wherever a row stands between bounds. */
+export function markRows(ids: readonly number[], imageTokenId: number, { startId, endId }: ImageBounds): number[] {
+  let isRow = false;
+  return ids.map((id) => {
+    if (id === endId) isRow = false;
+    const marked = isRow ? imageTokenId : id;
+    if (id === startId) isRow = true;
+    return marked;
+  });
 }
 
 /**

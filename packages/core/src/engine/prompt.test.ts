@@ -80,6 +80,30 @@ describe('messages with images', () => {
   });
 });
 
+describe('ids with bounds around images', () => {
+  const tools = { text: undefined, bosTokenId: undefined, imageTokenId: IMAGE, imageBounds: { startId: 7, endId: 8 } };
+  const ids = [1, 7, 20, 8, 21, 7, 8, 7, 22, 23, 8];
+
+  it('take whatever stands between them for rows', () => {
+    const encoded = encodePrompt({ kind: 'tokens', ids }, tools, [imageOf(1), imageOf(2)]);
+    expect(encoded.ids).toEqual([1, 7, IMAGE, 8, 21, 7, 8, 7, IMAGE, IMAGE, 8]);
+    expect(encoded.images.map(({ firstToken, numRows }) => [firstToken, numRows])).toEqual([
+      [2, 1],
+      [8, 2],
+    ]);
+  });
+
+  it('stay as they are without images', () => {
+    expect(encodePrompt({ kind: 'tokens', ids }, tools, [])).toEqual({ ids, images: [] });
+  });
+
+  it('are refused where the end is missing', () => {
+    expect(() => encodePrompt({ kind: 'tokens', ids: [7, 1, 2] }, tools, [imageOf(1)])).toThrowError(
+      expect.objectContaining({ code: 'invalid_request' }),
+    );
+  });
+});
+
 describe('a conversation that goes on', () => {
   const CHATML = `{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}`;
   const LLAMA2 = `{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content.strip() }} [/INST]{% else %} {{ m.content.strip() }} </s>{% endif %}{% endfor %}`;
@@ -130,6 +154,17 @@ describe('a conversation that goes on', () => {
 
   it('encodes an answer that is not held', () => {
     expect(goOn(CHATML, 'Hello', false)).toBe('#Hello<|end|>\n<|user|>And?<|end|>\n<|assistant|>');
+  });
+
+  it('goes on counting images where it stopped', () => {
+    const text = { tokenizer, chatTemplate: createChatTemplate({ default: TEXT }) };
+    const tools = { text, bosTokenId: undefined, imageTokenId: IMAGE };
+    const held: HeldTokens = { ids: [35, IMAGE], numMessages: 1 };
+    const numbered = { ...imageOf(1), promptText: (marker: string, number: number) => `${number}${marker}` };
+    const encoded = encodePrompt({ kind: 'messages', messages, held }, tools, [numbered, numbered]);
+    expect(tokenizer.decode(encoded.ids)).toBe('#<image>a:a cat;u:and2<image>\n;');
+    const anew = encodePrompt({ kind: 'messages', messages }, tools, [numbered, numbered]);
+    expect(tokenizer.decode(anew.ids)).toBe('u:1<image>\nwhat?;a:a cat;u:and2<image>\n;');
   });
 
   it('is encoded anew when an image takes other tokens beside a second one', () => {

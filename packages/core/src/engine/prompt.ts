@@ -1,13 +1,14 @@
 // From what a caller gives to token ids and the places of images: chat template and tokenizer in turn. Limits are checked
 // in request.ts; images were read before.
 import { PagemindError } from '../errors.js';
+import type { ImageBounds } from '../models/vlm/vlm-config.js';
 import type { ImageSpan } from '../runner/runner.js';
 import type { ChatTemplate, TemplateMessage } from '../text/chat-template.js';
 import { type ContentStyle, contentStyleOf } from '../text/content-style.js';
 import type { Tokenizer } from '../text/tokenizer.js';
 import type { ChatMessage, Prompt } from './core.js';
 import { restBehind } from './held.js';
-import { type PreparedImage, placeImages } from './images.js';
+import { markRows, type PreparedImage, placeImages } from './images.js';
 
 /** What turns text into ids and back. */
 export interface TextTools {
@@ -26,6 +27,8 @@ export interface PromptTools {
   readonly bosTokenId: number | undefined;
   /** Of models that take images. */
   readonly imageTokenId: number | undefined;
+  /** Of those that let any ids stand for rows of an image. */
+  readonly imageBounds?: ImageBounds | undefined;
 }
 
 /** A prompt as the runner takes it. */
@@ -43,13 +46,15 @@ export interface EncodedPrompt {
  */
 export function encodePrompt(
   prompt: Prompt,
-  { text, bosTokenId, imageTokenId }: PromptTools,
+  { text, bosTokenId, imageTokenId, imageBounds }: PromptTools,
   images: readonly PreparedImage[],
 ): EncodedPrompt {
   const encoded =
     prompt.kind === 'tokens' ? [...prompt.ids] : encodeText(prompt, requireText(text), imageTokenId, images);
-  const ids = encoded.length === 0 && bosTokenId !== undefined ? [bosTokenId] : encoded;
-  return { ids, images: images.length > 0 && imageTokenId !== undefined ? placeImages(ids, imageTokenId, images) : [] };
+  const given = encoded.length === 0 && bosTokenId !== undefined ? [bosTokenId] : encoded;
+  if (images.length === 0 || imageTokenId === undefined) return { ids: given, images: [] };
+  const ids = imageBounds ? markRows(given, imageTokenId, imageBounds) : given;
+  return { ids, images: placeImages(ids, imageTokenId, images) };
 }
 
 function encodeText(
@@ -82,7 +87,9 @@ function encodeText(
   const rendered = render(messages);
   const rest = held && restBehind(held, { messages, images, imageTokenId, rendered, render });
   if (held && rest) {
-    const ids = tokenizer.encode(expandMarkers(rest.text, marker, rest.images), { addSpecialTokens: false });
+    const numHeld = images.length - rest.images.length;
+    const text = expandMarkers(rest.text, marker, rest.images, numHeld);
+    const ids = tokenizer.encode(text, { addSpecialTokens: false });
     return [...held.ids, ...ids];
   }
   return tokenizer.encode(expandMarkers(rendered, marker, images), {
@@ -100,8 +107,16 @@ function toTemplateMessage(message: ChatMessage, style: ContentStyle, marker: st
   return { ...message, content: parts.map((part) => (part.type === 'image' ? `${marker}\n` : part.text)).join('') };
 }
 
-/** Every marker becomes what its image wants; without images the text stays as it is. */
-function expandMarkers(text: string, marker: string | undefined, images: readonly PreparedImage[]): string {
+/**
+ * Every marker becomes what its image wants; without images the text stays as it is.
+ * @param numBefore images of the prompt before this text
+ */
+function expandMarkers(
+  text: string,
+  marker: string | undefined,
+  images: readonly PreparedImage[],
+  numBefore = 0,
+): string {
   if (marker === undefined || marker === '' || images.length === 0) return text;
   const pieces = text.split(marker);
   if (pieces.length - 1 !== images.length) {
@@ -111,7 +126,7 @@ function expandMarkers(text: string, marker: string | undefined, images: readonl
       { hint: 'Put one marker where each image stands, and none into the text of messages.' },
     );
   }
-  return pieces.map((piece, i) => piece + (images[i]?.promptText(marker) ?? '')).join('');
+  return pieces.map((piece, i) => piece + (images[i]?.promptText(marker, numBefore + i + 1) ?? '')).join('');
 }
 
 /** @throws PagemindError `invalid_request` when the model was loaded without a tokenizer. */

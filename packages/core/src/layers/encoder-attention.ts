@@ -1,4 +1,5 @@
-// Bidirectional attention of a vision tower: every row of a window sees all its rows, nothing is cached.
+// Bidirectional attention of a vision tower: every row of a window sees all its rows, nothing is cached. What gathers a
+// tower's rows in others (vlm/resampler.ts) sees them in the same way.
 import {
   attentionEncoder,
   type DeviceProfile,
@@ -79,16 +80,44 @@ export function attentionTiles(
   profile: DeviceProfile,
   windows: readonly number[],
 ): Uint32Array<ArrayBuffer> {
-  const tileRows = encoderTileRows(shapeOf(config, 0), profile);
   const tiles: number[] = [];
   let first = 0;
   for (const numRows of windows) {
-    for (let row = 0; row < numRows; row += tileRows) {
-      tiles.push(first + row, Math.min(tileRows, numRows - row), first, numRows);
-    }
+    tiles.push(...cut(config, profile, { firstRow: first, numRows, firstKey: first, numKeys: numRows }));
     first += numRows;
   }
   return new Uint32Array(tiles);
+}
+
+/** Query tiles for the first `numQueries` rows, which see the keys of the first `numKeys` rows. */
+export function crossTiles(
+  config: EncoderAttentionConfig,
+  profile: DeviceProfile,
+  numQueries: number,
+  numKeys: number,
+): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(cut(config, profile, { firstRow: 0, numRows: numQueries, firstKey: 0, numKeys }));
+}
+
+/** Rows, and the rows whose keys they see. */
+interface Span {
+  readonly firstRow: number;
+  readonly numRows: number;
+  readonly firstKey: number;
+  readonly numKeys: number;
+}
+
+function cut(
+  config: EncoderAttentionConfig,
+  profile: DeviceProfile,
+  { firstRow, numRows, firstKey, numKeys }: Span,
+): number[] {
+  const tileRows = encoderTileRows(shapeOf(config, 0), profile);
+  const tiles: number[] = [];
+  for (let row = 0; row < numRows; row += tileRows) {
+    tiles.push(firstRow + row, Math.min(tileRows, numRows - row), firstKey, numKeys);
+  }
+  return tiles;
 }
 
 function shapeOf({ numHeads, headDim }: EncoderAttentionConfig, numTiles: number) {

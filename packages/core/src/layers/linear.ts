@@ -95,7 +95,7 @@ function productOf(ctx: ForwardContext, weight: LinearWeight, use: ProductUse): 
     ...productShape(weight, epilogue, numTokens, isListed),
     softcap,
     clip,
-    ...(part && outputPart(part)),
+    ...(part && placeOf(part)),
   };
   const bound = {
     ...boundWeight(weight),
@@ -132,7 +132,7 @@ export function matmul(
   weight: LinearWeight,
   { x, y, numRows, epilogue = 'store', rowScale, part }: MatmulUse,
 ): void {
-  const shape = { ...productShape(weight, epilogue, numRows, false), ...(part && outputPart(part)) };
+  const shape = { ...productShape(weight, epilogue, numRows, false), ...(part && placeOf(part)) };
   const plan = linearMatmul.plan(shape, profile);
   dispatch(plan, { ...boundWeight(weight), x, y, ...(rowScale && { row_scale: rowScale.buffer }) });
 }
@@ -152,7 +152,7 @@ function productShape({ matrix, bias }: LinearWeight, epilogue: Epilogue, numTok
   };
 }
 
-function outputPart({ start, width }: OutputPart) {
+function placeOf({ start, width }: OutputPart) {
   return { yStart: start, yStride: rowStride(width) };
 }
 

@@ -87,6 +87,29 @@ describe('resolveModel', () => {
     expect(isIgnored('projector.linear_3.weight')).toBe(false);
   });
 
+  it('takes a QWen for one that sees by its tower alone', () => {
+    const config = {
+      ...{ architectures: ['QWenLMHeadModel'], model_type: 'qwen', vocab_size: 200, num_hidden_layers: 1 },
+      ...{ hidden_size: 128, intermediate_size: 64, num_attention_heads: 1, kv_channels: 128 },
+    };
+    expect(resolveModel(checkpoint(config, ['lm_head.weight'])).vision).toBeUndefined();
+    const visual = {
+      ...{ image_size: 56, patch_size: 14, width: 36, layers: 1, heads: 3, mlp_ratio: 2 },
+      ...{ output_dim: 128, image_start_id: 150 },
+    };
+    const { family, decoder, vision, specs } = resolveModel(checkpoint({ ...config, visual }, ['lm_head.weight']));
+    expect([family, decoder.family, decoder.isTied, vision?.maxRows]).toEqual(['qwen_vl', 'qwen', false, 256]);
+    // Heads of 12 rows, each with its query, key and value.
+    const pieces = specs.find(({ name }) => name === 'vision.layers.0.qkv')?.pieces;
+    expect(pieces?.map(({ firstRow, numRows, dst, block, stride }) => [firstRow, numRows, dst, block, stride])).toEqual(
+      [
+        [0, 36, 0, 12, 36],
+        [36, 36, 12, 12, 36],
+        [72, 36, 24, 12, 36],
+      ],
+    );
+  });
+
   it('reads a SmolVLM, whose text_config names an architecture that exists nowhere', () => {
     const config = {
       architectures: ['SmolVLMForConditionalGeneration'],

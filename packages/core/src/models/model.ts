@@ -83,9 +83,13 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
 
 /** The vision-language family of a config.json, if it is of one. */
 export function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFamily | undefined {
-  const architectures = new RawConfig(config).get('architectures');
+  const raw = new RawConfig(config);
+  const architectures = raw.get('architectures');
   const named = Array.isArray(architectures) ? architectures : [];
-  return VLM_FAMILIES.find((family) => family.architectures.some((name) => named.includes(name)));
+  return VLM_FAMILIES.find(
+    ({ architectures, visionKey }) =>
+      architectures.some((name) => named.includes(name)) && (!visionKey || raw.object(visionKey)),
+  );
 }
 
 /**

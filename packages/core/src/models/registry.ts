@@ -70,7 +70,7 @@ export function resolveFamily(values: Readonly<Record<string, unknown>>): {
     FAMILIES.find((candidate) => named.length === 0 && candidate.modelType === modelType);
   if (!family) {
     const found = (named[0] ?? modelType).slice(0, 80);
-    const known = [...FAMILIES, ...VLM_FAMILIES].flatMap(({ architectures }) => architectures);
+    const known = [...new Set([...FAMILIES, ...VLM_FAMILIES].flatMap(({ architectures }) => architectures))];
     throw new PagemindError('unsupported_model', `The architecture '${found}' is not supported.`, {
       hint: `The nearest by name that is: ${nearestName(found, known)}. Supported are ${known.join(', ')}.`,
     });

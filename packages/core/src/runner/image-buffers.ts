@@ -13,10 +13,18 @@ import {
   patchPixels,
   type VisionConfig,
 } from '../models/vision/vision-config.js';
-import { positionIndex, type TileShape, type VitBuffers } from '../models/vision/vit.js';
+import type { TileShape, VitBuffers } from '../models/vision/vit.js';
 import { type ProjectorBuffers, selectIndex } from '../models/vlm/projector.js';
-import { betweenWidth, rowsPerTile, type VlmConfig } from '../models/vlm/vlm-config.js';
-import { type TileLayout, tileLayout, type VitTables, vitLayout } from './tile-layout.js';
+import type { ResamplerBuffers } from '../models/vlm/resampler.js';
+import { betweenWidth, rowsPerTile, tileRowWidth, type VlmConfig } from '../models/vlm/vlm-config.js';
+import {
+  keyPositionTables,
+  positionTables,
+  type TileLayout,
+  tileLayout,
+  type VitTables,
+  vitLayout,
+} from './tile-layout.js';
 
 /** Rows of encoded images, and lists of them. */
 interface FeatureBuffers {
@@ -30,6 +38,7 @@ interface FeatureBuffers {
 
 export interface ImageBuffers extends FeatureBuffers {
   readonly vit: VitBuffers;
+  readonly resampler: ResamplerBuffers;
   readonly projector: ProjectorBuffers;
   /** Of a second tower, with the shape that all of its tiles have. */
   readonly highRes: { readonly vit: VitBuffers; readonly sam: SamBuffers; readonly tile: TileShape } | undefined;
@@ -56,9 +65,11 @@ function vitBytes(tower: VisionConfig): BytesOf<VitBuffers> {
   const attended = padRows(Math.max(numVisionTokens(tower), moves.into.length / 2));
   const side = Math.max(patchesPerSide(tower), windows?.side ?? 0);
   const hidden = tokens * rowStride(hiddenSize) * 4;
+  const positions = positionTables(tower);
   return {
     patches: padRows(numPatches(tower)) * rowStride(patchPixels(tower)) * 4,
-    positionIndex: tower.positions === 'learned' ? positionIndex(tower).byteLength : 0,
+    positionIndex: positions.index.byteLength,
+    positionWeights: positions.weights.byteLength,
     turns: tower.positions === 'rotary' ? tokens * tower.headDim * 4 : 0,
     attentionTiles: tokens * 16,
     windowTiles: windows ? attended * 16 : 0,
@@ -95,10 +106,26 @@ function samBytes(config: SamConfig): BytesOf<SamBuffers> {
   };
 }
 
+function resamplerBytes(config: VlmConfig): BytesOf<ResamplerBuffers> {
+  const { tower, resampler } = config;
+  const { numQueries, hiddenSize } = resampler ?? { numQueries: 0, hiddenSize: 0 };
+  const positions = keyPositionTables(config);
+  const keys = padRows(Math.max(numQueries, numPatches(tower))) * hiddenSize * 4;
+  return {
+    keyPositionIndex: positions.index.byteLength,
+    keyPositionWeights: positions.weights.byteLength,
+    queryTiles: numQueries * 16,
+    keys,
+    normedKeys: keys,
+    crossQkv: 3 * keys,
+    seen: padRows(numQueries) * hiddenSize * 4,
+  };
+}
+
 function projectorBytes(config: VlmConfig): BytesOf<ProjectorBuffers> {
-  const { tower, projectorNorm, projector, pixelShuffle } = config;
+  const { projectorNorm, projector } = config;
   const tileRows = padRows(rowsPerTile(config));
-  const selected = tileRows * rowStride(pixelShuffle ** 2 * tower.hiddenSize) * 4;
+  const selected = tileRows * rowStride(tileRowWidth(config)) * 4;
   return {
     selectIndex: selectIndex(config).byteLength,
     selected,
@@ -123,6 +150,7 @@ export function imageBytes(config: VlmConfig, cacheBytes: number, maxStepRows: n
   const groups: readonly Readonly<Record<string, number>>[] = [
     vitBytes(tower),
     ...(highRes ? [vitBytes(highRes.sam.tower), samBytes(highRes.sam)] : []),
+    resamplerBytes(config),
     projectorBytes(config),
     featureBytes(config, cacheBytes, maxStepRows),
   ];
@@ -153,6 +181,7 @@ export async function allocateImageBuffers(
     const { tower, highRes } = config;
     const buffers: ImageBuffers = {
       vit: await allocate(vitBytes(tower)),
+      resampler: await allocate(resamplerBytes(config)),
       projector: await allocate(projectorBytes(config)),
       highRes: highRes && {
         vit: await allocate(vitBytes(highRes.sam.tower), 'image high_res'),
@@ -177,10 +206,11 @@ export async function allocateImageBuffers(
 /** Uploads the tables of a tile. */
 export function writeLayout(
   gpu: GpuContext,
-  { vit, projector }: ImageBuffers,
-  { tables, selectIndex }: TileLayout,
+  { vit, resampler, projector }: ImageBuffers,
+  { tables, resamplerTables, selectIndex }: TileLayout,
 ): void {
   writeTables(gpu, vit, tables);
+  writeTables(gpu, resampler, resamplerTables);
   writeTables(gpu, projector, { selectIndex });
 }
 

@@ -29,6 +29,7 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['internvl', '', ['image.png']],
   ['qwen2_vl', '', ['image.png']],
   ['qwen2_5_vl', '', ['image.png']],
+  ['qwen-vl', '', ['image.png']],
 ];
 
 describeWithFixtures('image features', 'goldens/README.md', () => {

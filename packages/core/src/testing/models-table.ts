@@ -1,6 +1,8 @@
 // The table of docs/models.md: families as the registries list them, and the golden checkpoints that prove them.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { type FamilyEntry, listFamilies } from '../models/catalog.js';
+import { findVlmFamily } from '../models/model.js';
+import { resolveFamily } from '../models/registry.js';
 import { fixturesPath } from './fixtures.js';
 
 /** Where the table begins and ends in the document. */
@@ -33,7 +35,7 @@ function modelsTable(): string {
       line(
         `\`${family}\``,
         architectures.join(', '),
-        architectures.flatMap((name) => goldens.get(name) ?? []).join(', ') || '–',
+        goldens.get(family)?.join(', ') ?? '–',
         example?.model ?? '–',
         example ? megabytes(example.weightBytes) : '–',
         example ? megabytes(1000 * example.kvBytesPerToken) : '–',
@@ -42,16 +44,17 @@ function modelsTable(): string {
   ].join('\n');
 }
 
-/** The goldens that tests name, but for those that only differ in how they are quantised, by architecture. */
+/** The goldens that tests name, but for those that only differ in how they are quantised, by family. */
 function testedGoldens(): ReadonlyMap<string, readonly string[]> {
   const text = TESTS.map((test) => readFileSync(new URL(`../${test}`, import.meta.url), 'utf8')).join('\n');
   const found = new Map<string, string[]>();
   for (const name of readdirSync(fixturesPath('goldens')).sort()) {
     const path = fixturesPath(`goldens/${name}/config.json`);
-    if (!new RegExp(`^ +'?${name}(',|: )`, 'm').test(text) || !existsSync(path)) continue;
-    const { architectures, quantization_config, quantization } = JSON.parse(readFileSync(path, 'utf8'));
-    if (quantization_config ?? quantization) continue;
-    found.set(architectures[0], [...(found.get(architectures[0]) ?? []), name]);
+    if (!new RegExp(`^ +'?${name}'?(,|: )`, 'm').test(text) || !existsSync(path)) continue;
+    const config = JSON.parse(readFileSync(path, 'utf8'));
+    if (config.quantization_config ?? config.quantization) continue;
+    const { modelType } = findVlmFamily(config) ?? resolveFamily(config).family;
+    found.set(modelType, [...(found.get(modelType) ?? []), name]);
   }
   return found;
 }

@@ -28,7 +28,6 @@ function readShared(raw: RawConfig, hiddenSize: number) {
     hasPostNorm: true,
     hasPatchBias: false,
     hasLayerScale: false,
-    hasRelativePositions: false,
   } as const;
 }
 
@@ -59,7 +58,7 @@ export function readQwen25VlTower(raw: RawConfig): VisionConfig {
     intermediateSize: raw.count('intermediate_size', 3420),
     norm: 'rms',
     activation: readGate(raw),
-    windows: { side: blocks * readMergeSize(raw), fullLayers: raw.ids('fullatt_block_indexes'), isPadded: false },
+    windows: { side: blocks * readMergeSize(raw), fullLayers: raw.ids('fullatt_block_indexes') },
   });
 }
 

@@ -51,16 +51,12 @@ const INTERNVL: Defaults = {
 const INTERNVL_TRAITS: Traits = { hasClassToken: true, hasPreNorm: false, hasPatchBias: true, hasLayerScale: true };
 
 /** What all of them are. */
-const PLAIN: Pick<
-  VisionConfig,
-  'numFrames' | 'norm' | 'positions' | 'windows' | 'hasFusedQkv' | 'hasRelativePositions'
-> = {
+const PLAIN: Pick<VisionConfig, 'numFrames' | 'norm' | 'positions' | 'windows' | 'hasFusedQkv'> = {
   numFrames: 1,
   norm: 'layer',
   positions: 'learned',
   windows: undefined,
   hasFusedQkv: false,
-  hasRelativePositions: false,
 };
 
 /** By `model_type` of the vision config. */

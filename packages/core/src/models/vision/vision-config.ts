@@ -13,9 +13,9 @@ export interface VisionWindows {
   readonly fullLayers: readonly number[];
   /**
    * Windows at the edges are filled up with rows of zeros, which are seen, too, and rows of the tower are line by line.
-   * Otherwise the former are smaller, and rows are window by window.
+   * Missing: the former are smaller, and rows are window by window.
    */
-  readonly isPadded: boolean;
+  readonly isPadded?: boolean;
 }
 
 /** A vision transformer: layers with norms before attention, which sees all patches or those of a window, and MLP. */
@@ -46,12 +46,21 @@ export interface VisionConfig {
   readonly activation: VisionActivation | 'silu_mul';
   /** A learned table, one row a patch; or queries and keys that turn by line and column. */
   readonly positions: 'learned' | 'rotary';
+  /**
+   * `interpolate_pos_encoding`: the learned table is of a square grid with this side, and stretched over that of a tile. For
+   * towers without a class token; missing: the grids are the same.
+   */
+  readonly positionsSide?: number;
   /** Windows that attention stays in, but for some layers. */
   readonly windows: VisionWindows | undefined;
-  /** `use_rel_pos`: scores depend on how many lines and columns a key is away, by what queries make of learned rows. */
-  readonly hasRelativePositions: boolean;
+  /**
+   * `use_rel_pos`: scores depend on how many lines and columns a key is away, by what queries make of learned rows; missing: no.
+   */
+  readonly hasRelativePositions?: boolean;
   /** Queries, keys and values are one tensor. */
   readonly hasFusedQkv: boolean;
+  /** In that tensor heads follow one another, each with its query, key and value; missing: all queries come first. */
+  readonly isQkvByHead?: boolean;
   /** CLIP puts a class token beside the patches. */
   readonly hasClassToken: boolean;
   /** CLIP normalises the embeddings. */

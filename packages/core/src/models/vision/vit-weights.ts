@@ -68,8 +68,8 @@ export function vitWeights(config: VisionConfig, stem: string = VISION): readonl
 /** The table of positions. The class token is one more row behind it, so that a gather can add it to its position. */
 function learnedPositions(config: VisionConfig, stem: string): VectorSpec {
   const name = visionNames(stem).positions;
-  const { hiddenSize, hasClassToken } = config;
-  const length = numVisionTokens(config) * hiddenSize;
+  const { hiddenSize, hasClassToken, positionsSide } = config;
+  const length = (positionsSide === undefined ? numVisionTokens(config) : positionsSide ** 2) * hiddenSize;
   const table = wholeTensor(`${stem}.embeddings.position_embedding.weight`, length);
   if (!hasClassToken) return vector(name, length, [table]);
   const token = wholeTensor(`${stem}.embeddings.class_embedding`, hiddenSize, length);
@@ -77,13 +77,13 @@ function learnedPositions(config: VisionConfig, stem: string): VectorSpec {
 }
 
 function layerWeights(config: VisionConfig, layer: number, tower: string): WeightSpec[] {
-  const { hiddenSize, intermediateSize, activation, hasFusedQkv, hasLayerScale } = config;
+  const { hiddenSize, intermediateSize, activation, hasFusedQkv, isQkvByHead, hasLayerScale } = config;
   const names = visionNames(tower);
   const stem = `${tower}.encoder.layers.${layer}`;
   const name = (role: VisionRole): string => names.layer(layer, role);
   const heads = (suffix: string): WeightPiece[] =>
     hasFusedQkv
-      ? [wholeTensor(`${stem}.self_attn.qkv.${suffix}`, 3 * hiddenSize)]
+      ? fusedHeads(`${stem}.self_attn.qkv.${suffix}`, config, isQkvByHead)
       : ['q_proj', 'k_proj', 'v_proj'].map((part, i) =>
           wholeTensor(`${stem}.self_attn.${part}.${suffix}`, hiddenSize, i * hiddenSize),
         );
@@ -114,6 +114,15 @@ function distances(config: VisionConfig, layer: number, name: string, stem: stri
     wholeTensor(`${stem}.self_attn.${table}`, length, i * length),
   );
   return vector(name, 2 * length, tables);
+}
+
+/** Queries, keys and values of one tensor, as all queries, then all keys, then all values. */
+function fusedHeads(tensor: string, { hiddenSize, numHeads, headDim }: VisionConfig, isByHead = false): WeightPiece[] {
+  if (!isByHead) return [wholeTensor(tensor, 3 * hiddenSize)];
+  return Array.from({ length: numHeads }, (_, head) => ({
+    ...{ tensor, firstRow: 3 * head * headDim, numRows: 3 * headDim },
+    ...{ dst: head * headDim, block: headDim, stride: hiddenSize },
+  }));
 }
 
 /** Gate and up in one matrix, four rows of each in turn, as kernels want them. */

@@ -8,6 +8,7 @@ import { gatherRows } from '../../layers/gather.js';
 import { type LinearWeight, matmul } from '../../layers/linear.js';
 import { type NormWeight, normRows } from '../../layers/norm.js';
 import type { LoadedVector, LoadedWeights } from '../../load/weight-loader.js';
+import { CUBIC_TAPS, type Interpolation } from './interpolation.js';
 import { fullGrid, type PatchGrid, patchOrder, tileSize } from './patch-grid.js';
 import { attentionSide, hasWindows, numPatches, numVisionTokens, type VisionConfig } from './vision-config.js';
 import { biasName, VISION, type VisionRole, visionNames } from './vit-weights.js';
@@ -16,8 +17,10 @@ import { biasName, VISION, type VisionRole, visionNames } from './vit-weights.js
 export interface VitBuffers {
   /** f32 `[numPatches, 3 * numFrames * patchSize²]`: what {@link patchify} gives. */
   readonly patches: GPUBuffer;
-  /** What {@link positionIndex} gives, for learned positions. */
+  /** What {@link positionIndex} gives, or an {@link Interpolation}, for learned positions. */
   readonly positionIndex: GPUBuffer;
+  /** Of an {@link Interpolation}. */
+  readonly positionWeights: GPUBuffer;
   /** What {@link rotaryTable} gives, for rotary ones. */
   readonly turns: GPUBuffer;
   /** Query tiles of the attention over all rows, u32 `[numTiles, 4]`. */
@@ -152,9 +155,11 @@ export class VisionTransformer {
 
   /** Learned positions, and the class token: the patches are added to them. */
   #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer): void {
-    const { hiddenSize: width } = this.config;
-    const shape = { numRows: ctx.tile.numTokens, width, sourceStride: width, taps: 2 };
-    gatherRows(ctx, shape, { source, destination, index: ctx.vit.positionIndex });
+    const { hiddenSize: width, positionsSide } = this.config;
+    const { positionIndex: index, positionWeights: weights } = ctx.vit;
+    const shape = { numRows: ctx.tile.numTokens, width, sourceStride: width };
+    if (positionsSide === undefined) gatherRows(ctx, { ...shape, taps: 2 }, { source, destination, index });
+    else gatherRows(ctx, { ...shape, taps: CUBIC_TAPS }, { source, destination, index, weights });
   }
 
   /** What rows see of all others, or of those in their window, before the output's product; gives the buffer that holds it. */

@@ -8,9 +8,17 @@ import type { LoadedWeights } from '../../load/weight-loader.js';
 import { type WeightPiece, type WeightSpec, wholeTensor } from '../../load/weights.js';
 import { fullGrid, type PatchGrid, patchOrder } from '../vision/patch-grid.js';
 import { type SamContext, SamEncoder, samWeights } from '../vision/sam-encoder.js';
-import { VisionTransformer, type VitContext } from '../vision/vit.js';
+import { type TileShape, VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
-import { betweenWidth, type ProjectorLayer, type ProjectorNorm, rowsPerTile, type VlmConfig } from './vlm-config.js';
+import { Resampler, type ResamplerContext, type ResamplerShape, resamplerWeights } from './resampler.js';
+import {
+  betweenWidth,
+  type ProjectorLayer,
+  type ProjectorNorm,
+  rowsPerTile,
+  tileRowWidth,
+  type VlmConfig,
+} from './vlm-config.js';
 
 /** Name of the loaded newline row. */
 export const NEWLINE = 'newline';
@@ -19,7 +27,7 @@ export const NEWLINE = 'newline';
 export interface ProjectorBuffers {
   /** What {@link selectIndex} gives. */
   readonly selectIndex: GPUBuffer;
-  /** f32 `[rowsPerTile, pixelShuffle² * hidden]` */
+  /** f32 `[rowsPerTile, tileRowWidth]` */
   readonly selected: GPUBuffer;
   /** The same after the norm, where there is one. */
   readonly normed: GPUBuffer;
@@ -29,7 +37,8 @@ export interface ProjectorBuffers {
   readonly projected: GPUBuffer;
 }
 
-export interface ProjectorContext extends VitContext {
+export interface ProjectorContext extends Omit<VitContext, 'tile'>, Omit<ResamplerContext, 'tile'> {
+  readonly tile: TileShape & ResamplerShape;
   readonly projector: ProjectorBuffers;
   /** Where a second tower looks at the same tile. */
   readonly highRes?: Pick<SamContext, 'vit' | 'tile' | 'sam'> | undefined;
@@ -40,6 +49,7 @@ type LoadedLayer = ProjectorLayer & { readonly weight: LinearWeight };
 export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
+  readonly #resampler: Resampler | undefined;
   readonly #norm: LayerNormWeight | undefined;
   readonly #layers: readonly LoadedLayer[];
   readonly #highRes: { readonly sam: SamEncoder; readonly layer: LoadedLayer } | undefined;
@@ -48,6 +58,7 @@ export class ImageEncoder {
     invariant(config.projector.length <= 2, 'a projector has one layer or two');
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
+    this.#resampler = config.resampler && new Resampler(config.resampler, weights);
     this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
     const { projector, highRes } = config;
     const load = (layer: ProjectorLayer, bias = biasName(layer.name)): LoadedLayer => {
@@ -71,7 +82,8 @@ export class ImageEncoder {
 
     const rows = this.#tower.forward(ctx);
     const shape = { numRows, width: tower.hiddenSize, groups: pixelShuffle ** 2 };
-    gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
+    if (this.#resampler) this.#resampler.forward(ctx, rows, selected);
+    else gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
     if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
     const joined = this.#norm ? normed : selected;
     const part = this.#highRes && this.#projectHighRes(ctx, this.#highRes, numRows);
@@ -107,15 +119,16 @@ function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): L
 
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, pixelShuffle, projectorNorm, projector, highRes, hasNewline } = config;
+  const { tower, resampler, projectorNorm, projector, highRes, hasNewline } = config;
   const specs: WeightSpec[] = [...vitWeights(tower), ...(highRes ? samWeights(highRes.sam) : [])];
+  if (resampler) specs.push(...resamplerWeights(resampler));
   if (projectorNorm) {
-    const [{ name }, width] = [projectorNorm, tower.hiddenSize * pixelShuffle ** 2];
+    const [{ name }, width] = [projectorNorm, tileRowWidth(config)];
     specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
   }
   const layers = highRes ? [highRes.projector, ...projector] : projector;
-  for (const { name, numInputs, numOutputs } of layers) {
-    const pieces = [wholeTensor(`${name}.weight`, numOutputs)];
+  for (const { name, numInputs, numOutputs, isTransposed = false } of layers) {
+    const pieces = [{ ...wholeTensor(`${name}.weight`, numOutputs), isTransposed }];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
   }
   projector.forEach((layer, i) => {

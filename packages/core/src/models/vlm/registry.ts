@@ -4,6 +4,7 @@ import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import type { VlmFamily } from './vlm-config.js';
 
@@ -19,4 +20,5 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   internvl,
   qwen2Vl,
   qwen25Vl,
+  qwenVl,
 ];

@@ -1,10 +1,12 @@
 // What a vision-language family declares: its tower, what lies between the tower and the decoder, and how the rows of a
 // image are laid out. No code of a forward pass belongs in a family.
+import type { Settings } from '../../image/processor-config.js';
 import type { FamilyExample, TensorRenames } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
 import type { PatchGrid } from '../vision/patch-grid.js';
 import type { SamConfig } from '../vision/sam-config.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
+import type { ResamplerConfig } from './resampler.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
 export interface ImageTiles {
@@ -43,6 +45,8 @@ export interface ProjectorLayer {
   readonly numOutputs: number;
   readonly hasBias: boolean;
   readonly activation: VisionActivation | undefined;
+  /** Its matrix is stored as `[inputs, outputs]`; missing: no. */
+  readonly isTransposed?: boolean;
 }
 
 /** A norm before them. */
@@ -50,6 +54,12 @@ export interface ProjectorNorm {
   /** Stem of its tensors, after renaming. */
   readonly name: string;
   readonly epsilon: number;
+}
+
+/** Two ids: whatever stands between them is a row of an image. */
+export interface ImageBounds {
+  readonly startId: number;
+  readonly endId: number;
 }
 
 /** A second tower that sees the same pictures in more pixels. */
@@ -63,11 +73,17 @@ export interface HighResConfig {
 export interface VlmConfig {
   /** `image_token_index`, `image_token_id`: stands for one row of an image among the ids. */
   readonly imageTokenId: number;
+  /** Missing: the image token alone stands for rows. */
+  readonly imageBounds?: ImageBounds;
+  /** Settings that preprocessor_config.json does not have, or that stand for it where there is none; missing: none. */
+  readonly processor?: Settings;
   readonly tower: VisionConfig;
   /** `vision_feature_select_strategy` full: the class token is the first row of a tile. */
   readonly keepsClassToken: boolean;
   /** `scale_factor`: this many patches in each direction make one row, side by side. 1: none. */
   readonly pixelShuffle: number;
+  /** Learned queries whose rows take the place of the tower's; missing: none. */
+  readonly resampler?: ResamplerConfig;
   /** LayerNorm before the linear layers; missing: none. */
   readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
@@ -83,8 +99,11 @@ export interface VlmConfig {
   readonly place: (tiles: ImageTiles, tile: { readonly width: number; readonly height: number }) => Placement;
   /** The grid of an image of this size, for pixel values that come without it. */
   readonly gridOf: (width: number, height: number) => { readonly rows: number; readonly cols: number };
-  /** What the marker of an image becomes in a prompt; the image token appears `numRows` times in it. */
-  readonly promptText: (tiles: ImageTiles, marker: string, numRows: number) => string;
+  /**
+   * What the marker of an image becomes in a prompt; the image token appears `numRows` times in it.
+   * @param number of the image in its prompt, from 1 on
+   */
+  readonly promptText: (tiles: ImageTiles, marker: string, numRows: number, number: number) => string;
 }
 
 export interface VlmFamily {
@@ -92,6 +111,8 @@ export interface VlmFamily {
   readonly modelType: string;
   /** `architectures` it answers to. */
   readonly architectures: readonly string[];
+  /** Key of config.json without which the architecture is that of a decoder alone; missing: it never is. */
+  readonly visionKey?: string;
   /**
    * Tensor names, old → new, the first match counts: the decoder's become those of its own family, the tower's start
    * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
@@ -105,12 +126,23 @@ export interface VlmFamily {
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 
-/** Rows that a tile of `numTilePatches` gives after selection and pixel shuffle; by default one of the largest. */
+/** Rows that a tile of `numTilePatches` gives to the projector; by default one of the largest. */
 export function rowsPerTile(
-  { tower, keepsClassToken, pixelShuffle }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle'>,
+  {
+    tower,
+    keepsClassToken,
+    pixelShuffle,
+    resampler,
+  }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'resampler'>,
   numTilePatches: number = numPatches(tower),
 ): number {
+  if (resampler) return resampler.numQueries;
   return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
+}
+
+/** Elements of those rows. */
+export function tileRowWidth({ tower, pixelShuffle, resampler }: VlmConfig): number {
+  return resampler?.hiddenSize ?? tower.hiddenSize * pixelShuffle ** 2;
 }
 
 /** Width of the rows between the first linear layers and the last. */

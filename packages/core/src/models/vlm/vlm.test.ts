@@ -8,9 +8,10 @@ import { idefics3 } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import { selectIndex, vlmWeights } from './projector.js';
-import { betweenWidth, rowsPerTile } from './vlm-config.js';
+import { betweenWidth, rowsPerTile, tileRowWidth } from './vlm-config.js';
 
 const SIGLIP = {
   model_type: 'siglip_vision_model',
@@ -132,10 +133,10 @@ describe('idefics3', () => {
     const { promptText } = idefics3.readConfig(raw({ scale_factor: 4 }), 16);
     const tiles = { width: 9, height: 9, numTiles: 3, gridRows: 1, gridCols: 2 };
     const around = '<fake_token_around_image>';
-    expect(promptText(tiles, '#', 3)).toBe(
+    expect(promptText(tiles, '#', 3, 1)).toBe(
       `${around}<row_1_col_1>#${around}<row_1_col_2>#\n\n${around}<global-img>#${around}`,
     );
-    expect(promptText({ ...tiles, numTiles: 1, gridRows: 0, gridCols: 0 }, '#', 1)).toBe(
+    expect(promptText({ ...tiles, numTiles: 1, gridRows: 0, gridCols: 0 }, '#', 1, 1)).toBe(
       `${around}<global-img>#${around}`,
     );
   });
@@ -174,7 +175,7 @@ describe('internvl', () => {
     const config = internvl.readConfig(raw(), 16);
     const tiles = { width: 9, height: 9, numTiles: 3, gridRows: 1, gridCols: 2 };
     expect(config.place(tiles, { width: 8, height: 8 }).numRows).toBe(12);
-    expect(config.promptText(tiles, '#', 12)).toBe(`<img>${'#'.repeat(12)}</img>`);
+    expect(config.promptText(tiles, '#', 12, 1)).toBe(`<img>${'#'.repeat(12)}</img>`);
   });
 
   it.each([
@@ -266,6 +267,37 @@ describe('deepseek_vl_hybrid', () => {
     ['a row that has no halves of whole units', {}, 12],
   ])('refuses %s', (_what, change, hiddenSize) => {
     expect(() => read(change, hiddenSize)).toThrowError(expect.objectContaining({ code: 'unsupported_model' }));
+  });
+});
+
+describe('qwen-vl', () => {
+  const raw = (visual: object = {}) =>
+    new RawConfig({
+      visual: {
+        ...{ image_size: 8, patch_size: 2, width: 8, layers: 3, heads: 2, mlp_ratio: 4.9231 },
+        ...{ output_dim: 256, image_start_id: 100, ...visual },
+      },
+    });
+  const config = qwenVl.readConfig(raw(), 256);
+
+  it('gives as many rows as there are queries, whatever the patches', () => {
+    expect([rowsPerTile(config), tileRowWidth(config), config.maxRows]).toEqual([256, 256, 256]);
+    expect(config.resampler).toMatchObject({ numHeads: 2, headDim: 128, numInputs: 8 });
+    expect(config.tower).toMatchObject({ positionsSide: 16, intermediateSize: 39, isQkvByHead: true });
+  });
+
+  it('takes any ids between two, and counts pictures', () => {
+    expect(config).toMatchObject({ imageTokenId: 102, imageBounds: { startId: 100, endId: 101 } });
+    const tiles = { width: 9, height: 9, numTiles: 1, gridRows: 0, gridCols: 0 };
+    expect(config.promptText(tiles, '#', 3, 2)).toBe('Picture 2: <img>###</img>');
+  });
+
+  it.each([
+    ['queries that are no square', { n_queries: 8 }, 'unsupported_model'],
+    ['heads of another width', { output_dim: 192 }, 'unsupported_model'],
+    ['rows of another width than the decoder has', { output_dim: 128 }, 'invalid_config'],
+  ])('refuses %s', (_what, visual, code) => {
+    expect(() => qwenVl.readConfig(raw(visual), 256)).toThrowError(expect.objectContaining({ code }));
   });
 });
 
