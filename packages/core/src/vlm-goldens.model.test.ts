@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Prompt, PromptImage } from './engine/core.js';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
+import { goldenModel } from './testing/golden-model.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
 import { readTensors, type TensorValues } from './testing/tensors.js';
 
@@ -21,6 +22,7 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   qwen2_vl: { '': ['image.png'] },
   qwen2_5_vl: { '': ['image.png'] },
   'qwen-vl': { '': ['image.png'] },
+  'internlm-xcomposer': { '': ['image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
@@ -30,7 +32,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
     let engine: Engine;
 
     beforeAll(async () => {
-      engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
+      engine = await createEngine({ model: goldenModel(name), dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
     });
     afterAll(() => engine?.dispose());
 
@@ -38,7 +40,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
       'prompt%s: the given pixel values give the reference logits',
       async (suffix, files) => {
         const images = pixelValuesOf(golden, suffix, files.length);
-        const prompt = idsOf(golden, `input_ids${suffix}`);
+        const prompt = promptOf(golden, `input_ids${suffix}`);
         const greedy = idsOf(golden, `greedy_ids${suffix}`);
         const logits = await engine.logits([...prompt, ...greedy], { images, decodeFrom: prompt.length });
         const split = prompt.length * engine.info.vocabSize;
@@ -51,7 +53,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
     it.each(Object.entries(prompts))('prompt%s: the pictures give the greedy ids', async (suffix, files) => {
       const images = files.map((file) => `${folder}/${file}`);
-      const ids = idsOf(golden, `input_ids${suffix}`);
+      const ids = promptOf(golden, `input_ids${suffix}`);
       expect(await generateIds(engine, { kind: 'tokens', ids, images }, 24)).toEqual(
         idsOf(golden, `greedy_ids${suffix}`),
       );
@@ -59,7 +61,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
     it('the decode path gives what prefill gives, in the middle of an image too', async () => {
       const images = pixelValuesOf(golden, '', 1);
-      const ids = idsOf(golden, 'input_ids');
+      const ids = promptOf(golden, 'input_ids');
       const logits = await engine.logits(ids, { images, decodeFrom: 5 });
       expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
     });
@@ -105,6 +107,11 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
     }
   });
 });
+
+/** The ids of a prompt. Where no id stands for the rows of images, they are -1 there, and 0 in the engine. */
+function promptOf(golden: ReadonlyMap<string, TensorValues>, name: string): number[] {
+  return idsOf(golden, name).map((id) => Math.max(id, 0));
+}
 
 /** The stored input of the tower, split into images. */
 function pixelValuesOf(

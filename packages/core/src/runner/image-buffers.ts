@@ -15,6 +15,13 @@ import {
 } from '../models/vision/vision-config.js';
 import type { TileShape, VitBuffers } from '../models/vision/vit.js';
 import { type ProjectorBuffers, selectIndex } from '../models/vlm/projector.js';
+import {
+  type QFormerBuffers,
+  type QFormerConfig,
+  type QFormerContext,
+  type QFormerTables,
+  qformerTables,
+} from '../models/vlm/qformer.js';
 import type { ResamplerBuffers } from '../models/vlm/resampler.js';
 import { betweenWidth, rowsPerTile, tileRowWidth, type VlmConfig } from '../models/vlm/vlm-config.js';
 import {
@@ -42,6 +49,8 @@ export interface ImageBuffers extends FeatureBuffers {
   readonly projector: ProjectorBuffers;
   /** Of a second tower, with the shape that all of its tiles have. */
   readonly highRes: { readonly vit: VitBuffers; readonly sam: SamBuffers; readonly tile: TileShape } | undefined;
+  /** Of a Q-Former, with the numbers that all tiles have. */
+  readonly qformer: Pick<QFormerContext, 'qformer' | 'tile'> | undefined;
   readonly numFeatureRows: number;
 }
 
@@ -122,6 +131,21 @@ function resamplerBytes(config: VlmConfig): BytesOf<ResamplerBuffers> {
   };
 }
 
+function qformerBytes(config: QFormerConfig, numTokens: number): BytesOf<QFormerBuffers> {
+  const { numQueries, hiddenSize, intermediateSize } = config;
+  const rows = padRows(numQueries);
+  const hidden = rows * rowStride(hiddenSize) * 4;
+  return {
+    queries: hidden,
+    normedQueries: hidden,
+    queryQkv: padRows(Math.max(numQueries, numTokens)) * rowStride(3 * hiddenSize) * 4,
+    queryHeads: hidden,
+    queryMlp: rows * rowStride(intermediateSize) * 4,
+    selfTiles: rows * 16,
+    crossTiles: rows * 16,
+  };
+}
+
 function projectorBytes(config: VlmConfig): BytesOf<ProjectorBuffers> {
   const { projectorNorm, projector } = config;
   const tileRows = padRows(rowsPerTile(config));
@@ -151,6 +175,7 @@ export function imageBytes(config: VlmConfig, cacheBytes: number, maxStepRows: n
     vitBytes(tower),
     ...(highRes ? [vitBytes(highRes.sam.tower), samBytes(highRes.sam)] : []),
     resamplerBytes(config),
+    ...(config.qformer ? [qformerBytes(config.qformer, numVisionTokens(tower))] : []),
     projectorBytes(config),
     featureBytes(config, cacheBytes, maxStepRows),
   ];
@@ -178,7 +203,7 @@ export async function allocateImageBuffers(
     return group as Record<Name, GPUBuffer>;
   };
   try {
-    const { tower, highRes } = config;
+    const { tower, highRes, qformer } = config;
     const buffers: ImageBuffers = {
       vit: await allocate(vitBytes(tower)),
       resampler: await allocate(resamplerBytes(config)),
@@ -188,6 +213,10 @@ export async function allocateImageBuffers(
         sam: await allocate(samBytes(highRes.sam), 'image high_res'),
         tile: vitLayout(highRes.sam.tower, gpu.profile).shape,
       },
+      qformer: qformer && {
+        qformer: await allocate(qformerBytes(qformer, numVisionTokens(tower))),
+        tile: qformerShape(qformerTables(qformer, gpu.profile, numVisionTokens(tower)), numVisionTokens(tower)),
+      },
       ...(await allocate(featureBytes(config, cacheBytes, maxStepRows))),
       numFeatureRows: numFeatureRows(config, cacheBytes),
     };
@@ -196,11 +225,18 @@ export async function allocateImageBuffers(
       writeTables(gpu, buffers.highRes.vit, vitLayout(highRes.sam.tower, gpu.profile).tables);
       writeTables(gpu, buffers.highRes.sam, samTables(highRes.sam));
     }
+    if (qformer && buffers.qformer) {
+      writeTables(gpu, buffers.qformer.qformer, qformerTables(qformer, gpu.profile, numVisionTokens(tower)));
+    }
     return buffers;
   } catch (error) {
     gpu.release(...made);
     throw error;
   }
+}
+
+function qformerShape({ selfTiles, crossTiles }: QFormerTables, numTokens: number): QFormerContext['tile'] {
+  return { numTokens, numSelfTiles: selfTiles.length / 4, numCrossTiles: crossTiles.length / 4 };
 }
 
 /** Uploads the tables of a tile. */

@@ -18,8 +18,8 @@ import { type TileLayout, tileLayout } from './tile-layout.js';
 export interface ImageRunnerParts {
   readonly gpu: GpuContext;
   readonly encoder: ImageEncoder;
-  /** The row that ends a line of the grid, where a family has one. */
-  readonly newline: LoadedVector | undefined;
+  /** Rows behind those of all tiles, where a family has some: one that ends a line of the grid. */
+  readonly extraRows: LoadedVector | undefined;
   readonly buffers: ImageBuffers;
   /** Rows of a tile above which its layers go to the GPU one by one: systems take the GPU from what holds it for seconds. */
   readonly maxRowsAtOnce?: number;
@@ -90,7 +90,7 @@ export class ImageRunner {
 
   /** Encodes an image into the cache; gives its first row there. */
   #encode({ hash, tiles, highRes, numTiles, placement }: RunnerImage): number {
-    const { gpu, encoder, newline, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
+    const { gpu, encoder, extraRows, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
     const { tower } = encoder.config;
     const samTower = encoder.config.highRes?.sam.tower;
     const { projected } = buffers.projector;
@@ -99,9 +99,10 @@ export class ImageRunner {
     const numTokens = Math.max(layout.shape.numTokens, buffers.highRes?.tile.numTokens ?? 0);
     const rowBytes = rowStride(this.#width) * 4;
     const tileBytes = rowsPerTile(encoder.config, numPatches) * rowBytes;
+    const extraBytes = (extraRows?.length ?? 0) * 4;
     const launches = this.#launches(layout);
     const atOnce = numTokens > maxRowsAtOnce ? LAYER_DISPATCHES : launches.length;
-    const rows = gpu.create('image tiles', numTiles * tileBytes + rowBytes);
+    const rows = gpu.create('image tiles', numTiles * tileBytes + extraBytes);
     try {
       for (let tile = 0; tile < numTiles; tile++) {
         const pixels = (all: Float32Array): Float32Array => {
@@ -116,7 +117,7 @@ export class ImageRunner {
         }
         const keep = (encoder: GPUCommandEncoder): void => {
           encoder.copyBufferToBuffer(projected, 0, rows, tile * tileBytes, tileBytes);
-          if (newline) encoder.copyBufferToBuffer(newline.buffer, 0, rows, numTiles * tileBytes, rowBytes);
+          if (extraRows) encoder.copyBufferToBuffer(extraRows.buffer, 0, rows, numTiles * tileBytes, extraBytes);
         };
         for (let first = 0; first < launches.length; first += atOnce) {
           const isLast = first + atOnce >= launches.length;

@@ -206,6 +206,7 @@ const activationChoices: readonly LinearMatvecChoice[] = (
     'softcap',
     'gelu_mul',
     'gelu_tanh_mul',
+    'silu_mul_add',
   ] as const
 ).map((epilogue) => ({
   ...plain,

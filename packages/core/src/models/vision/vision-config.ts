@@ -61,12 +61,16 @@ export interface VisionConfig {
   readonly hasFusedQkv: boolean;
   /** In that tensor heads follow one another, each with its query, key and value; missing: all queries come first. */
   readonly isQkvByHead?: boolean;
+  /** `qkv_bias` of EVA: queries and values have biases of their own, keys have none; missing: all have. */
+  readonly lacksKeyBias?: boolean;
   /** CLIP puts a class token beside the patches. */
   readonly hasClassToken: boolean;
   /** CLIP normalises the embeddings. */
   readonly hasPreNorm: boolean;
   /** Whether the used output passes the tower's last norm. */
   readonly hasPostNorm: boolean;
+  /** Of that norm; missing: as of the others. */
+  readonly postNormEpsilon?: number;
   /** SigLIP's patch embedding has a bias. */
   readonly hasPatchBias: boolean;
   /** `layer_scale_init_value`: what attention and MLP give is scaled by learned factors, `lambda_1` and `lambda_2`. */

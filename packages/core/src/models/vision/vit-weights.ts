@@ -96,7 +96,7 @@ function layerWeights(config: VisionConfig, layer: number, tower: string): Weigh
   return [
     ...norm(config, name('norm1'), `${stem}.layer_norm1`),
     matrix(name('qkv'), 3 * hiddenSize, hiddenSize, heads('weight')),
-    vector(biasName(name('qkv')), 3 * hiddenSize, heads('bias')),
+    vector(biasName(name('qkv')), 3 * hiddenSize, config.lacksKeyBias ? queryValueBiases(config, stem) : heads('bias')),
     ...(config.hasRelativePositions ? [distances(config, layer, name('distances'), stem)] : []),
     ...linear('output', 'self_attn.out_proj', hiddenSize, hiddenSize),
     ...scale('scale1', 'lambda_1'),
@@ -123,6 +123,14 @@ function fusedHeads(tensor: string, { hiddenSize, numHeads, headDim }: VisionCon
     ...{ tensor, firstRow: 3 * head * headDim, numRows: 3 * headDim },
     ...{ dst: head * headDim, block: headDim, stride: hiddenSize },
   }));
+}
+
+/** Biases of queries and of values; between them stay zeros. */
+function queryValueBiases({ hiddenSize }: VisionConfig, stem: string): WeightPiece[] {
+  return [
+    wholeTensor(`${stem}.self_attn.q_proj.bias`, hiddenSize),
+    wholeTensor(`${stem}.self_attn.v_proj.bias`, hiddenSize, 2 * hiddenSize),
+  ];
 }
 
 /** Gate and up in one matrix, four rows of each in turn, as kernels want them. */

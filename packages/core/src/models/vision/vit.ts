@@ -106,7 +106,9 @@ export class VisionTransformer {
     this.#patches = linear(names.patches, config.hasPatchBias ? vector(names.patchBias) : undefined);
     this.#positions = config.positions === 'learned' ? vector(names.positions) : undefined;
     this.#preNorm = config.hasPreNorm ? norm(names.preNorm) : undefined;
-    this.#postNorm = config.hasPostNorm ? norm(names.postNorm) : undefined;
+    this.#postNorm = config.hasPostNorm
+      ? { ...norm(names.postNorm), epsilon: config.postNormEpsilon ?? config.normEpsilon }
+      : undefined;
     this.#layers = Array.from({ length: config.numLayers }, (_, layer) => {
       const name = (role: VisionRole): string => names.layer(layer, role);
       return {
@@ -129,13 +131,15 @@ export class VisionTransformer {
    */
   forward(ctx: VitContext, afterLayer?: (layer: number, rows: GPUBuffer) => void): GPUBuffer {
     const { patches, residual, normed, mlp } = ctx.vit;
-    const { activation } = this.config;
+    const { activation, hasClassToken, hasPatchBias } = this.config;
     const { numTokens: numRows, numPatches } = ctx.tile;
 
     const embedded = this.#preNorm ? normed : residual;
-    if (this.#positions) this.#place(ctx, this.#positions, embedded);
+    if (this.#positions) this.#place(ctx, this.#positions, embedded, numRows);
     const epilogue = this.#positions ? 'add' : 'store';
     matmul(ctx, this.#patches, { x: patches, y: embedded, numRows: numPatches, epilogue });
+    // Products write rows beyond those asked for, here a bias to the class token: it is put there once more.
+    if (this.#positions && hasClassToken && hasPatchBias) this.#place(ctx, this.#positions, embedded, 1);
     if (this.#preNorm) normRows(ctx, this.#preNorm, { x: normed, y: residual, numRows });
     const add = (weight: LinearWeight, x: GPUBuffer, rowScale: LoadedVector | undefined): void =>
       matmul(ctx, weight, { x, y: residual, numRows, epilogue: rowScale ? 'add_scaled' : 'add', rowScale });
@@ -153,11 +157,11 @@ export class VisionTransformer {
     return normed;
   }
 
-  /** Learned positions, and the class token: the patches are added to them. */
-  #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer): void {
+  /** Learned positions, and the class token, which is the first: the patches are added to them. */
+  #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer, numRows: number): void {
     const { hiddenSize: width, positionsSide } = this.config;
     const { positionIndex: index, positionWeights: weights } = ctx.vit;
-    const shape = { numRows: ctx.tile.numTokens, width, sourceStride: width };
+    const shape = { numRows, width, sourceStride: width };
     if (positionsSide === undefined) gatherRows(ctx, { ...shape, taps: 2 }, { source, destination, index });
     else gatherRows(ctx, { ...shape, taps: CUBIC_TAPS }, { source, destination, index, weights });
   }
@@ -196,13 +200,14 @@ export class VisionTransformer {
 
 /**
  * Where the position of each row comes from, u32 `[numTokens, 3]`: the destination row and two rows of the position table to
- * sum. The class token comes last here but has the first position, and its own embedding lies behind the table.
+ * sum. The class token's row is the last, but stands first here; its position is the first, and its own embedding lies behind
+ * the table.
  */
 export function positionIndex(config: VisionConfig): Uint32Array<ArrayBuffer> {
   const [patches, tokens] = [numPatches(config), numVisionTokens(config)];
   const first = tokens - patches;
   const index = Array.from({ length: patches }, (_, i) => [i, first + i, NO_ROW]);
-  if (config.hasClassToken) index.push([patches, 0, tokens]);
+  if (config.hasClassToken) index.unshift([patches, 0, tokens]);
   return new Uint32Array(index.flat());
 }
 

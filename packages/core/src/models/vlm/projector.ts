@@ -1,6 +1,7 @@
 // From a tile's pixels to rows of the language model: the tower, the choice of its rows, and the linear layers between.
 // Which tiles make up an image, and where their rows go, is the runner's and the family's business.
 import { invariant } from '../../errors.js';
+import { rowStride } from '../../layers/context.js';
 import { gatherRows } from '../../layers/gather.js';
 import { type LayerNormWeight, layerNorm } from '../../layers/layer-norm.js';
 import { type LinearWeight, matmul, type OutputPart } from '../../layers/linear.js';
@@ -10,9 +11,11 @@ import { fullGrid, type PatchGrid, patchOrder } from '../vision/patch-grid.js';
 import { type SamContext, SamEncoder, samWeights } from '../vision/sam-encoder.js';
 import { type TileShape, VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
+import { QFormer, type QFormerContext, qformerWeights } from './qformer.js';
 import { Resampler, type ResamplerContext, type ResamplerShape, resamplerWeights } from './resampler.js';
 import {
   betweenWidth,
+  extraRowsOf,
   type ProjectorLayer,
   type ProjectorNorm,
   rowsPerTile,
@@ -20,8 +23,8 @@ import {
   type VlmConfig,
 } from './vlm-config.js';
 
-/** Name of the loaded newline row. */
-export const NEWLINE = 'newline';
+/** Name of the loaded rows that lie behind those of all tiles, in converted checkpoints too. */
+export const EXTRA_ROWS = 'newline';
 
 /** Buffers between the tower and the decoder, for one tile. */
 export interface ProjectorBuffers {
@@ -39,6 +42,8 @@ export interface ProjectorBuffers {
 
 export interface ProjectorContext extends Omit<VitContext, 'tile'>, Omit<ResamplerContext, 'tile'> {
   readonly tile: TileShape & ResamplerShape;
+  /** Where a Q-Former computes. */
+  readonly qformer?: Pick<QFormerContext, 'qformer' | 'tile'> | undefined;
   readonly projector: ProjectorBuffers;
   /** Where a second tower looks at the same tile. */
   readonly highRes?: Pick<SamContext, 'vit' | 'tile' | 'sam'> | undefined;
@@ -50,6 +55,7 @@ export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
   readonly #resampler: Resampler | undefined;
+  readonly #qformer: QFormer | undefined;
   readonly #norm: LayerNormWeight | undefined;
   readonly #layers: readonly LoadedLayer[];
   readonly #highRes: { readonly sam: SamEncoder; readonly layer: LoadedLayer } | undefined;
@@ -59,6 +65,7 @@ export class ImageEncoder {
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
     this.#resampler = config.resampler && new Resampler(config.resampler, weights);
+    this.#qformer = config.qformer && new QFormer(config.qformer, weights);
     this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
     const { projector, highRes } = config;
     const load = (layer: ProjectorLayer, bias = biasName(layer.name)): LoadedLayer => {
@@ -82,16 +89,23 @@ export class ImageEncoder {
 
     const rows = this.#tower.forward(ctx);
     const shape = { numRows, width: tower.hiddenSize, groups: pixelShuffle ** 2 };
+    const queries = this.#qformer && this.#query(ctx, this.#qformer, rows);
     if (this.#resampler) this.#resampler.forward(ctx, rows, selected);
-    else gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
-    if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
-    const joined = this.#norm ? normed : selected;
+    else if (!queries) gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
+    const found = queries ?? selected;
+    if (this.#norm) layerNorm(ctx, this.#norm, { x: found, y: normed, numRows });
+    const joined = this.#norm ? normed : found;
     const part = this.#highRes && this.#projectHighRes(ctx, this.#highRes, numRows);
     this.#layers.forEach(({ weight, activation }, i) => {
       const x = i === 0 ? joined : between;
       const y = i === this.#layers.length - 1 ? projected : between;
       matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store', part: i === 0 ? part : undefined });
     });
+  }
+
+  #query({ qformer: parts, profile, dispatch }: ProjectorContext, qformer: QFormer, rows: GPUBuffer): GPUBuffer {
+    invariant(parts, 'a Q-Former has its buffers');
+    return qformer.forward({ profile, dispatch, ...parts }, rows);
   }
 
   /** The second tower's part of the rows between; gives where the first one's is. */
@@ -119,9 +133,10 @@ function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): L
 
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, resampler, projectorNorm, projector, highRes, hasNewline } = config;
+  const { tower, resampler, qformer, projectorNorm, projector, highRes } = config;
   const specs: WeightSpec[] = [...vitWeights(tower), ...(highRes ? samWeights(highRes.sam) : [])];
   if (resampler) specs.push(...resamplerWeights(resampler));
+  if (qformer) specs.push(...qformerWeights(qformer));
   if (projectorNorm) {
     const [{ name }, width] = [projectorNorm, tileRowWidth(config)];
     specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
@@ -136,7 +151,11 @@ export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
     const parts = i === 0 && highRes ? [highRes.projector, layer] : [layer];
     if (layer.hasBias) specs.push(biasesOf(layer.name, parts));
   });
-  if (hasNewline) specs.push(row(NEWLINE, projector.at(-1)?.numOutputs ?? 0, 'newline'));
+  const width = projector.at(-1)?.numOutputs ?? 0;
+  const extra = extraRowsOf(config).map((tensor, i) => wholeTensor(tensor, width, i * rowStride(width)));
+  if (extra.length > 0) {
+    specs.push({ kind: 'vector', name: EXTRA_ROWS, length: extra.length * rowStride(width), pieces: extra });
+  }
   return specs;
 }
 

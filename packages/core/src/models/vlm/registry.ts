@@ -6,6 +6,7 @@ import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
+import { xcomposer } from './families/xcomposer.js';
 import type { VlmFamily } from './vlm-config.js';
 
 /** Every vision-language family this build knows. */
@@ -21,4 +22,5 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   qwen2Vl,
   qwen25Vl,
   qwenVl,
+  xcomposer,
 ];

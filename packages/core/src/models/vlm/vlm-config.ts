@@ -6,6 +6,7 @@ import type { RawConfig } from '../raw-config.js';
 import type { PatchGrid } from '../vision/patch-grid.js';
 import type { SamConfig } from '../vision/sam-config.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
+import type { QFormerConfig } from './qformer.js';
 import type { ResamplerConfig } from './resampler.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
@@ -21,7 +22,7 @@ export interface ImageTiles {
 
 /**
  * The rows of an image, each a weighted sum of `taps` projected rows: row `t * rowsPerTile + r` is row `r` of tile `t`;
- * the newline row, where a family has one, comes after those of all tiles.
+ * the newline row, or other rows where a family has some, come after those of all tiles.
  */
 export interface Placement {
   readonly numRows: number;
@@ -84,6 +85,8 @@ export interface VlmConfig {
   readonly pixelShuffle: number;
   /** Learned queries whose rows take the place of the tower's; missing: none. */
   readonly resampler?: ResamplerConfig;
+  /** The same in several layers; missing: none. */
+  readonly qformer?: QFormerConfig;
   /** LayerNorm before the linear layers; missing: none. */
   readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
@@ -91,6 +94,8 @@ export interface VlmConfig {
   readonly highRes?: HighResConfig;
   /** `image_newline` ends every row of the grid. */
   readonly hasNewline: boolean;
+  /** Tensors of rows, after renaming, that the newline row or nothing stands for where this is missing. */
+  readonly extraRows?: readonly string[];
   /** Rows of the largest image. */
   readonly maxRows: number;
   /** Taps of its placements, at most. */
@@ -133,16 +138,23 @@ export function rowsPerTile(
     keepsClassToken,
     pixelShuffle,
     resampler,
-  }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'resampler'>,
+    qformer,
+  }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'resampler' | 'qformer'>,
   numTilePatches: number = numPatches(tower),
 ): number {
-  if (resampler) return resampler.numQueries;
+  const queries = resampler ?? qformer;
+  if (queries) return queries.numQueries;
   return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
 }
 
 /** Elements of those rows. */
-export function tileRowWidth({ tower, pixelShuffle, resampler }: VlmConfig): number {
-  return resampler?.hiddenSize ?? tower.hiddenSize * pixelShuffle ** 2;
+export function tileRowWidth({ tower, pixelShuffle, resampler, qformer }: VlmConfig): number {
+  return (resampler ?? qformer)?.hiddenSize ?? tower.hiddenSize * pixelShuffle ** 2;
+}
+
+/** Tensors of the rows behind those of all tiles. */
+export function extraRowsOf({ hasNewline, extraRows = hasNewline ? ['newline'] : [] }: VlmConfig): readonly string[] {
+  return extraRows;
 }
 
 /** Width of the rows between the first linear layers and the last. */

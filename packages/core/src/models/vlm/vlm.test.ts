@@ -304,9 +304,9 @@ describe('qwen-vl', () => {
 describe('the rows of a tile', () => {
   const { tower } = llava.readConfig(llavaConfig({ vision_config: { ...CLIP, image_size: 4 } }), 16);
 
-  it('have the class token last, with the first position', () => {
+  it('have the class token last, with the first position, and place it first', () => {
     const none = 0xffffffff;
-    expect([...positionIndex(tower)]).toEqual([0, 1, none, 1, 2, none, 2, 3, none, 3, 4, none, 4, 0, 5]);
+    expect([...positionIndex(tower)]).toEqual([4, 0, 5, 0, 1, none, 1, 2, none, 2, 3, none, 3, 4, none]);
   });
 
   it('hold the pixels of a patch channel by channel', () => {
