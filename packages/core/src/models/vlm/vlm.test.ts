@@ -10,8 +10,9 @@ import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
-import { selectIndex, vlmWeights } from './projector.js';
-import { betweenWidth, rowsPerTile, tileRowWidth } from './vlm-config.js';
+import { xcomposer } from './families/xcomposer.js';
+import { EXTRA_ROWS, selectIndex, vlmWeights } from './projector.js';
+import { betweenWidth, extraRowsOf, rowsPerTile, tileRowWidth } from './vlm-config.js';
 
 const SIGLIP = {
   model_type: 'siglip_vision_model',
@@ -267,6 +268,40 @@ describe('deepseek_vl_hybrid', () => {
     ['a row that has no halves of whole units', {}, 12],
   ])('refuses %s', (_what, change, hiddenSize) => {
     expect(() => read(change, hiddenSize)).toThrowError(expect.objectContaining({ code: 'unsupported_model' }));
+  });
+});
+
+describe('xcomposer', () => {
+  const config = xcomposer.readConfig(new RawConfig({ num_query_token: 3 }), 64);
+
+  it('has the sizes that the code of its authors fixes', () => {
+    expect(config.tower).toMatchObject({
+      ...{ hiddenSize: 1408, intermediateSize: 6144, numLayers: 39, headDim: 88, imageSize: 224, patchSize: 14 },
+      ...{ lacksKeyBias: true, hasPostNorm: true, normEpsilon: 1e-6, postNormEpsilon: 1e-5 },
+    });
+    expect(config.qformer).toMatchObject({ numQueries: 3, numInputs: 1408, headDim: 64, numLayers: 12 });
+    expect([rowsPerTile(config), tileRowWidth(config), config.maxRows]).toEqual([3, 768, 5]);
+  });
+
+  it('puts a row of its own before and behind those of an image', () => {
+    const tiles = { width: 9, height: 9, numTiles: 1, gridRows: 0, gridCols: 0 };
+    const { sources, numRows } = config.place(tiles, { width: 224, height: 224 });
+    expect([numRows, ...sources]).toEqual([5, 3, 0, 1, 2, 4]);
+    expect(extraRowsOf(config)).toEqual(['flag_image_start', 'flag_image_end']);
+    expect(vlmWeights(config).find(({ name }) => name === EXTRA_ROWS)).toMatchObject({
+      length: 128,
+      pieces: [{ dst: 0 }, { dst: 64 }],
+    });
+  });
+
+  it('has biases of queries and values, and looks at the tower in every second layer', () => {
+    const specs = new Map(vlmWeights(config).map((spec) => [spec.name, spec]));
+    const biases = specs.get('vision.layers.0.qkv.bias');
+    expect(biases).toMatchObject({ kind: 'vector', length: 3 * 1408 });
+    expect(biases?.pieces).toMatchObject([{ dst: 0 }, { dst: 2 * 1408 }]);
+    expect(specs.get('qformer.layers.0.cross.kv')).toMatchObject({ numRows: 2 * 768, numCols: 1408 });
+    expect(specs.has('qformer.layers.1.cross.kv')).toBe(false);
+    expect(specs.has('qformer.layers.1.self.qkv')).toBe(true);
   });
 });
 
