@@ -204,30 +204,33 @@ export async function allocateImageBuffers(
   };
   try {
     const { tower, highRes, qformer } = config;
+    const numTokens = numVisionTokens(tower);
+    const samLayout = highRes && vitLayout(highRes.sam.tower, gpu.profile);
+    const queryTables = qformer && qformerTables(qformer, gpu.profile, numTokens);
     const buffers: ImageBuffers = {
       vit: await allocate(vitBytes(tower)),
       resampler: await allocate(resamplerBytes(config)),
       projector: await allocate(projectorBytes(config)),
-      highRes: highRes && {
-        vit: await allocate(vitBytes(highRes.sam.tower), 'image high_res'),
-        sam: await allocate(samBytes(highRes.sam), 'image high_res'),
-        tile: vitLayout(highRes.sam.tower, gpu.profile).shape,
-      },
-      qformer: qformer && {
-        qformer: await allocate(qformerBytes(qformer, numVisionTokens(tower))),
-        tile: qformerShape(qformerTables(qformer, gpu.profile, numVisionTokens(tower)), numVisionTokens(tower)),
-      },
+      highRes: highRes &&
+        samLayout && {
+          vit: await allocate(vitBytes(highRes.sam.tower), 'image high_res'),
+          sam: await allocate(samBytes(highRes.sam), 'image high_res'),
+          tile: samLayout.shape,
+        },
+      qformer: qformer &&
+        queryTables && {
+          qformer: await allocate(qformerBytes(qformer, numTokens)),
+          tile: qformerShape(queryTables, numTokens),
+        },
       ...(await allocate(featureBytes(config, cacheBytes, maxStepRows))),
       numFeatureRows: numFeatureRows(config, cacheBytes),
     };
     writeLayout(gpu, buffers, tileLayout(config, gpu.profile));
-    if (highRes && buffers.highRes) {
-      writeTables(gpu, buffers.highRes.vit, vitLayout(highRes.sam.tower, gpu.profile).tables);
+    if (highRes && samLayout && buffers.highRes) {
+      writeTables(gpu, buffers.highRes.vit, samLayout.tables);
       writeTables(gpu, buffers.highRes.sam, samTables(highRes.sam));
     }
-    if (qformer && buffers.qformer) {
-      writeTables(gpu, buffers.qformer.qformer, qformerTables(qformer, gpu.profile, numVisionTokens(tower)));
-    }
+    if (queryTables && buffers.qformer) writeTables(gpu, buffers.qformer.qformer, queryTables);
     return buffers;
   } catch (error) {
     gpu.release(...made);

@@ -120,7 +120,8 @@ export interface VlmFamily {
   readonly visionKey?: string;
   /**
    * Tensor names, old → new, the first match counts: the decoder's become those of its own family, the tower's start
-   * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
+   * with `vision.`, those of a second one with `high_res.`, of what gathers rows with `resampler.` or `qformer.`, the
+   * projector's with `projector.`, and the newline row is `newline`.
    */
   readonly renames: TensorRenames;
   /** `model_type` of the decoder's family, where the keys of the decoder are in config.json itself or name another. */
