@@ -59,6 +59,13 @@ describe('assembleText', () => {
     expect(hasChatTemplate).toBe(true);
   });
 
+  it('looks at the decoder where config.json does not set it apart', async () => {
+    const config = { architectures: ['Qwen2VLForConditionalGeneration'], model_type: 'another' };
+    const texts = { 'tokenizer_config.json': NAMES };
+    const { hasChatTemplate } = await assembleText(checkpointOf(config, texts), undefined);
+    expect(hasChatTemplate).toBe(true);
+  });
+
   it('joins contents as they are for families that are not known to chat', async () => {
     const { tools, hasChatTemplate } = await assembleText(checkpointOf({ model_type: 'llama' }, {}), undefined);
     expect([tools?.chatTemplate?.render(MESSAGES), hasChatTemplate]).toEqual(['a', false]);

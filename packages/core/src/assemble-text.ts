@@ -6,6 +6,7 @@ import { PagemindError } from './errors.js';
 import type { Checkpoint } from './load/checkpoint.js';
 import { smallFiles } from './load/small-files.js';
 import type { ModelSource } from './load/source.js';
+import { findVlmFamily } from './models/model.js';
 import { RawConfig } from './models/raw-config.js';
 import { GREEDY, resolveSamplingParams, type SamplingParams } from './sampling/params.js';
 import { type AnswerFormats, findAnswerFormats } from './text/answer-formats.js';
@@ -70,7 +71,9 @@ function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
       typeof value === 'object' && value !== null ? (value as { model_type?: unknown }).model_type : undefined;
     return typeof type === 'string' ? type : undefined;
   };
-  const languageModelType = typeOf(config['text_config']) ?? typeOf(config['language_config']);
+  const languageModelType =
+    ['text_config', 'language_config', 'llm_config'].map((key) => typeOf(config[key])).find(Boolean) ??
+    findVlmFamily(config)?.decoderType;
   return { modelType: typeOf(config) ?? '', languageModelType, tokenizer };
 }
 

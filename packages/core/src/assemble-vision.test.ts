@@ -163,3 +163,28 @@ describe('a checkpoint without preprocessor_config.json', () => {
     await expect(without(llava, CONFIG)).rejects.toMatchObject({ code: 'file_missing' });
   });
 });
+
+describe('an image token that config.json does not have', () => {
+  const family: VlmFamily = {
+    ...llava,
+    readConfig: (raw, hidden) => ({ ...llava.readConfig(raw, hidden), imageTokenId: { text: '<image>' } }),
+  };
+  const readWith = (tokenToId: (token: string) => number | undefined) => {
+    const checkpoint: Checkpoint = {
+      ...{ name: 'test', config: CONFIG, generationConfig: undefined, tensors: new Map() },
+      readBytes: async () => undefined,
+      readText: async () => '{"image_processor_type":"CLIPImageProcessor"}',
+    };
+    const vision = family.readConfig(new RawConfig(CONFIG), 16);
+    return assembleVision(checkpoint, vision, decoder, undefined, { tokenToId });
+  };
+
+  it('is the one that the tokenizer knows', async () => {
+    const { imageTokenId } = await readWith((token) => (token === '<image>' ? 9 : undefined));
+    expect(imageTokenId).toBe(9);
+  });
+
+  it('is missed where there is none', async () => {
+    await expect(readWith(() => undefined)).rejects.toMatchObject({ code: 'invalid_tokenizer' });
+  });
+});

@@ -13,6 +13,7 @@ import { parseJsonObject } from './load/json.js';
 import { tileOfPatches, tileSize } from './models/vision/patch-grid.js';
 import { patchPixels } from './models/vision/vision-config.js';
 import type { ImageTiles, VlmConfig } from './models/vlm/vlm-config.js';
+import type { Tokenizer } from './text/tokenizer.js';
 
 const PROCESSOR = 'preprocessor_config.json';
 
@@ -22,6 +23,7 @@ export async function assembleVision(
   vision: VlmConfig,
   decoder: ImageDecoder,
   signal: AbortSignal | undefined,
+  tokenizer?: Pick<Tokenizer, 'tokenToId'>,
 ): Promise<ImageReader> {
   const text = await checkpoint.readText(PROCESSOR, signal);
   if (text === undefined && !vision.processor) {
@@ -30,8 +32,9 @@ export async function assembleVision(
     });
   }
   const own = text === undefined ? {} : parseJsonObject(text, PROCESSOR, 'invalid_config');
-  const processor = createImageProcessor({ ...vision.processor, ...own }, checkpoint.config);
-  const { imageTokenId, imageBounds } = vision;
+  const processor = createImageProcessor(vision.processor?.(own) ?? own, checkpoint.config);
+  const imageTokenId = imageTokenOf(checkpoint, vision, tokenizer);
+  const { imageBounds } = vision;
   return {
     imageTokenId,
     ...(imageBounds && { imageBounds }),
@@ -43,6 +46,19 @@ export async function assembleVision(
       return prepare(vision, { ...processed, hash: await hashImage(pixels) });
     },
   };
+}
+
+function imageTokenOf(
+  { name }: Checkpoint,
+  { imageTokenId }: VlmConfig,
+  tokenizer: Pick<Tokenizer, 'tokenToId'> | undefined,
+): number {
+  if (typeof imageTokenId === 'number') return imageTokenId;
+  const id = tokenizer?.tokenToId(imageTokenId.text);
+  if (id !== undefined) return id;
+  throw new PagemindError('invalid_tokenizer', `${name} has no tokenizer that knows ${imageTokenId.text}.`, {
+    hint: 'Its id stands for images and is in no other file; download the tokenizer from the same place as the weights.',
+  });
 }
 
 type HashedTiles = ImageTiles &

@@ -62,7 +62,7 @@ export async function assembleEngine(
   try {
     const { model, config, sizes } = resolvePlan(checkpoint, gpu.profile, options);
     const { decoder: decoderConfig, vision, specs } = model;
-    const images = vision && (await assembleVision(checkpoint, vision, platform.images, signal));
+    const images = vision && (await assembleVision(checkpoint, vision, platform.images, signal, text.tools?.tokenizer));
     const weights = await loadWeights(gpu, model.checkpoint, specs, config.weightPolicy, {
       ignored: model.isIgnored,
       onProgress: (loaded, total) =>

@@ -1,13 +1,12 @@
 // Tiny vision-language checkpoints against the reference implementations: from pixel values and from pictures, through the
 // same loader and engine as any checkpoint.
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Prompt, PromptImage } from './engine/core.js';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
 import { goldenModel } from './testing/golden-model.js';
-import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
-import { readTensors, type TensorValues } from './testing/tensors.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, promptOf, readGolden } from './testing/goldens.js';
+import type { TensorValues } from './testing/tensors.js';
 
 /** Pictures of each prompt, by the suffix of its tensors. */
 const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
@@ -23,12 +22,13 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   qwen2_5_vl: { '': ['image.png'] },
   'qwen-vl': { '': ['image.png'] },
   'internlm-xcomposer': { '': ['image.png'] },
+  'llava-original': { '': ['../llava_next/image.png'] },
 };
 
 describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
   describe.each(Object.entries(CASES))('%s', (name, prompts) => {
     const folder = fixturesPath(`goldens/${name}`);
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden(name);
     let engine: Engine;
 
     beforeAll(async () => {
@@ -69,7 +69,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
   it('llava: a batch of text and images answers as each alone, and encodes every image once', async () => {
     const folder = fixturesPath('goldens/llava');
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden('llava');
     const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
     try {
       const prompt = (suffix: string, files: readonly string[]): Prompt => ({
@@ -92,7 +92,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
   it('qwen2_vl: text beside images, in slots that images had before, turns by its own positions', async () => {
     const folder = fixturesPath('goldens/qwen2_vl');
-    const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
+    const golden = readGolden('qwen2_vl');
     const engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 2, sessionLen: 128 });
     try {
       const text: Prompt = { kind: 'tokens', ids: [1, 5, 9, 23] };
@@ -107,11 +107,6 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
     }
   });
 });
-
-/** The ids of a prompt. Where no id stands for the rows of images, they are -1 there, and 0 in the engine. */
-function promptOf(golden: ReadonlyMap<string, TensorValues>, name: string): number[] {
-  return idsOf(golden, name).map((id) => Math.max(id, 0));
-}
 
 /** The stored input of the tower, split into images. */
 function pixelValuesOf(

@@ -42,7 +42,7 @@ export function listFamilies(): readonly FamilyEntry[] {
     ...VLM_FAMILIES.map((vlm) => ({
       ...{ family: vlm.modelType, architectures: vlm.architectures, takesImages: true },
       ...(vlm.example && {
-        example: exampleOf(vlm.example, textConfigOf(vlm.example.config, vlm, isUntied(vlm.example)), vlm),
+        example: exampleOf(vlm.example, textConfigOf(vlm.example.config, vlm, isUntied(vlm.example, vlm)), vlm),
       }),
     })),
   ];
@@ -75,7 +75,7 @@ function kvBytesPerToken({ numLayers, numKvHeads, headDim }: DecoderConfig): num
 }
 
 /** Whether the decoder of a vision-language model has a head of its own, which in a checkpoint shows in the tensors. */
-function isUntied({ config }: FamilyExample): () => boolean {
-  const isTied = new RawConfig(config).object('text_config')?.flag('tie_word_embeddings', false) ?? false;
+function isUntied({ config }: FamilyExample, { textKey = 'text_config' }: VlmFamily): () => boolean {
+  const isTied = new RawConfig(config).object(textKey)?.flag('tie_word_embeddings', false) ?? false;
   return () => !isTied;
 }

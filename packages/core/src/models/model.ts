@@ -1,7 +1,11 @@
 // From a checkpoint to everything that is to be loaded and run: the decoder, and for vision-language models the tower in
 // front of it, whose tensors get the names that both sides expect. Which families there are is in the two registries.
+import { PagemindError } from '../errors.js';
 import { type Checkpoint, hasTensor, openCheckpoint } from '../load/checkpoint.js';
-import type { ModelSource } from '../load/source.js';
+import { parseJsonObject } from '../load/json.js';
+import { memorySource } from '../load/memory-source.js';
+import { smallFiles } from '../load/small-files.js';
+import { type ModelSource, splitPath } from '../load/source.js';
 import type { WeightSpec } from '../load/weights.js';
 import type { DecoderConfig } from './decoder-config.js';
 import { decoderWeights, isTiedCopy, weightName } from './decoder-weights.js';
@@ -11,6 +15,8 @@ import { FAMILIES, resolveFamily } from './registry.js';
 import { vlmWeights } from './vlm/projector.js';
 import { VLM_FAMILIES } from './vlm/registry.js';
 import type { VlmConfig, VlmFamily } from './vlm/vlm-config.js';
+
+const PROCESSOR = 'preprocessor_config.json';
 
 /** A checkpoint understood. */
 export interface ModelPlan {
@@ -32,11 +38,34 @@ export interface ModelPlan {
  * Opens the checkpoint of a source whose family is known.
  * @throws PagemindError what {@link openCheckpoint} throws; `unsupported_model` before anything of the weights is asked for.
  */
-export function openModel(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
-  return openCheckpoint(source, signal, (config) => {
+export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<Checkpoint> {
+  const checkpoint = await openCheckpoint(source, signal, (config) => {
     const vlm = findVlmFamily(config);
     resolveFamily(vlm ? textConfigOf(config, vlm, () => true) : config);
   });
+  const folder = findVlmFamily(checkpoint.config)?.towerFolder?.(new RawConfig(checkpoint.config));
+  return folder !== undefined && splitPath(folder) ? withTower(checkpoint, source, folder, signal) : checkpoint;
+}
+
+/** The checkpoint with what a folder says of its tower, if there is such a folder. */
+async function withTower(
+  checkpoint: Checkpoint,
+  source: ModelSource,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  const file = `${folder}/config.json`;
+  const text = await checkpoint.readText(file, signal);
+  if (text === undefined) return checkpoint;
+  const config = { ...checkpoint.config, vision_config: parseJsonObject(text, file, 'invalid_config') };
+  const processor = await checkpoint.readText(`${folder}/${PROCESSOR}`, signal);
+  const made = memorySource({
+    'config.json': JSON.stringify(config),
+    ...(processor !== undefined && { [PROCESSOR]: processor }),
+  });
+  const open: ModelSource['open'] = async (path) => (await made.open(path)) ?? source.open(path, signal);
+  const texts = { name: source.name, open };
+  return { ...checkpoint, config, texts, ...smallFiles(texts) };
 }
 
 /**
@@ -64,6 +93,7 @@ function resolveText(original: Checkpoint): ModelPlan {
 
 function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   const checkpoint = original.packed ? original : rename(original, vlm.renames);
+  if (vlm.towerFolder && !original.packed) checkHasTower(checkpoint);
   const raw = new RawConfig(checkpoint.config);
   const { packed } = checkpoint;
   const hasHead = (tensor: string): boolean => packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, tensor);
@@ -79,6 +109,14 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
     isIgnored: (tensor) =>
       vlm.ignored.test(tensor) || family.ignored.test(tensor) || isTiedCopy(family, decoder, tensor),
   };
+}
+
+/** @throws PagemindError `unsupported_model` when all weights of the tower are elsewhere. */
+function checkHasTower({ name, tensors, config }: Checkpoint): void {
+  for (const tensor of tensors.keys()) if (tensor.startsWith('vision.')) return;
+  throw new PagemindError('unsupported_model', `${name} lacks the weights of its vision tower.`, {
+    hint: `They are those of ${config['mm_vision_tower']}. Load a checkpoint that has them, e.g. one stored by transformers.`,
+  });
 }
 
 /** The vision-language family of a config.json, if it is of one. */
@@ -98,15 +136,15 @@ export function findVlmFamily(config: Readonly<Record<string, unknown>>): VlmFam
  */
 export function textConfigOf(
   config: Checkpoint['config'],
-  { decoderType }: Pick<VlmFamily, 'decoderType'>,
+  { decoderType, textKey = 'text_config' }: Pick<VlmFamily, 'decoderType' | 'textKey'>,
   hasHead: (tensor: string) => boolean,
 ): Readonly<Record<string, unknown>> {
-  const text = new RawConfig(config).object('text_config');
+  const text = new RawConfig(config).object(textKey);
   const modelType = decoderType ?? text?.text('model_type', 'llama') ?? 'llama';
   const family = FAMILIES.find((known) => known.modelType === modelType);
   return {
     ...family?.defaults,
-    ...((config['text_config'] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
+    ...((config[textKey] ?? (decoderType && config)) as Readonly<Record<string, unknown>> | undefined),
     model_type: modelType,
     architectures: undefined,
     tie_word_embeddings: family !== undefined && !hasHead(`${family.names.head}.weight`),

@@ -5,10 +5,9 @@ import { assembleVision } from '../assemble-vision.js';
 import { GpuContext } from '../gpu/context.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { rowStride } from '../layers/context.js';
-import { openCheckpoint } from '../load/checkpoint.js';
 import type { ModelSource } from '../load/source.js';
 import { loadWeights } from '../load/weight-loader.js';
-import { resolveModel } from '../models/model.js';
+import { openModel, resolveModel } from '../models/model.js';
 import { EXTRA_ROWS, ImageEncoder } from '../models/vlm/projector.js';
 import { createNodePlatform } from '../platform/node.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
@@ -32,6 +31,7 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['qwen2_5_vl', '', ['image.png']],
   ['qwen-vl', '', ['image.png']],
   ['internlm-xcomposer', '', ['image.png']],
+  ['llava-original', '', ['../llava_next/image.png']],
 ];
 
 describeWithFixtures('image features', 'goldens/README.md', () => {
@@ -56,7 +56,7 @@ async function featuresOf(source: ModelSource, files: readonly string[], maxRows
   const platform = createNodePlatform();
   const gpu = await GpuContext.open(platform.gpu());
   try {
-    const checkpoint = await openCheckpoint(source);
+    const checkpoint = await openModel(source);
     const { vision, specs, decoder, ...plan } = resolveModel(checkpoint);
     if (!vision) throw new Error('no vision');
     const reader = await assembleVision(checkpoint, vision, platform.images, undefined);

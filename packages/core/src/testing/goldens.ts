@@ -1,14 +1,41 @@
 // What golden tests do alike: reading tensors, generating, comparing.
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Engine } from '../api/engine-api.js';
 import type { Prompt } from '../engine/core.js';
-import type { TensorValues } from './tensors.js';
+import { fixturesPath } from './fixtures.js';
+import { readTensors, type TensorValues } from './tensors.js';
+
+/** A golden whose pictures are those of another, and which marks their rows by an id that its config.json does not name. */
+const BORROWED: Readonly<
+  Record<string, { readonly pictures: string; readonly imageId: number; readonly ourId: number }>
+> = { 'llava-original': { pictures: 'llava_next', imageId: 198, ourId: 0 } };
+
+/** The tensors of a golden. */
+export function readGolden(name: string): ReadonlyMap<string, TensorValues> {
+  const tensors = readTensors(readFileSync(fixturesPath(`goldens/${name}/golden.safetensors`)));
+  const borrowed = BORROWED[name];
+  if (!borrowed) return tensors;
+  const ids = tensors.get('input_ids');
+  const lender = readTensors(readFileSync(fixturesPath(`goldens/${borrowed.pictures}/golden.safetensors`)));
+  const [pixels, values] = [
+    lender.get('pixel_values'),
+    ids?.values.map((id) => (id === borrowed.imageId ? borrowed.ourId : id)),
+  ];
+  if (!ids || !values || !pixels) throw new Error(`${name} lacks tensors`);
+  return new Map([...tensors, ['pixel_values', pixels], ['input_ids', { ...ids, values }]]);
+}
 
 /** Largest error over the spread of the logits that f32 arithmetic may make. */
 export const GOLDEN_TOLERANCE = 1e-3;
 
 export function idsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): number[] {
   return Array.from(tensors.get(name)?.values ?? []);
+}
+
+/** The ids of a prompt. Where no id stands for the rows of images, they are -1 there, and 0 in the engine. */
+export function promptOf(tensors: ReadonlyMap<string, TensorValues>, name: string): number[] {
+  return idsOf(tensors, name).map((id) => Math.max(id, 0));
 }
 
 export function floatsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): Float32Array {

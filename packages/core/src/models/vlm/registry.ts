@@ -2,8 +2,10 @@
 import { deepseekVl, deepseekVlHybrid } from './families/deepseek-vl.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
+import { internvlChat } from './families/internvl-original.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
+import { llavaLlama, llavaMistral } from './families/llava-original.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import { xcomposer } from './families/xcomposer.js';
@@ -23,4 +25,7 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   qwen25Vl,
   qwenVl,
   xcomposer,
+  llavaLlama,
+  llavaMistral,
+  internvlChat,
 ];

@@ -72,12 +72,19 @@ export interface HighResConfig {
 
 /** The vision side of a model. */
 export interface VlmConfig {
-  /** `image_token_index`, `image_token_id`: stands for one row of an image among the ids. */
-  readonly imageTokenId: number;
+  /**
+   * `image_token_index`, `image_token_id`: stands for one row of an image among the ids. Where config.json does not have it,
+   * the text that the tokenizer knows it by.
+   */
+  readonly imageTokenId: number | { readonly text: string };
   /** Missing: the image token alone stands for rows. */
   readonly imageBounds?: ImageBounds;
-  /** Settings that preprocessor_config.json does not have, or that stand for it where there is none; missing: none. */
-  readonly processor?: Settings;
+  /**
+   * What preprocessor_config.json should say.
+   * @param own what it says; nothing, where there is none
+   * Missing: the file must be there, and is taken as it is.
+   */
+  readonly processor?: (own: Settings) => Settings;
   readonly tower: VisionConfig;
   /** `vision_feature_select_strategy` full: the class token is the first row of a tile. */
   readonly keepsClassToken: boolean;
@@ -124,11 +131,18 @@ export interface VlmFamily {
    * projector's with `projector.`, and the newline row is `newline`.
    */
   readonly renames: TensorRenames;
+  /** Key of config.json that has the decoder's config; default `text_config`. */
+  readonly textKey?: string;
   /** `model_type` of the decoder's family, where the keys of the decoder are in config.json itself or name another. */
   readonly decoderType?: string;
   /** Tensors that may be present and are not used, after renaming. */
   readonly ignored: RegExp;
   readonly example?: FamilyExample;
+  /**
+   * Of families whose checkpoints name a tower that may lie elsewhere: the folder beside config.json that describes it, if
+   * that is needed. What its config.json says becomes `vision_config`, its preprocessor_config.json the model's.
+   */
+  towerFolder?(raw: RawConfig): string | undefined;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 

@@ -28,11 +28,12 @@ function readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig {
     imageTokenId: startId + PAD,
     imageBounds: { startId, endId: startId + END },
     // The authors' code makes images ready itself.
-    processor: {
+    processor: (own) => ({
       image_processor_type: 'CLIPImageProcessor',
       size: { height: tower.imageSize, width: tower.imageSize },
       do_center_crop: false,
-    },
+      ...own,
+    }),
     tower,
     keepsClassToken: false,
     pixelShuffle: 1,

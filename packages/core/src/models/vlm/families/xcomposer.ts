@@ -17,12 +17,13 @@ function readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig {
   return {
     imageTokenId: raw.ids('image_token_id')[0] ?? UNUSED_TOKEN,
     // The authors' code makes images ready itself.
-    processor: {
+    processor: (own) => ({
       image_processor_type: 'SiglipImageProcessor',
       size: { height: tower.imageSize, width: tower.imageSize },
       image_mean: [0.48145466, 0.4578275, 0.40821073],
       image_std: [0.26862954, 0.26130258, 0.27577711],
-    },
+      ...own,
+    }),
     tower,
     keepsClassToken: true,
     pixelShuffle: 1,

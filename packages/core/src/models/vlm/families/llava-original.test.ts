@@ -1,0 +1,114 @@
+// LLaVA in its authors' layout: keys and names of published configs, towers by name, and what cannot run.
+import { describe, expect, it } from 'vitest';
+import type { Checkpoint } from '../../../load/checkpoint.js';
+import { memorySource } from '../../../load/memory-source.js';
+import { writeSafetensors } from '../../../load/safetensors-writer.js';
+import type { TensorEntry } from '../../../load/tensor-entry.js';
+import { openModel, resolveModel } from '../../model.js';
+import { rowsPerTile } from '../vlm-config.js';
+
+/** As liuhaotian/llava-v1.5-7b has it. */
+const LLAVA_15 = {
+  ...{ architectures: ['LlavaLlamaForCausalLM'], model_type: 'llava', hidden_size: 4096, num_hidden_layers: 32 },
+  ...{ intermediate_size: 11008, num_attention_heads: 32, num_key_value_heads: 32, vocab_size: 32000 },
+  ...{ image_aspect_ratio: 'pad', mm_hidden_size: 1024, mm_projector_type: 'mlp2x_gelu', mm_resampler_type: null },
+  ...{ mm_use_im_patch_token: false, mm_use_im_start_end: false, mm_vision_select_feature: 'patch' },
+  ...{ mm_vision_select_layer: -2, mm_vision_tower: 'openai/clip-vit-large-patch14-336' },
+};
+
+const LLAVA_16 = {
+  ...LLAVA_15,
+  image_aspect_ratio: 'anyres',
+  mm_patch_merge_type: 'spatial_unpad',
+  image_grid_pinpoints: [
+    [336, 672],
+    [1008, 336],
+  ],
+};
+
+const TOWER = 'model.vision_tower.vision_tower.vision_model.';
+const noFile = async (): Promise<undefined> => undefined;
+
+function resolve(config: object, tensors: readonly string[] = [`${TOWER}pre_layrnorm.weight`, 'lm_head.weight']) {
+  return resolveModel({
+    ...{ name: 'test', config: { ...config }, generationConfig: undefined, readBytes: noFile, readText: noFile },
+    tensors: new Map(tensors.map((name) => [name, { file: name } as TensorEntry])),
+  } satisfies Checkpoint);
+}
+
+describe('llava in its original layout', () => {
+  it('takes its tower from the name, and one tile where images are padded', () => {
+    const { vision, decoder, family } = resolve(LLAVA_15);
+    expect([family, decoder.family, decoder.isTied]).toEqual(['llava_llama', 'llama', false]);
+    expect(vision?.tower).toMatchObject({ hiddenSize: 1024, numLayers: 23, imageSize: 336, activation: 'quick_gelu' });
+    expect(vision).toMatchObject({ imageTokenId: 0, maxRows: 576, hasNewline: false });
+    expect(vision?.processor?.({ resample: 2 })).toMatchObject({ size: { shortest_edge: 336 }, resample: 2 });
+  });
+
+  it('cuts images as LLaVA 1.6 does, whose sizes are pairs of width and height', () => {
+    const { vision } = resolve(LLAVA_16);
+    expect(vision && [vision.hasNewline, vision.maxRows, rowsPerTile(vision)]).toEqual([true, 576 + 24 * 73, 576]);
+    expect(vision?.gridOf(1000, 3000)).toEqual({ rows: 2, cols: 1 });
+    expect(vision?.gridOf(3000, 1000)).toEqual({ rows: 1, cols: 3 });
+    expect(vision?.processor?.({})['image_grid_pinpoints']).toEqual([
+      [672, 336],
+      [336, 1008],
+    ]);
+  });
+
+  it('is Mistral behind the same tower', () => {
+    const { decoder } = resolve({ ...LLAVA_16, architectures: ['LlavaMistralForCausalLM'], sliding_window: null });
+    expect(decoder.family).toBe('mistral');
+  });
+
+  it('names tensors as families do', () => {
+    const names = [`${TOWER}pre_layrnorm.weight`, 'model.mm_projector.0.bias', 'model.mm_projector.2.weight'];
+    expect([...resolve(LLAVA_16, [...names, 'model.image_newline']).checkpoint.tensors.keys()]).toEqual([
+      ...['vision.pre_layrnorm.weight', 'projector.linear_1.bias', 'projector.linear_2.weight', 'newline'],
+    ]);
+  });
+
+  it('says where the tower is when its weights are elsewhere', () => {
+    expect(() => resolve(LLAVA_15, ['model.norm.weight'])).toThrowError(
+      expect.objectContaining({
+        code: 'unsupported_model',
+        hint: expect.stringContaining('clip-vit-large-patch14-336'),
+      }),
+    );
+  });
+
+  it.each([
+    ['a tower that nobody knows', { mm_vision_tower: 'somebody/eva' }],
+    ['one linear layer', { mm_projector_type: 'linear' }],
+    ['a resampler', { mm_resampler_type: 'spatial_pool' }],
+    ['marks around images', { mm_use_im_start_end: true }],
+    ['tiles that follow one another', { ...LLAVA_16, mm_patch_merge_type: 'flat' }],
+  ])('refuses %s', (_what, change) => {
+    expect(() => resolve({ ...LLAVA_15, ...change })).toThrowError(
+      expect.objectContaining({ code: 'unsupported_model' }),
+    );
+  });
+});
+
+describe('a tower that a folder describes', () => {
+  const config = JSON.stringify({ ...LLAVA_15, mm_vision_tower: 'towers/small' });
+  const tower = JSON.stringify({ model_type: 'clip_vision_model', image_size: 28, patch_size: 14 });
+  const weights = writeSafetensors({});
+  const open = (files: object) =>
+    openModel(memorySource({ 'config.json': config, 'model.safetensors': weights, ...files }));
+
+  it('is as its config.json says, and so is what makes images ready', async () => {
+    const files = { 'towers/small/config.json': tower, 'towers/small/preprocessor_config.json': '{"size":28}' };
+    const checkpoint = await open(files);
+    expect(checkpoint.config['vision_config']).toMatchObject({ image_size: 28 });
+    expect(await checkpoint.readText('preprocessor_config.json')).toBe('{"size":28}');
+    // Whoever copies the texts copies all that was found.
+    const copied = await checkpoint.texts?.open('config.json');
+    const text = new TextDecoder().decode(await copied?.read(0, copied.size));
+    expect(JSON.parse(text)).toEqual(checkpoint.config);
+  });
+
+  it('is not known without the folder', async () => {
+    expect((await open({})).config['vision_config']).toBeUndefined();
+  });
+});
