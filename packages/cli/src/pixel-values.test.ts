@@ -46,6 +46,18 @@ describe('pixel values', () => {
     ]);
   });
 
+  it('have those of a second tower beside', async () => {
+    const high_res_pixel_values = tensor('F32', [2, 3, 2, 2], count(24));
+    const pixel_values = tensor('F32', [2, 3, 1, 1], count(6));
+    const path = file('high-res.safetensors', writeSafetensors({ pixel_values, high_res_pixel_values }));
+    expect(await readPixelValues(path)).toEqual([
+      { kind: 'pixel_values', values: count(3), highRes: count(12), numTiles: 1 },
+      { kind: 'pixel_values', values: count(6).slice(3), highRes: count(24).slice(12), numTiles: 1 },
+    ]);
+    const fewer = file('fewer.safetensors', writeSafetensors({ pixel_values, high_res_pixel_values: one }));
+    await expect(readPixelValues(fewer)).rejects.toMatchObject({ code: 'file_malformed' });
+  });
+
   it('are patches, as many as the grids of the images say', async () => {
     const path = file(
       'patches.safetensors',

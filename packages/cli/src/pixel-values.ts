@@ -11,22 +11,31 @@ interface Tensor extends Pick<TensorLocation, 'dtype' | 'shape'> {
 
 /**
  * Reads `pixel_values` f32 `[numImages, 3, side, side]`, or `[numImages, numTiles, 3, side, side]` where images are cut
- * into tiles; and, if it is there, `image_sizes` i32 or i64 `[numImages, 2]`, height and width of the originals. Or patches,
- * `[numPatches, width]`, with `image_grid_thw` i32 or i64 `[numImages, 3]`: frames, lines and columns of each image.
+ * into tiles; and, if they are there, `high_res_pixel_values` of a second tower, of as many tiles, and `image_sizes` i32 or i64
+ * `[numImages, 2]`, height and width of the originals. Or patches, `[numPatches, width]`, with `image_grid_thw` i32 or i64 `[numImages, 3]`: frames, lines and columns of each image.
  * @throws PagemindError `file_malformed`; UsageError when there is no such file.
  */
 export async function readPixelValues(path: string): Promise<readonly PixelValues[]> {
-  const names = ['pixel_values', 'image_sizes', 'image_grid_thw'] as const;
-  const { pixel_values: pixels, image_sizes: sizes, image_grid_thw: grids } = await readTensors(path, names);
+  const names = ['pixel_values', 'high_res_pixel_values', 'image_sizes', 'image_grid_thw'] as const;
+  const tensors = await readTensors(path, names);
+  const { pixel_values: pixels, high_res_pixel_values: highRes, image_sizes: sizes, image_grid_thw: grids } = tensors;
   if (!pixels) throw malformed(path, 'has no tensor pixel_values', 'Store them under this name.');
   if (grids) return readPatches(path, pixels, grids);
-  const { numImages, numTiles } = readShape(path, pixels);
+  const { numImages, numTiles } = readShape(path, 'pixel_values', pixels);
+  const more = highRes && readShape(path, 'high_res_pixel_values', highRes);
+  if (more && (more.numImages !== numImages || more.numTiles !== numTiles)) {
+    throw malformed(path, 'has high_res_pixel_values of other tiles', 'A second tower sees the tiles of pixel_values.');
+  }
   const sides = sizes && readSizes(path, sizes, numImages);
-  const values = new Float32Array(pixels.data);
-  const perImage = values.length / numImages;
+  const ofImage = ({ data }: Tensor, i: number): Float32Array<ArrayBuffer> => {
+    const values = new Float32Array(data);
+    const perImage = values.length / numImages;
+    return values.slice(i * perImage, (i + 1) * perImage);
+  };
   return Array.from({ length: numImages }, (_, i) => ({
     kind: 'pixel_values',
-    values: values.slice(i * perImage, (i + 1) * perImage),
+    values: ofImage(pixels, i),
+    ...(highRes && { highRes: ofImage(highRes, i) }),
     numTiles,
     ...(sides && { originalSize: { height: sides[2 * i] ?? 0, width: sides[2 * i + 1] ?? 0 } }),
   }));
@@ -71,14 +80,18 @@ async function readTensors<Name extends string>(
   return Object.fromEntries(found);
 }
 
-function readShape(path: string, { dtype, shape, data }: Tensor): { numImages: number; numTiles: number } {
+function readShape(
+  path: string,
+  name: string,
+  { dtype, shape, data }: Tensor,
+): { numImages: number; numTiles: number } {
   const [numImages = 0, numTiles = 0, channels, height, width] =
     shape.length === 4 ? [shape[0], 1, ...shape.slice(1)] : shape;
   const isTiles = shape.length <= 5 && channels === 3 && height === width && data.byteLength > 0;
   if (dtype === 'F32' && isTiles) return { numImages, numTiles };
   throw malformed(
     path,
-    `has pixel_values ${dtype} [${shape.join(', ')}]`,
+    `has ${name} ${dtype} [${shape.join(', ')}]`,
     'They must be F32 [images, 3, side, side] or [images, tiles, 3, side, side].',
   );
 }

@@ -73,8 +73,9 @@ Write the logits of every position as tensor "logits" f32 [T, vocab]; positions 
 Keys and values are kept in float32 here unless --dtype or --quant-policy says otherwise.
   --image FILE|URL                  an image whose rows stand in the ids (repeatable)
   --pixel-values FILE.safetensors   or what a processor made of the images: "pixel_values" f32 [images, 3, side, side] or
-                                    [images, tiles, 3, side, side], and "image_sizes" [images, 2] (height, width) if the
-                                    model lays images out by their size; or patches and "image_grid_thw" [images, 3]
+                                    [images, tiles, 3, side, side], with "high_res_pixel_values" if the model has a
+                                    second tower, and "image_sizes" [images, 2] (height, width) if it lays images out
+                                    by their size; or patches and "image_grid_thw" [images, 3]
 
 ${MODEL_OPTIONS}`,
   encode: `pagemind encode DIR TEXT|@texts.json [--add-special-tokens] [--json]

@@ -4,6 +4,7 @@ import { assembleVision } from './assemble-vision.js';
 import type { ImageReader } from './engine/images.js';
 import type { Checkpoint } from './load/checkpoint.js';
 import { RawConfig } from './models/raw-config.js';
+import { deepseekVlHybrid } from './models/vlm/families/deepseek-vl.js';
 import { llava } from './models/vlm/families/llava.js';
 import { llavaNext } from './models/vlm/families/llava-next.js';
 import { qwenVl } from './models/vlm/families/qwen-vl.js';
@@ -24,13 +25,19 @@ const CONFIG = {
 };
 const decoder = { decode: () => Promise.reject(new Error('nothing is decoded here')) };
 
-function readerOf(family: VlmFamily, type: string, config: object = CONFIG): Promise<ImageReader> {
+function readerOf(
+  family: VlmFamily,
+  type: string,
+  config: object = CONFIG,
+  settings: object = {},
+): Promise<ImageReader> {
   const processor = {
     image_processor_type: type,
     size: { shortest_edge: SIDE },
     max_pixels: 256,
     min_pixels: 16,
     crop_size: { height: SIDE, width: SIDE },
+    ...settings,
   };
   const checkpoint: Checkpoint = {
     name: 'test',
@@ -66,6 +73,37 @@ describe('pixel values', () => {
   ])('are refused with %s', async (_what, given, code) => {
     const reader = await readerOf(llavaNext, 'LlavaNextImageProcessor');
     await expect(reader.read(given, 1, undefined)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('a second tower', () => {
+  const sam = { hidden_size: 8, num_attention_heads: 2, image_size: 16, patch_size: 4 };
+  const siglip = { ...CONFIG.vision_config, model_type: 'siglip_vision_model' };
+  const hybrid = { image_token_id: 7, vision_config: siglip, high_res_vision_config: sam };
+  const readHybrid = async (highRes?: Float32Array<ArrayBuffer>) => {
+    const settings = { min_size: 1, size: { height: SIDE, width: SIDE }, high_res_size: { height: 16, width: 16 } };
+    const reader = await readerOf(deepseekVlHybrid, 'DeepseekVLHybridImageProcessor', hybrid, settings);
+    return reader.read({ ...pixelValues(1), ...(highRes && { highRes }) }, 1, undefined);
+  };
+
+  it('sees the same tiles, and its values count when images are compared', async () => {
+    const [one, other] = [new Float32Array(768), new Float32Array(768).fill(1)];
+    const image = await readHybrid(one);
+    expect(image).toMatchObject({ highRes: one, placement: { numRows: 4 } });
+    expect((await readHybrid(other)).hash).not.toBe(image.hash);
+  });
+
+  it.each([
+    ['no values', undefined],
+    ['those of another size', new Float32Array(192)],
+  ])('is not given %s', async (_what, highRes) => {
+    await expect(readHybrid(highRes)).rejects.toMatchObject({ code: 'invalid_config' });
+  });
+
+  it('is not in other models', async () => {
+    const reader = await readerOf(llava, 'CLIPImageProcessor');
+    const given = { ...pixelValues(1), highRes: new Float32Array(192) };
+    await expect(reader.read(given, 1, undefined)).rejects.toMatchObject({ code: 'invalid_config' });
   });
 });
 

@@ -61,16 +61,19 @@ function imageTokenOf(
   });
 }
 
-type HashedTiles = ImageTiles & Pick<ProcessedImage, 'tiles' | 'tileWidth' | 'tileHeight'> & { readonly hash: string };
+type HashedTiles = ImageTiles &
+  Pick<ProcessedImage, 'tiles' | 'highRes' | 'tileWidth' | 'tileHeight'> & { readonly hash: string };
 
 function prepare(vision: VlmConfig, image: HashedTiles): PreparedImage {
-  const { tiles, numTiles, tileWidth, tileHeight } = image;
+  const { tiles, highRes, numTiles, tileWidth, tileHeight } = image;
   checkTiles(vision, image);
+  checkHighRes(vision, image);
   const placement = vision.place(image, { width: tileWidth, height: tileHeight });
   return {
     // The same picture may be cut otherwise beside others.
     hash: `${image.hash}/${numTiles}`,
     tiles,
+    ...(highRes && { highRes }),
     numTiles,
     placement,
     promptText: (marker, number) => vision.promptText(image, marker, placement.numRows, number),
@@ -97,9 +100,21 @@ function checkTiles({ tower, pixelShuffle }: VlmConfig, image: HashedTiles): voi
   });
 }
 
+/** A second tower takes squares, one for each tile of the other. */
+function checkHighRes({ highRes }: VlmConfig, { highRes: tiles, numTiles }: HashedTiles): void {
+  const side = highRes?.sam.tower.imageSize ?? 0;
+  if ((tiles?.length ?? 0) === numTiles * 3 * side ** 2) return;
+  const wanted = highRes
+    ? `tiles of ${side} × ${side} pixels for its second tower`
+    : 'no pixel values of a second tower';
+  throw new PagemindError('invalid_config', `The model takes ${wanted}.`, {
+    hint: `${PROCESSOR}, or the pixel values given, make others.`,
+  });
+}
+
 async function tilesOf(
   vision: VlmConfig,
-  { values, numTiles, originalSize, patches }: PixelValues,
+  { values, highRes, numTiles, originalSize, patches }: PixelValues,
 ): Promise<HashedTiles> {
   const { tower, pixelShuffle } = vision;
   const { imageSize } = tower;
@@ -133,12 +148,13 @@ async function tilesOf(
     width,
     height,
     tiles: values,
+    ...(highRes && { highRes }),
     numTiles,
     tileWidth: imageSize,
     tileHeight: imageSize,
     gridRows: isTiled ? grid.rows : 0,
     gridCols: isTiled ? grid.cols : 0,
-    hash: `${await hashPixelValues(values)}/${width}x${height}`,
+    hash: `${await hashPixelValues(values)}/${width}x${height}${highRes ? `/${await hashPixelValues(highRes)}` : ''}`,
   };
 }
 

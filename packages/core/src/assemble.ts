@@ -21,7 +21,7 @@ import type { DecoderConfig } from './models/decoder-config.js';
 import { weightName } from './models/decoder-weights.js';
 import { EXPERT_STACK } from './models/expert-weights.js';
 import { openModel } from './models/model.js';
-import { ImageEncoder, NEWLINE } from './models/vlm/projector.js';
+import { EXTRA_ROWS, ImageEncoder } from './models/vlm/projector.js';
 import type { VlmConfig } from './models/vlm/vlm-config.js';
 import { resolvePlan } from './plan.js';
 import type { Platform } from './platform/platform.js';
@@ -160,7 +160,7 @@ async function createImageRunner(
 ): Promise<ImageRunner> {
   const buffers = await allocateImageBuffers(gpu, vision, imageCacheBytes, maxRows);
   const encoder = new ImageEncoder(vision, weights);
-  return new ImageRunner({ gpu, encoder, newline: weights.vectors.get(NEWLINE), buffers });
+  return new ImageRunner({ gpu, encoder, extraRows: weights.vectors.get(EXTRA_ROWS), buffers });
 }
 
 /** The first layer speaks for the decoder. */

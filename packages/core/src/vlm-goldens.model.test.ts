@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Prompt, PromptImage } from './engine/core.js';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, readGolden } from './testing/goldens.js';
+import { goldenModel } from './testing/golden-model.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, promptOf, readGolden } from './testing/goldens.js';
 import type { TensorValues } from './testing/tensors.js';
 
 /** Pictures of each prompt, by the suffix of its tensors. */
@@ -15,10 +16,12 @@ const CASES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   idefics3: { '': ['image.png'] },
   smolvlm: { '': ['image.png'] },
   deepseek_vl: { '': ['image.png'] },
+  deepseek_vl_hybrid: { '': ['image.png'] },
   internvl: { '': ['image.png'] },
   qwen2_vl: { '': ['image.png'] },
   qwen2_5_vl: { '': ['image.png'] },
   'qwen-vl': { '': ['image.png'] },
+  'internlm-xcomposer': { '': ['image.png'] },
   'llava-original': { '': ['../llava_next/image.png'] },
 };
 
@@ -29,7 +32,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
     let engine: Engine;
 
     beforeAll(async () => {
-      engine = await createEngine({ model: folder, dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
+      engine = await createEngine({ model: goldenModel(name), dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
     });
     afterAll(() => engine?.dispose());
 
@@ -37,7 +40,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
       'prompt%s: the given pixel values give the reference logits',
       async (suffix, files) => {
         const images = pixelValuesOf(golden, suffix, files.length);
-        const prompt = idsOf(golden, `input_ids${suffix}`);
+        const prompt = promptOf(golden, `input_ids${suffix}`);
         const greedy = idsOf(golden, `greedy_ids${suffix}`);
         const logits = await engine.logits([...prompt, ...greedy], { images, decodeFrom: prompt.length });
         const split = prompt.length * engine.info.vocabSize;
@@ -50,7 +53,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
     it.each(Object.entries(prompts))('prompt%s: the pictures give the greedy ids', async (suffix, files) => {
       const images = files.map((file) => `${folder}/${file}`);
-      const ids = idsOf(golden, `input_ids${suffix}`);
+      const ids = promptOf(golden, `input_ids${suffix}`);
       expect(await generateIds(engine, { kind: 'tokens', ids, images }, 24)).toEqual(
         idsOf(golden, `greedy_ids${suffix}`),
       );
@@ -58,7 +61,7 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
 
     it('the decode path gives what prefill gives, in the middle of an image too', async () => {
       const images = pixelValuesOf(golden, '', 1);
-      const ids = idsOf(golden, 'input_ids');
+      const ids = promptOf(golden, 'input_ids');
       const logits = await engine.logits(ids, { images, decodeFrom: 5 });
       expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
     });
@@ -115,11 +118,15 @@ function pixelValuesOf(
   const sizes = golden.get(`image_sizes${suffix}`)?.values;
   const [, rows = 0, cols = 0] = Array.from(golden.get(`image_grid_thw${suffix}`)?.values ?? []);
   const values = tensor?.values as Float32Array<ArrayBuffer>;
+  const highRes = golden.get(`high_res_pixel_values${suffix}`)?.values as Float32Array<ArrayBuffer> | undefined;
+  const ofImage = (all: Float32Array<ArrayBuffer>, i: number): Float32Array<ArrayBuffer> =>
+    all.slice((i * all.length) / numImages, ((i + 1) * all.length) / numImages);
   if (rows > 0) return [{ kind: 'pixel_values', values, numTiles: 1, patches: { rows, cols } }];
   const numTiles = (tensor?.shape.slice(0, -3).reduce((a, b) => a * b, 1) ?? 0) / numImages;
   return Array.from({ length: numImages }, (_, i) => ({
     kind: 'pixel_values' as const,
-    values: values.slice((i * values.length) / numImages, ((i + 1) * values.length) / numImages),
+    values: ofImage(values, i),
+    ...(highRes && { highRes: ofImage(highRes, i) }),
     numTiles,
     ...(sizes && { originalSize: { height: sizes[2 * i] ?? 0, width: sizes[2 * i + 1] ?? 0 } }),
   }));

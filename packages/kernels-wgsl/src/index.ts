@@ -47,6 +47,7 @@ export { type MoeSortShape, maxExpertTiles, moeSort } from './moe-sort/moe-sort.
 export * from './pack/pack.js';
 export { type ProbeReadShape, probeRead } from './probe-read/probe-read.js';
 export { type PseudoQuantizeShape, pseudoQuantize } from './pseudo-quantize/pseudo-quantize.js';
+export { type RelativeScoresShape, relativeScores } from './relative-scores/relative-scores.js';
 export * from './repack/repack.js';
 export { type RmsnormShape, rmsnorm } from './rmsnorm/rmsnorm.js';
 export { type RowErrorsShape, rowErrors } from './row-errors/row-errors.js';

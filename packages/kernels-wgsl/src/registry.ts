@@ -19,6 +19,7 @@ import { moeSort } from './moe-sort/moe-sort.js';
 import { pack } from './pack/pack.js';
 import { probeRead } from './probe-read/probe-read.js';
 import { pseudoQuantize } from './pseudo-quantize/pseudo-quantize.js';
+import { relativeScores } from './relative-scores/relative-scores.js';
 import { repack } from './repack/repack.js';
 import { rmsnorm } from './rmsnorm/rmsnorm.js';
 import { rowErrors } from './row-errors/row-errors.js';
@@ -53,6 +54,7 @@ export const kernels: readonly KernelBase[] = [
   pack,
   probeRead,
   pseudoQuantize,
+  relativeScores,
   repack,
   rmsnorm,
   rowErrors,

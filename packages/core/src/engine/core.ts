@@ -11,6 +11,8 @@ export interface PixelValues {
   readonly kind: 'pixel_values';
   /** f32 `[numTiles, 3, side, side]`, normalised; or patches. */
   readonly values: Float32Array<ArrayBuffer>;
+  /** `high_res_pixel_values`: the same tiles for a second tower, where a model has one. */
+  readonly highRes?: Float32Array<ArrayBuffer>;
   readonly numTiles: number;
   /** Of the original, in pixels: families that tile a picture lay its rows out by it. */
   readonly originalSize?: { readonly width: number; readonly height: number };

@@ -9,6 +9,8 @@ export interface ProcessedImage {
   readonly height: number;
   /** [numTiles, 3, tileHeight, tileWidth], normalised. */
   readonly tiles: Float32Array<ArrayBuffer>;
+  /** The same for a second tower, in a size of its own, where the model has one. */
+  readonly highRes?: Float32Array<ArrayBuffer>;
   readonly numTiles: number;
   readonly tileWidth: number;
   readonly tileHeight: number;

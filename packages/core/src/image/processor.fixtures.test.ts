@@ -20,6 +20,8 @@ interface Case {
   readonly folder: string;
   readonly images?: readonly string[];
   readonly tensor?: string;
+  /** Of a second tower. */
+  readonly highRes?: string;
   /** Over preprocessor_config.json. */
   readonly settings?: Settings;
   /** How the reference arranges the values of an image. */
@@ -40,6 +42,7 @@ const CASES: readonly Case[] = [
   { folder: 'qwen2_vl', arrange: patchify, grid: ONE },
   { folder: 'qwen2_5_vl', arrange: patchify, grid: ONE },
   { folder: 'deepseek_vl', grid: ONE },
+  { folder: 'deepseek_vl_hybrid', highRes: 'high_res_pixel_values', grid: ONE },
   { folder: 'internvl', grid: [1, 2, 'last'] },
   { folder: 'qwen-vl', settings: SIGLIP, grid: ONE },
   { folder: 'internlm-xcomposer', settings: SIGLIP, grid: ONE },
@@ -52,12 +55,16 @@ describeWithFixtures('pixel values of the golden checkpoints', 'goldens', (golde
     const processor = createImageProcessor(config, json(`${goldens}/${folder}/config.json`));
     const wanted = (await golden(`${goldens}/${folder}`)).get(tensor) as TensorValues;
     const found: number[] = [];
+    const highRes: number[] = [];
     for (const name of images) {
       const processed = processor.process(await load(`${goldens}/${folder}/${name}`));
       expect([processed.gridRows, processed.gridCols, processed.basePosition]).toEqual(more.grid);
       found.push(...(more.arrange?.(processed, config) ?? processed.tiles));
+      highRes.push(...(processed.highRes ?? []));
     }
     expectSame(folder, found, wanted.values);
+    const wantedToo = more.highRes && (await golden(`${goldens}/${folder}`)).get(more.highRes);
+    expectSame(folder, highRes, wantedToo ? wantedToo.values : []);
   });
 
   it('llava-original, whose config.json says how images are cut', async () => {

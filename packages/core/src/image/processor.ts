@@ -3,7 +3,7 @@ import { PagemindError } from '../errors.js';
 import type { ImageProcessor } from './processed-image.js';
 import { ProcessorConfig, type Settings } from './processor-config.js';
 import { createClipProcessor } from './processors/clip.js';
-import { createDeepseekVlProcessor } from './processors/deepseek-vl.js';
+import { createDeepseekVlHybridProcessor, createDeepseekVlProcessor } from './processors/deepseek-vl.js';
 import { createGotOcr2Processor } from './processors/got-ocr2.js';
 import { createIdefics3Processor } from './processors/idefics3.js';
 import { createLlavaProcessor } from './processors/llava.js';
@@ -16,6 +16,7 @@ import { createSiglipProcessor } from './processors/siglip.js';
 const PROCESSORS: Readonly<Record<string, (settings: Settings, model: Settings) => ImageProcessor>> = {
   CLIP: createClipOrLlavaProcessor,
   DeepseekVL: createDeepseekVlProcessor,
+  DeepseekVLHybrid: createDeepseekVlHybridProcessor,
   GotOcr2: createGotOcr2Processor,
   Idefics3: createIdefics3Processor,
   Llava: (settings) => createLlavaProcessor(settings),

@@ -72,6 +72,8 @@ export interface StepBuffers extends ExpertBuffers {
   readonly partials: GPUBuffer;
   /** f32 `[numRows, intermediate]` */
   readonly mlp: GPUBuffer;
+  /** f32 `[numRows, rank]`, for decoders with adapters. */
+  readonly lowRank: GPUBuffer;
   /** f32 `[numSampled, vocab]` */
   readonly logits: GPUBuffer;
 }

@@ -1,6 +1,13 @@
 // Bidirectional attention of a vision tower: every row of a window sees all its rows, nothing is cached. What gathers a
 // tower's rows in others (vlm/resampler.ts) sees them in the same way.
-import { attentionEncoder, type DeviceProfile, encoderTileRows, turnHeads } from '@pagemind/kernels-wgsl';
+import {
+  attentionEncoder,
+  type DeviceProfile,
+  encoderTileRows,
+  relativeScores,
+  turnHeads,
+} from '@pagemind/kernels-wgsl';
+import type { LoadedVector } from '../load/weight-loader.js';
 import { type KernelContext, rowStride } from './context.js';
 
 /** The numbers of a tower that attention depends on. */
@@ -17,15 +24,41 @@ export interface EncoderAttentionUse {
   /** What {@link attentionTiles} gives. */
   readonly tiles: GPUBuffer;
   readonly numTiles: number;
+  /** What {@link relativePositions} gave; the keys of every tile are a square with this side. */
+  readonly relative?: { readonly scores: GPUBuffer; readonly side: number };
 }
 
 /** Attends every row to those that its tile names. */
 export function encoderAttention(
   { profile, dispatch }: KernelContext,
   config: EncoderAttentionConfig,
-  { qkv, out, tiles, numTiles }: EncoderAttentionUse,
+  { qkv, out, tiles, numTiles, relative }: EncoderAttentionUse,
 ): void {
-  dispatch(attentionEncoder.plan(shapeOf(config, numTiles), profile), { qkv, out, tiles });
+  const shape = { ...shapeOf(config, numTiles), ...(relative && { relativeSide: relative.side }) };
+  const bound = { qkv, out, tiles, ...(relative && { relative: relative.scores }) };
+  dispatch(attentionEncoder.plan(shape, profile), bound);
+}
+
+/** What relative positions are computed from. */
+export interface RelativePositionsUse {
+  /** `[numRows, 3 * numHeads * headDim]` f32, squares of rows one behind the other. */
+  readonly qkv: GPUBuffer;
+  /** `[numRows, numHeads, 2 * side]` f32 */
+  readonly relative: GPUBuffer;
+  readonly numRows: number;
+  readonly side: number;
+  /** Learned rows for distances of lines, then of columns, `[2, 2 * side - 1, headDim]`. */
+  readonly distances: LoadedVector;
+}
+
+/** What the distances of lines and columns add to scores, for every row. */
+export function relativePositions(
+  { profile, dispatch }: KernelContext,
+  { numHeads, headDim }: EncoderAttentionConfig,
+  { qkv, relative, numRows, side, distances }: RelativePositionsUse,
+): void {
+  const shape = { numRows, numHeads, headDim, side, qkvStride: rowStride(3 * numHeads * headDim) };
+  dispatch(relativeScores.plan(shape, profile), { qkv, distances: distances.buffer, relative });
 }
 
 /** Turns queries and keys, in place, by the angles of each row: f32 `[numRows, headDim / 2, 2]`, (cos, sin). */

@@ -1,4 +1,5 @@
-// Moving rows: the one dispatch behind position tables, pixel shuffle, newline rows, shrunk grids and placing images.
+// Moving rows: the one dispatch behind position tables, pixel shuffle, newline rows, shrunk grids, convolutions
+// and placing images.
 import { gatherRows as gatherRowsKernel } from '@pagemind/kernels-wgsl';
 import { type KernelContext, rowStride } from './context.js';
 
@@ -11,6 +12,8 @@ export interface GatherShape {
   readonly sourceStride?: number;
   /** Source rows that stand side by side in a destination row; default 1. */
   readonly groups?: number;
+  /** They lie element by element, as a convolution's weights do; default: row by row. */
+  readonly isInterleaved?: boolean;
   /** Source rows that are summed; default 1. */
   readonly taps?: number;
 }
@@ -29,10 +32,18 @@ export interface GatherUse {
 /** destination[index[r][0]] = the groups side by side, each a weighted sum of its taps' source rows. */
 export function gatherRows(
   { profile, dispatch }: KernelContext,
-  { numRows, width, sourceStride = rowStride(width), groups = 1, taps = 1 }: GatherShape,
+  { numRows, width, sourceStride = rowStride(width), groups = 1, taps = 1, isInterleaved = false }: GatherShape,
   { source, destination, index, weights }: GatherUse,
 ): void {
-  const shape = { numRows, width, sourceStride, destinationStride: rowStride(groups * width), groups, taps };
+  const shape = {
+    numRows,
+    width,
+    sourceStride,
+    destinationStride: rowStride(groups * width),
+    groups,
+    taps,
+    isInterleaved,
+  };
   const plan = gatherRowsKernel.plan({ ...shape, hasWeights: weights !== undefined }, profile);
   dispatch(plan, { source, destination, index, ...(weights && { weights }) });
 }

@@ -65,6 +65,23 @@ export function linearOfParts(ctx: ForwardContext, parts: readonly LinearPart[],
   for (const { weight, start } of parts) productOf(ctx, weight, { ...use, ...norm, part: { start, width } });
 }
 
+/** Two products of low rank, B (A x): what an adapter (LoRA) adds to a product. */
+export interface LowRankWeight {
+  readonly a: LinearWeight;
+  readonly b: LinearWeight;
+}
+
+/** y = epilogue(B (A norm(x))), or a part of its rows. */
+export function lowRank(
+  ctx: ForwardContext,
+  { a, b }: LowRankWeight,
+  { x, norm, part, ...use }: LinearUse & { readonly part?: OutputPart },
+): void {
+  const { lowRank: between } = ctx.buffers;
+  linear(ctx, a, { x, y: between, norm });
+  productOf(ctx, b, { ...use, x: between, ...(part && { part }) });
+}
+
 /** Norms x, if the product does not do that itself: what the product is left with. */
 function normBefore(ctx: ForwardContext, { x, norm, rows }: LinearUse): Pick<LinearUse, 'x' | 'norm'> {
   if (!norm || (usesMatvec(ctx, rows === 'sampled') && norm.type === 'rms_norm')) return { x, norm };
@@ -73,7 +90,7 @@ function normBefore(ctx: ForwardContext, { x, norm, rows }: LinearUse): Pick<Lin
   return { x: normed, norm: undefined };
 }
 
-/** The outputs are a part of y's rows of `width` elements, from `start` on. */
+/** Outputs that are a part of y's rows of `width` elements, from `start` on. Biases and factors are those of all. */
 export interface OutputPart {
   readonly start: number;
   readonly width: number;
@@ -123,7 +140,7 @@ export interface MatmulUse {
   readonly epilogue?: Epilogue;
   /** Of the epilogues `scale_rows` and `add_scaled`. */
   readonly rowScale?: LoadedVector | undefined;
-  readonly part?: OutputPart;
+  readonly part?: OutputPart | undefined;
 }
 
 /** y = epilogue(W x + bias) outside of a step's rows: for the vision towers, whose rows are always many. */

@@ -39,10 +39,14 @@ export function resolveMethod(options: QuantizeModelOptions): LayerMethod {
  * Checks a model against a method.
  * @throws PagemindError `invalid_option`, `unsupported_format`, `unsupported_model`.
  */
-export function checkQuantizable({ family, checkpoint, specs, decoder }: ModelPlan, { grid }: LayerMethod): void {
+export function checkQuantizable(
+  { family, checkpoint, specs, decoder }: ModelPlan,
+  { grid }: Pick<LayerMethod, 'grid'>,
+): void {
   const isTransposed = specs.some(({ pieces }) => pieces.some((piece) => piece.isTransposed));
-  if (isTransposed || decoder.hasParallelAttention) {
-    const why = isTransposed ? 'its linears are stored the other way round' : 'its attention and MLP run in parallel';
+  if (isTransposed || decoder.hasParallelAttention || decoder.lora) {
+    const kind = decoder.lora ? 'some of its linears have adapters' : 'its attention and MLP run in parallel';
+    const why = isTransposed ? 'its linears are stored the other way round' : kind;
     throw new PagemindError('unsupported_model', `${family} cannot be quantised with calibration: ${why}.`, {
       hint: 'Quantise it while loading, or with `convert`.',
     });

@@ -7,7 +7,8 @@ import type { EngineOptions } from '../config.js';
 import type { LogitsOptions } from '../engine/core.js';
 import { convertModel, createEngine, type PromptImage } from '../node.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
-import { errorOf, floatsOf, GOLDEN_TOLERANCE, idsOf, readGolden } from '../testing/goldens.js';
+import { goldenModel } from '../testing/golden-model.js';
+import { errorOf, floatsOf, GOLDEN_TOLERANCE, idsOf, promptOf, readGolden } from '../testing/goldens.js';
 import { readTensors } from '../testing/tensors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'pagemind-packed-'));
@@ -109,13 +110,15 @@ describeWithFixtures('a packed model whose files say more than config.json', 'go
   it.each([
     ['that is stored transposed and stretched', 'qwen-vl', 'image.png'],
     ['with a tower that a folder describes', 'llava-original', '../llava_next/image.png'],
+    ['with two towers', 'deepseek_vl_hybrid', 'image.png'],
+    ['with adapters and rows around an image', 'internlm-xcomposer', 'image.png'],
   ])('gives the reference logits, %s', async (_what, name, picture) => {
     const model = fixturesPath(`goldens/${name}`);
     const golden = readGolden(name);
     const packed = join(folder, name);
-    await convertModel(model, packed);
+    await convertModel(goldenModel(name), packed);
     const images = { images: [join(model, picture)] };
-    const logits = await logitsOf(packed, idsOf(golden, 'input_ids'), { dtype: 'float32' }, images);
+    const logits = await logitsOf(packed, promptOf(golden, 'input_ids'), { dtype: 'float32' }, images);
     expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
   });
 });

@@ -18,6 +18,17 @@ export interface LayerConfig {
 /** Of the MLP's gate, or of the MLP without one. */
 export type GateActivation = 'silu' | 'gelu' | 'gelu_tanh';
 
+/** Products that may have an adapter: an added B A of low rank. */
+export type LoraPart = 'q' | 'v' | 'up' | 'down';
+
+/** Adapters as checkpoints hold them beside the weights (LoRA), their scale being 1. */
+export interface LoraConfig {
+  /** `lora_r` */
+  readonly rank: number;
+  /** `learn_param` */
+  readonly parts: readonly LoraPart[];
+}
+
 /** A decoder: norms, attention with grouped heads, MLP. */
 export interface DecoderConfig {
   /** `model_type` */
@@ -84,6 +95,8 @@ export interface DecoderConfig {
   readonly hasOutputBias: boolean;
   /** `mlp_bias` on gate, up, down */
   readonly hasMlpBias: boolean;
+  /** `internlm_lora`, `lora_cfg`: products with an adapter; missing: none has one. */
+  readonly lora?: LoraConfig;
   /** Factor on embeddings: `embedding_multiplier`, Gemma's sqrt(hidden size) */
   readonly embeddingScale: number;
   /** Factor on logits: 1 / `logits_scaling` */

@@ -11,7 +11,7 @@ import {
   type WeightSpec,
   wholeTensor,
 } from '../load/weights.js';
-import type { DecoderConfig } from './decoder-config.js';
+import type { DecoderConfig, LoraConfig, LoraPart } from './decoder-config.js';
 import { type ExpertRole, expertWeights } from './expert-weights.js';
 import type { DecoderNames, Family } from './family.js';
 import { gateUpPieces, gateUpRows } from './gate-up.js';
@@ -46,6 +46,7 @@ export type LayerRole =
   | 'gateUpBias'
   | 'down'
   | 'downBias'
+  | `lora.${LoraPart}.${'a' | 'b'}`
   | ExpertRole;
 
 /** A part of the product that makes queries, keys and values, and the first of its outputs. */
@@ -161,6 +162,7 @@ function layerWeights(
     matrices.push(matrix(name('gateUp'), fusedRows, hiddenSize, gateUp('weight'), 'decoder'));
     matrices.push(matrix(name('down'), hiddenSize, intermediateSize, whole(need('down')), 'decoder'));
   }
+  if (config.lora) matrices.push(...adapters(config, config.lora, names.layer, name, stem));
   const specs: WeightSpec[] = isTransposed ? matrices.map(transposed) : matrices;
   for (const role of normRoles(norms)) {
     specs.push(...normOf(config, [name(role), name(`${role}Bias`)], stem(needName(names.layer, role))));
@@ -175,6 +177,34 @@ function layerWeights(
     specs.push(vector(name('downBias'), hiddenSize, [wholeTensor(`${need('down')}.bias`, hiddenSize)]));
   }
   return specs;
+}
+
+/** The pairs of matrices beside those of a layer, whose tensors begin with the same names. */
+function adapters(
+  config: DecoderConfig,
+  { rank, parts }: LoraConfig,
+  names: DecoderNames['layer'],
+  name: (role: LayerRole) => string,
+  stem: (name: string) => string,
+): MatrixSpec[] {
+  const { hiddenSize, intermediateSize, numHeads, numKvHeads, headDim } = config;
+  invariant('q' in names.qkv && names.up && names.down, 'a family with adapters names what they belong to');
+  const shapes: Readonly<Record<LoraPart, readonly [stem: string, numInputs: number, numOutputs: number]>> = {
+    q: [names.qkv.q, hiddenSize, numHeads * headDim],
+    v: [names.qkv.v, hiddenSize, numKvHeads * headDim],
+    up: [names.up, hiddenSize, intermediateSize],
+    down: [names.down, intermediateSize, hiddenSize],
+  };
+  return parts.flatMap((part) => {
+    const [product, numInputs, numOutputs] = shapes[part];
+    const pieces = (side: 'A' | 'B', numRows: number): WeightPiece[] => [
+      wholeTensor(`${stem(product)}.lora_${side}.weight`, numRows),
+    ];
+    return [
+      matrix(name(`lora.${part}.a`), rank, numInputs, pieces('A', rank), 'decoder'),
+      matrix(name(`lora.${part}.b`), numOutputs, rank, pieces('B', numOutputs), 'decoder'),
+    ];
+  });
 }
 
 /** The norms that a layer has. */

@@ -7,12 +7,19 @@ import { attention } from '../layers/attention.js';
 import type { ForwardContext } from '../layers/context.js';
 import { addPositions, embedding, type TablePart } from '../layers/embedding.js';
 import { type ExpertStack, type ExpertsWeights, experts } from '../layers/experts.js';
-import { type LinearPart, type LinearWeight, linear, linearOfParts } from '../layers/linear.js';
+import {
+  type LinearPart,
+  type LinearWeight,
+  type LowRankWeight,
+  linear,
+  linearOfParts,
+  lowRank,
+} from '../layers/linear.js';
 import { addNormed, type NormWeight } from '../layers/norm.js';
 import type { LoadedMatrix, LoadedVector, LoadedWeights } from '../load/weight-loader.js';
 import { partsOf } from '../load/weight-parts.js';
-import type { DecoderConfig } from './decoder-config.js';
-import { type LayerRole, type NormRole, type QkvPart, splitQkv, weightName } from './decoder-weights.js';
+import type { DecoderConfig, LoraPart } from './decoder-config.js';
+import { type LayerRole, type NormRole, type QkvPart, qkvRows, splitQkv, weightName } from './decoder-weights.js';
 
 /** Weights of an MLP. */
 export interface DenseMlp {
@@ -31,6 +38,8 @@ export interface DecoderLayer {
   readonly mlpNorm: NormWeight | undefined;
   readonly mlp: DenseMlp | ExpertsWeights;
   readonly mlpPostNorm: NormWeight | undefined;
+  /** What is added to products. */
+  readonly adapters: Readonly<Partial<Record<LoraPart, LowRankWeight>>>;
 }
 
 export class Decoder {
@@ -122,6 +131,12 @@ export function decoderLayer(config: DecoderConfig, weights: LoadedWeights, laye
           down: linearOf('down', 'downBias', hasMlpBias),
         },
     mlpPostNorm: behind('mlpPostNorm'),
+    adapters: Object.fromEntries(
+      (config.lora?.parts ?? []).map((part): [LoraPart, LowRankWeight] => [
+        part,
+        { a: linearOf(`lora.${part}.a`, 'qkvBias', false), b: linearOf(`lora.${part}.b`, 'qkvBias', false) },
+      ]),
+    ),
   };
 }
 
@@ -164,14 +179,16 @@ export function mlpBlock(ctx: ForwardContext, config: DecoderConfig, { mlp, ...l
     experts(ctx, config.experts, mlp, `${config.activation}_mul`, layer.mlpNorm);
     return;
   }
-  expand(ctx, config, mlp, layer.mlpNorm);
+  const { up, down } = layer.adapters;
+  expand(ctx, config, mlp, layer.mlpNorm, up);
   addToResidual(ctx, mlp.down, ctx.buffers.mlp, layer.mlpPostNorm);
+  if (down) lowRank(ctx, down, { x: ctx.buffers.mlp, y: ctx.buffers.residual, epilogue: 'add' });
 }
 
 /** A whole layer with `parallel_attn`: both halves take the residual stream before either adds to it. */
 function parallelBlock(ctx: ForwardContext, config: DecoderConfig, layer: DecoderLayer, index: number): void {
   const { mlp } = layer;
-  invariant(!('router' in mlp), 'no family has experts beside attention');
+  invariant(!('router' in mlp) && !config.lora, 'no family has experts or adapters beside attention');
   projectHeads(ctx, config, layer);
   expand(ctx, config, mlp, layer.mlpNorm);
   addAttention(ctx, config, layer, index);
@@ -185,6 +202,11 @@ function projectHeads(ctx: ForwardContext, config: DecoderConfig, layer: Decoder
     ...{ x: residual, y: qkv, norm: layer.attentionNorm },
     ...(config.clipQkv !== undefined && { epilogue: 'clip', clip: config.clipQkv }),
   });
+  for (const { role, start } of splitQkv(config)) {
+    const adapter = role === 'q' || role === 'v' ? layer.adapters[role] : undefined;
+    const part = { start, width: qkvRows(config) };
+    if (adapter) lowRank(ctx, adapter, { x: residual, y: qkv, norm: layer.attentionNorm, part, epilogue: 'add' });
+  }
 }
 
 /** residual += W attention(qkv). */
@@ -194,14 +216,21 @@ function addAttention(ctx: ForwardContext, config: DecoderConfig, layer: Decoder
   addToResidual(ctx, layer.output, heads, layer.attentionPostNorm);
 }
 
-/** mlp = activation(gate) * up, or activation(up). */
+/** mlp = activation(gate) * up, or activation(up); an adapter of up adds to it. */
 function expand(
   ctx: ForwardContext,
   { activation, mlpType }: DecoderConfig,
   { gateUp }: DenseMlp,
   norm: NormWeight | undefined,
+  adapter?: LowRankWeight,
 ): void {
   const { residual, mlp } = ctx.buffers;
+  if (adapter) {
+    invariant(mlpType === 'gated' && activation === 'silu', 'products that begin with what an adapter gives are gated');
+    lowRank(ctx, adapter, { x: residual, y: mlp, norm });
+    linear(ctx, gateUp, { x: residual, y: mlp, norm, epilogue: 'silu_mul_add' });
+    return;
+  }
   const epilogue = mlpType === 'gated' ? (`${activation}_mul` as const) : activation;
   linear(ctx, gateUp, { x: residual, y: mlp, norm, epilogue });
 }

@@ -29,6 +29,8 @@ const QWEN2_MOE = {
   architectures: ['Qwen2MoeForCausalLM'],
   ...{ num_experts: 5, moe_intermediate_size: 10, shared_expert_intermediate_size: 14 },
 };
+const LORA_SIZES = { learn_param: ['q', 'v', 'ffn'], lora_alpha: 8, lora_r: 8 };
+const LORA = { architectures: ['InternLMForCausalLM'], internlm_lora: LORA_SIZES };
 const DEEPSEEK = {
   architectures: ['DeepseekForCausalLM'],
   ...{ n_routed_experts: 5, n_shared_experts: 2, moe_intermediate_size: 10, num_experts_per_tok: 3 },
@@ -87,6 +89,13 @@ describe('resolveFamily', () => {
     ['shares by another norm', { ...DBRX, ffn_config: { moe_normalize_expert_weights: 2 } }, 'unsupported_model'],
     ['experts that are scored otherwise', { ...DEEPSEEK, scoring_func: 'sigmoid' }, 'unsupported_model'],
     ['a number of dense layers that is none', { ...DEEPSEEK, first_k_dense_replace: 'all' }, 'invalid_config'],
+    [
+      'an adapter of another product',
+      { ...LORA, internlm_lora: { ...LORA_SIZES, learn_param: ['o'] } },
+      'unsupported_model',
+    ],
+    ['adapters with a scale', { ...LORA, internlm_lora: { ...LORA_SIZES, lora_alpha: 16 } }, 'unsupported_model'],
+    ['adapters of nothing', { ...LORA, internlm_lora: { ...LORA_SIZES, learn_param: [] } }, 'unsupported_model'],
     ['a factor of zero', { architectures: ['GraniteForCausalLM'], residual_multiplier: 0 }, 'invalid_config'],
   ])('refuses %s', (_what, change, code) => {
     expect(() => resolveFamily({ ...LLAMA, ...change })).toThrowError(expect.objectContaining({ code }));
@@ -197,6 +206,24 @@ describe('experts', () => {
 });
 
 describe('decoderWeights', () => {
+  it('has a pair of matrices for every product with an adapter', () => {
+    const { family, config } = resolveFamily({ ...LLAMA, ...LORA });
+    expect(config.lora).toEqual({ rank: 8, parts: ['q', 'v', 'up', 'down'] });
+    const specs = new Map(decoderWeights(family, config, storing()).map((spec) => [spec.name, spec]));
+    const sizes = ['q', 'v', 'up', 'down'].map((part) => {
+      const [a, b] = ['a', 'b'].map((side) => specs.get(`layers.1.lora.${part}.${side}`));
+      return a?.kind === 'matrix' && b?.kind === 'matrix' && [a.numRows, a.numCols, b.numRows, b.numCols];
+    });
+    expect(sizes).toEqual([
+      [8, 48, 48, 8],
+      [8, 48, 24, 8],
+      [8, 48, 30, 8],
+      [8, 30, 48, 8],
+    ]);
+    expect(specs.get('layers.1.lora.up.b')?.pieces[0]?.tensor).toBe('model.layers.1.mlp.up_proj.lora_B.weight');
+    expect(resolveFamily({ ...LLAMA, architectures: ['InternLMForCausalLM'] }).config.lora).toBeUndefined();
+  });
+
   it('scales the last norm for logits, and adds what stored norms lack', () => {
     const specsOf = (change: object) => {
       const { family, config } = resolveFamily({ ...LLAMA, ...change });

@@ -5,12 +5,13 @@ import { assembleVision } from '../assemble-vision.js';
 import { GpuContext } from '../gpu/context.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { rowStride } from '../layers/context.js';
+import type { ModelSource } from '../load/source.js';
 import { loadWeights } from '../load/weight-loader.js';
 import { openModel, resolveModel } from '../models/model.js';
-import { ImageEncoder, NEWLINE } from '../models/vlm/projector.js';
+import { EXTRA_ROWS, ImageEncoder } from '../models/vlm/projector.js';
 import { createNodePlatform } from '../platform/node.js';
-import { folderSource } from '../platform/node-source.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
+import { goldenModel } from '../testing/golden-model.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE } from '../testing/goldens.js';
 import { readTensors } from '../testing/tensors.js';
 import { allocateImageBuffers } from './image-buffers.js';
@@ -24,10 +25,12 @@ const CASES: readonly (readonly [name: string, suffix: string, files: readonly s
   ['idefics3', '', ['image.png']],
   ['smolvlm', '', ['image.png']],
   ['deepseek_vl', '', ['image.png']],
+  ['deepseek_vl_hybrid', '', ['image.png']],
   ['internvl', '', ['image.png']],
   ['qwen2_vl', '', ['image.png']],
   ['qwen2_5_vl', '', ['image.png']],
   ['qwen-vl', '', ['image.png']],
+  ['internlm-xcomposer', '', ['image.png']],
   ['llava-original', '', ['../llava_next/image.png']],
 ];
 
@@ -38,27 +41,32 @@ describeWithFixtures('image features', 'goldens/README.md', () => {
       const golden = readTensors(readFileSync(`${folder}/golden.safetensors`));
       // Images in their own shape may be large: here their layers go one by one.
       const maxRowsAtOnce = name.startsWith('qwen') ? 8 : 2048;
-      const features = await featuresOf(folder, files, maxRowsAtOnce);
+      const features = await featuresOf(
+        goldenModel(name),
+        files.map((file) => `${folder}/${file}`),
+        maxRowsAtOnce,
+      );
       expect(errorOf(features, floatsOf(golden, `image_features${suffix}`))).toBeLessThan(GOLDEN_TOLERANCE);
     });
   });
 });
 
 /** Rows of all images, one after the other, `[numRows, hidden]`. */
-async function featuresOf(folder: string, files: readonly string[], maxRowsAtOnce: number): Promise<Float32Array> {
+async function featuresOf(source: ModelSource, files: readonly string[], maxRowsAtOnce: number): Promise<Float32Array> {
   const platform = createNodePlatform();
   const gpu = await GpuContext.open(platform.gpu());
   try {
-    const checkpoint = await openModel(folderSource(folder));
+    const checkpoint = await openModel(source);
     const { vision, specs, decoder, ...plan } = resolveModel(checkpoint);
     if (!vision) throw new Error('no vision');
     const reader = await assembleVision(checkpoint, vision, platform.images, undefined);
     const weights = await loadWeights(gpu, plan.checkpoint, specs, {}, { ignored: plan.isIgnored });
     const buffers = await allocateImageBuffers(gpu, vision, 0, 512);
     const encoder = new ImageEncoder(vision, weights);
-    const runner = new ImageRunner({ gpu, encoder, newline: weights.vectors.get(NEWLINE), buffers, maxRowsAtOnce });
+    const extraRows = weights.vectors.get(EXTRA_ROWS);
+    const runner = new ImageRunner({ gpu, encoder, extraRows, buffers, maxRowsAtOnce });
 
-    const images = await Promise.all(files.map((file) => reader.read(`${folder}/${file}`, files.length, undefined)));
+    const images = await Promise.all(files.map((file) => reader.read(file, files.length, undefined)));
     const numRows = images.reduce((sum, { placement }) => sum + placement.numRows, 0);
     const stride = rowStride(decoder.hiddenSize);
     const rows = gpu.create('rows', numRows * stride * 4);

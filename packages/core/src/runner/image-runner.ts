@@ -11,15 +11,15 @@ import { patchify } from '../models/vision/vit.js';
 import type { ImageEncoder } from '../models/vlm/projector.js';
 import { type Placement, rowsPerTile } from '../models/vlm/vlm-config.js';
 import { FeatureCache } from './feature-cache.js';
-import { type ImageBuffers, writeTables } from './image-buffers.js';
+import { type ImageBuffers, writeLayout } from './image-buffers.js';
 import type { ImageSpan, RunnerImage } from './runner.js';
 import { type TileLayout, tileLayout } from './tile-layout.js';
 
 export interface ImageRunnerParts {
   readonly gpu: GpuContext;
   readonly encoder: ImageEncoder;
-  /** The row that ends a line of the grid, where a family has one. */
-  readonly newline: LoadedVector | undefined;
+  /** Rows behind those of all tiles, where a family has some: one that ends a line of the grid. */
+  readonly extraRows: LoadedVector | undefined;
   readonly buffers: ImageBuffers;
   /** Rows of a tile above which its layers go to the GPU one by one: systems take the GPU from what holds it for seconds. */
   readonly maxRowsAtOnce?: number;
@@ -89,26 +89,35 @@ export class ImageRunner {
   }
 
   /** Encodes an image into the cache; gives its first row there. */
-  #encode({ hash, tiles, numTiles, placement }: RunnerImage): number {
-    const { gpu, encoder, newline, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
+  #encode({ hash, tiles, highRes, numTiles, placement }: RunnerImage): number {
+    const { gpu, encoder, extraRows, buffers, maxRowsAtOnce = MAX_ROWS_AT_ONCE } = this.#parts;
     const { tower } = encoder.config;
+    const samTower = encoder.config.highRes?.sam.tower;
     const { projected } = buffers.projector;
-    const tileLength = tiles.length / numTiles;
     const layout = this.#layoutOf(placement);
-    const { numPatches, numTokens } = layout.shape;
+    const { numPatches } = layout.shape;
+    const numTokens = Math.max(layout.shape.numTokens, buffers.highRes?.tile.numTokens ?? 0);
     const rowBytes = rowStride(this.#width) * 4;
     const tileBytes = rowsPerTile(encoder.config, numPatches) * rowBytes;
+    const extraBytes = (extraRows?.length ?? 0) * 4;
     const launches = this.#launches(layout);
     const atOnce = numTokens > maxRowsAtOnce ? LAYER_DISPATCHES : launches.length;
-    const rows = gpu.create('image tiles', numTiles * tileBytes + rowBytes);
+    const rows = gpu.create('image tiles', numTiles * tileBytes + extraBytes);
     try {
       for (let tile = 0; tile < numTiles; tile++) {
-        const pixels = tiles.subarray(tile * tileLength, (tile + 1) * tileLength);
-        const patches = patchify(tower, pixels, rowStride(patchPixels(tower)), layout.grid);
+        const pixels = (all: Float32Array): Float32Array => {
+          const tileLength = all.length / numTiles;
+          return all.subarray(tile * tileLength, (tile + 1) * tileLength);
+        };
+        const patches = patchify(tower, pixels(tiles), rowStride(patchPixels(tower)), layout.grid);
         gpu.queue.writeBuffer(buffers.vit.patches, 0, patches);
+        if (samTower && buffers.highRes && highRes) {
+          const more = patchify(samTower, pixels(highRes), rowStride(patchPixels(samTower)));
+          gpu.queue.writeBuffer(buffers.highRes.vit.patches, 0, more);
+        }
         const keep = (encoder: GPUCommandEncoder): void => {
           encoder.copyBufferToBuffer(projected, 0, rows, tile * tileBytes, tileBytes);
-          if (newline) encoder.copyBufferToBuffer(newline.buffer, 0, rows, numTiles * tileBytes, rowBytes);
+          if (extraRows) encoder.copyBufferToBuffer(extraRows.buffer, 0, rows, numTiles * tileBytes, extraBytes);
         };
         for (let first = 0; first < launches.length; first += atOnce) {
           const isLast = first + atOnce >= launches.length;
@@ -151,7 +160,7 @@ export class ImageRunner {
     const { pixelShuffle } = encoder.config;
     const patches = { rows: grid.rows * pixelShuffle, cols: grid.cols * pixelShuffle };
     const layout = tileLayout(encoder.config, profile, patches);
-    writeTables(gpu, buffers, layout.tables);
+    writeLayout(gpu, buffers, layout);
     return layout;
   }
 

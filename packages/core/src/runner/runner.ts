@@ -44,6 +44,8 @@ export interface RunnerImage {
   readonly hash: string;
   /** f32 `[numTiles, 3, imageSize, imageSize]`, normalised. */
   readonly tiles: Float32Array;
+  /** The same tiles as a second tower wants them, where there is one. */
+  readonly highRes?: Float32Array;
   readonly numTiles: number;
   readonly placement: Placement;
 }

@@ -63,6 +63,7 @@ export function bufferBytes(config: DecoderConfig, sizes: StepSizes): Readonly<R
     attention: activation(numHeads * headDim),
     partials: partialBytes(config, maxBatchSize, sessionLen),
     mlp: activation(Math.max(intermediateSize, config.experts?.sharedIntermediateSize ?? 0)),
+    lowRank: config.lora ? activation(config.lora.rank) : 0,
     ...expertBytes(config.experts, hiddenSize, rows),
     logits: maxLogitRows(vocabSize, maxBatchSize) * rowStride(vocabSize) * 4,
     slotParams: maxBatchSize * SLOT_PARAMS_BYTES,

@@ -33,6 +33,11 @@ export function idsOf(tensors: ReadonlyMap<string, TensorValues>, name: string):
   return Array.from(tensors.get(name)?.values ?? []);
 }
 
+/** The ids of a prompt. Where no id stands for the rows of images, they are -1 there, and 0 in the engine. */
+export function promptOf(tensors: ReadonlyMap<string, TensorValues>, name: string): number[] {
+  return idsOf(tensors, name).map((id) => Math.max(id, 0));
+}
+
 export function floatsOf(tensors: ReadonlyMap<string, TensorValues>, name: string): Float32Array {
   return tensors.get(name)?.values as Float32Array;
 }

@@ -24,25 +24,34 @@ export function packEncoderTiles(
   return Uint32Array.from({ length: 4 * numTiles }, (_, i) => tiles[i] ?? 0);
 }
 
-/** Returns out `[numRows, outStride]`, which keeps what `before` holds in padding and in rows of no span. */
+/**
+ * Returns out `[numRows, outStride]`, which keeps what `before` holds in padding and in rows of no span.
+ * @param relative `[numRows, numHeads, 2 * relativeSide]`; ignored if the shape has no such side
+ */
 export function attentionEncoderReference(
   shape: AttentionEncoderShape,
   spans: readonly EncoderSpan[],
   qkv: Float32Array,
+  relative: Float32Array,
   before: Float32Array,
 ): Float64Array {
-  const { numHeads, headDim, scale, qkvStride, outStride } = shape;
+  const { numHeads, headDim, scale, qkvStride, outStride, relativeSide: side } = shape;
   const out = Float64Array.from(before);
   /** Part 0 is q, 1 is k, 2 is v. */
   const at = (row: number, part: number, head: number, d: number): number =>
     qkv[row * qkvStride + (part * numHeads + head) * headDim + d] ?? 0;
+  const distance = (row: number, head: number, key: number): number => {
+    if (side === undefined) return 0;
+    const own = relative.subarray((row * numHeads + head) * 2 * side);
+    return (own[Math.floor(key / side)] ?? 0) + (own[side + (key % side)] ?? 0);
+  };
   for (const { firstRow, numRows, firstKey, numKeys } of spans) {
     for (let row = firstRow; row < firstRow + numRows; row++) {
       for (let head = 0; head < numHeads; head++) {
         const scores = Array.from({ length: numKeys }, (_, key) => {
           let score = 0;
           for (let d = 0; d < headDim; d++) score += at(row, 0, head, d) * at(firstKey + key, 1, head, d);
-          return score * scale;
+          return score * scale + distance(row, head, key);
         });
         const top = Math.max(...scores);
         const weights = scores.map((score) => Math.exp(score - top));

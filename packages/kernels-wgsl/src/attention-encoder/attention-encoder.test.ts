@@ -46,6 +46,9 @@ const pictures = [
 
 /** What every variant is tried with: two chunks of D and a part of one. At the others one variant is enough. */
 const common = caseShape(2, 72, pictures);
+/** Squares of 36 rows, one of them seen from a part of another. */
+const squares = [whole(2, 36), whole(38, 36), { firstRow: 74, numRows: 3, firstKey: 38, numKeys: 36 }];
+const relative = { ...caseShape(2, 20, squares), relativeSide: 6 };
 const narrowOnly = [
   caseShape(3, 16, [whole(1, 17)]),
   caseShape(1, 4, [whole(0, 5)]),
@@ -55,32 +58,37 @@ const narrowOnly = [
 ];
 
 function makeCase(shape: CaseShape, variant: Variant, random: Random): ParityCase<CaseShape> {
-  const { numRows, qkvStride, outStride, spans } = shape;
+  const { numRows, numHeads, qkvStride, outStride, spans, relativeSide } = shape;
   const qkv = random.normals(numRows * qkvStride, 2);
   const out = new Float32Array(numRows * outStride).fill(7); // the padding must stay
   const tiles = packEncoderTiles(shape, spans, numAttendQueries(variant));
-  const expected = { out: attentionEncoderReference(shape, spans, qkv, out) };
-  return { shape, buffers: { qkv, tiles, out }, expected };
+  const distances = random.normals(numRows * numHeads * 2 * (relativeSide ?? 0));
+  const expected = { out: attentionEncoderReference(shape, spans, qkv, distances, out) };
+  return { shape, buffers: { qkv, tiles, out, ...(relativeSide && { relative: distances }) }, expected };
 }
 
 describeParity<CaseShape>({
   kernel: attentionEncoder,
-  shapes: [common, ...narrowOnly],
+  shapes: [common, relative, ...narrowOnly],
   makeCase,
   // shader-f16 rounds queries, keys, values and weights.
   tolerance: ({ requires }) => (requires.includes('shader-f16') ? 5e-3 : 2e-5),
-  accepts: ({ id }, shape) => id === 'narrow' || !narrowOnly.includes(shape),
+  accepts: ({ id, flags }, shape) =>
+    flags['relative'] === (shape.relativeSide !== undefined) && (id === 'narrow' || !narrowOnly.includes(shape)),
 });
 
 describe('attention-encoder', () => {
+  const shapeOf = ({ flags }: Variant): CaseShape => (flags['relative'] ? relative : common);
+
   it('gives a row the same bits however its picture is cut', async () => {
     const test = await testDevice();
     for (const variant of attentionEncoder.variants) {
       if (!supports(test.profile, variant)) continue;
-      const plan = attentionEncoder.plan(common, test.profile, variant);
-      const { buffers } = makeCase(common, variant, makeRandom(1));
+      const shape = shapeOf(variant);
+      const plan = attentionEncoder.plan(shape, test.profile, variant);
+      const { buffers } = makeCase(shape, variant, makeRandom(1));
       const uncut = await runKernels(test, [plan], buffers);
-      const tiles = packEncoderTiles(common, pictures, 7);
+      const tiles = packEncoderTiles(shape, shape.spans, 7);
       const cut: Buffers = await runKernels(test, [plan], { ...buffers, tiles });
       expect(cut['out'], variant.id).toEqual(uncut['out']);
     }
@@ -90,10 +98,11 @@ describe('attention-encoder', () => {
     const test = await testDevice();
     for (const variant of attentionEncoder.variants) {
       if (!supports(test.profile, variant)) continue;
-      const { buffers } = makeCase(common, variant, makeRandom(2));
+      const shape = shapeOf(variant);
+      const { buffers } = makeCase(shape, variant, makeRandom(2));
       const qkv = (buffers['qkv'] as Float32Array).map((value) => value * 1e5);
       const large: Buffers = { ...buffers, qkv };
-      const { out } = await runKernels(test, [attentionEncoder.plan(common, test.profile, variant)], large);
+      const { out } = await runKernels(test, [attentionEncoder.plan(shape, test.profile, variant)], large);
       expect((out as Float32Array).every(Number.isFinite), variant.id).toBe(true);
     }
   });

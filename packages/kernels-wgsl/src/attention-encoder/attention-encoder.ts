@@ -1,6 +1,6 @@
 // Attention of vision towers: every row of a picture, or of a window of it, sees every other. There is no cache.
 import { type DeviceProfile, defineKernel, type Kernel, supports, type Variant } from '../kernel.js';
-import { attendParts, attendTiers, numAttendQueries } from '../lib/attend.js';
+import { type AttendTier, attendParts, attendTiers, numAttendQueries } from '../lib/attend.js';
 import source from './attention-encoder.wgsl';
 
 /** Attention within lists of rows. */
@@ -16,17 +16,22 @@ export interface AttentionEncoderShape {
   readonly qkvStride: number;
   /** Elements between rows of out: a multiple of 4. */
   readonly outStride: number;
+  /** The keys of every tile are the rows of a square with this side, and scores depend on distances in it; else missing. */
+  readonly relativeSide?: number;
 }
 
-const variants: readonly Variant[] = (['portable', 'half', 'narrow'] as const).map((tier) => ({
-  id: tier,
-  ...attendParts[tier],
-}));
+function variantOf(tier: AttendTier, relative: boolean): Variant {
+  const part = attendParts[tier];
+  return { id: relative ? `${tier}-relative` : tier, ...part, flags: { ...part.flags, relative } };
+}
 
-function pick(_shape: AttentionEncoderShape, profile: DeviceProfile): Variant {
-  const found = attendTiers(profile)
-    .map((tier) => variants.find(({ id }) => id === tier))
-    .find((variant) => variant && supports(profile, variant));
+const variants: readonly Variant[] = [false, true].flatMap((relative) =>
+  (['portable', 'half', 'narrow'] as const).map((tier) => variantOf(tier, relative)),
+);
+
+function pick({ relativeSide }: AttentionEncoderShape, profile: DeviceProfile): Variant {
+  const ids = attendTiers(profile).map((tier) => variantOf(tier, relativeSide !== undefined).id);
+  const found = ids.map((id) => variants.find((v) => v.id === id)).find((v) => v && supports(profile, v));
   return found as Variant;
 }
 
@@ -39,7 +44,8 @@ export function encoderTileRows(shape: AttentionEncoderShape, profile: DevicePro
  * `out[row] = softmax(q k) v` per head for the rows of every tile over the tile's keys, heads concatenated, padding
  * untouched. qkv `[numRows, qkvStride]`, out `[numRows, outStride]` f32; tiles are
  * `{ firstRow, numRows, firstKeyRow, numKeys }` as four u32, and empty ones are skipped. How the rows that share their
- * keys are cut into tiles does not change a row's result.
+ * keys are cut into tiles does not change a row's result. With `relativeSide`, `relative` is what relative-scores gives, and
+ * key i of a tile is in line `i / side` and column `i % side`: both numbers of the query are added to its score.
  */
 export const attentionEncoder: Kernel<AttentionEncoderShape> = defineKernel({
   name: 'attention-encoder',
@@ -48,16 +54,18 @@ export const attentionEncoder: Kernel<AttentionEncoderShape> = defineKernel({
     { name: 'qkv', index: 0, access: 'read' },
     { name: 'tiles', index: 1, access: 'read' },
     { name: 'out', index: 2, access: 'read_write' },
+    { name: 'relative', index: 3, access: 'read', flag: 'relative' },
   ],
-  constants: ['D4', 'HEADS', 'SCALE', 'QKV_STRIDE', 'OUT_STRIDE'],
+  constants: ['D4', 'HEADS', 'SCALE', 'QKV_STRIDE', 'OUT_STRIDE', 'SIDE'],
   variants,
   pick,
-  constantsOf: ({ numHeads, headDim, scale, qkvStride, outStride }) => ({
+  constantsOf: ({ numHeads, headDim, scale, qkvStride, outStride, relativeSide }) => ({
     D4: headDim / 4,
     HEADS: numHeads,
     SCALE: scale,
     QKV_STRIDE: qkvStride,
     OUT_STRIDE: outStride,
+    ...(relativeSide !== undefined && { SIDE: relativeSide }),
   }),
   workgroupsOf: ({ numTiles, numHeads }) => [numTiles, numHeads, 1],
 });

@@ -16,12 +16,14 @@ override HEADS: u32;
 override SCALE: f32;
 override QKV_STRIDE: u32;     // elements between rows of qkv
 override OUT_STRIDE: u32;     // elements between rows of out
+@if(relative) override SIDE: u32;   // the keys of a tile are a square of SIDE * SIDE
 
 const MAX_D4: u32 = 32u;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;        // [numRows, QKV_STRIDE / 4]: q heads, k heads, v heads
 @group(0) @binding(1) var<storage, read> tiles: array<Tile>;           // [numTiles]
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>;  // [numRows, OUT_STRIDE / 4]
+@if(relative) @group(0) @binding(3) var<storage, read> relative: array<f32>;   // [numRows, HEADS, 2 * SIDE]: see relative-scores
 
 struct Work {
   tile: Tile,
@@ -40,8 +42,17 @@ fn num_seen(work: Work, _query: u32) -> u32 {
   return work.tile.num_keys;
 }
 
-fn scored(_work: Work, _query: u32, _keys: vec4<u32>, dots: vec4<f32>) -> vec4<f32> {
+@if(!relative) fn scored(_work: Work, _query: u32, _keys: vec4<u32>, dots: vec4<f32>) -> vec4<f32> {
   return dots;
+}
+
+@if(relative) fn scored(work: Work, query: u32, keys: vec4<u32>, dots: vec4<f32>) -> vec4<f32> {
+  let own = ((work.tile.first_row + query) * HEADS + work.head) * 2u * SIDE;
+  let line = own + min(keys / SIDE, vec4<u32>(SIDE - 1u));   // the caller leaves out what is behind the last key
+  let column = own + SIDE + keys % SIDE;
+  return dots
+    + vec4<f32>(relative[line.x], relative[line.y], relative[line.z], relative[line.w])
+    + vec4<f32>(relative[column.x], relative[column.y], relative[column.z], relative[column.w]);
 }
 
 fn sink(_work: Work, _query: u32) -> vec2<f32> {

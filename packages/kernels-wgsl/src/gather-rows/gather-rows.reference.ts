@@ -12,7 +12,7 @@ export function gatherRowsReference(
   weights: Float32Array,
   before: Float32Array,
 ): Float64Array {
-  const { numRows, width, sourceStride, destinationStride, groups = 1, taps = 1, hasWeights } = shape;
+  const { numRows, width, sourceStride, destinationStride, groups = 1, taps = 1, hasWeights, isInterleaved } = shape;
   const destination = Float64Array.from(before);
   for (let row = 0; row < numRows; row++) {
     const entries = index.subarray(row * (1 + groups * taps));
@@ -22,7 +22,8 @@ export function gatherRowsReference(
       if (from === NO_ROW) continue;
       const weight = hasWeights ? (weights[row * groups * taps + tap] ?? 0) : 1;
       for (let i = 0; i < width; i++) {
-        const at = Math.floor(tap / taps) * width + i;
+        const group = Math.floor(tap / taps);
+        const at = isInterleaved ? i * groups + group : group * width + i;
         written[at] = (written[at] ?? 0) + weight * (source[from * sourceStride + i] ?? 0);
       }
     }

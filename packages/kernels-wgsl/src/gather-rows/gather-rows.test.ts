@@ -17,6 +17,12 @@ const shapes: readonly GatherRowsShape[] = [
   { numRows: 3, width: 8, sourceStride: 8, destinationStride: 75, groups: 9 },
   // Bilinear shrinking.
   { numRows: 6, width: 70, sourceStride: 96, destinationStride: 96, taps: 4, hasWeights: true },
+  // Surroundings for a convolution, and for one of an enlarged grid.
+  { numRows: 4, width: 7, sourceStride: 32, destinationStride: 64, groups: 9, isInterleaved: true },
+  {
+    ...{ numRows: 3, width: 6, sourceStride: 32, destinationStride: 64, groups: 9, taps: 4 },
+    ...{ hasWeights: true, isInterleaved: true },
+  },
   // Everything at once.
   { numRows: 2, width: 3, sourceStride: 5, destinationStride: 53, groups: 16, taps: 3, hasWeights: true },
 ];

@@ -1,5 +1,5 @@
 // Puts rows together from rows of another buffer, as a list says: position embeddings, pixel shuffle, shrinking a grid
-// of features, rows of a picture among those of the text. Which rows these are is the caller's business.
+// of features, surroundings for a convolution, rows of a picture among those of the text. Which rows these are is the caller's business.
 import { defineKernel, type Kernel, type Variant } from '../kernel.js';
 import source from './gather-rows.wgsl';
 
@@ -18,6 +18,8 @@ export interface GatherRowsShape {
   readonly destinationStride: number;
   /** Source rows side by side in a written row: 1 by default. */
   readonly groups?: number;
+  /** The groups lie element by element: the first of each, the second of each, as a convolution's weights do. */
+  readonly isInterleaved?: boolean;
   /** Source rows added up: 1 by default. */
   readonly taps?: number;
   /** Whether every source row has a weight; else they count 1. */
@@ -33,8 +35,8 @@ const variants: readonly Variant[] = [false, true].map((weighted) => ({
 }));
 
 /**
- * `destination[index[r][0]][g * width + i] = Σ_t weights[r][g][t] * source[index[r][1 + g * taps + t]][i]`, zero from
- * `groups * width` up to the next multiple of 32 (or the end of the row). source and destination f32, index u32
+ * `destination[index[r][0]][g * width + i] = Σ_t weights[r][g][t] * source[index[r][1 + g * taps + t]][i]`, or where groups are
+ * interleaved at `[i * groups + g]`; zero from `groups * width` up to the next multiple of 32 (or the end of the row). source and destination f32, index u32
  * `[numRows, 1 + groups * taps]` with {@link NO_ROW} for taps that add nothing, weights f32 `[numRows, groups * taps]`.
  * No row may be written twice, and source and destination are different buffers.
  */
@@ -47,16 +49,17 @@ export const gatherRows: Kernel<GatherRowsShape> = defineKernel({
     { name: 'weights', index: 2, access: 'read', flag: 'weighted' },
     { name: 'destination', index: 3, access: 'read_write' },
   ],
-  constants: ['WIDTH', 'SOURCE_STRIDE', 'DESTINATION_STRIDE', 'GROUPS', 'TAPS'],
+  constants: ['WIDTH', 'SOURCE_STRIDE', 'DESTINATION_STRIDE', 'GROUPS', 'TAPS', 'INTERLEAVED'],
   variants,
   pick: ({ hasWeights = false }: GatherRowsShape): Variant =>
     variants.find(({ flags }) => flags['weighted'] === hasWeights) as Variant,
-  constantsOf: ({ width, sourceStride, destinationStride, groups = 1, taps = 1 }) => ({
+  constantsOf: ({ width, sourceStride, destinationStride, groups = 1, taps = 1, isInterleaved = false }) => ({
     WIDTH: width,
     SOURCE_STRIDE: sourceStride,
     DESTINATION_STRIDE: destinationStride,
     GROUPS: groups,
     TAPS: taps,
+    INTERLEAVED: isInterleaved ? 1 : 0,
   }),
   workgroupsOf: ({ numRows }) => [numRows, 1, 1],
 });

@@ -6,6 +6,7 @@ override SOURCE_STRIDE: u32;        // elements between rows of source
 override DESTINATION_STRIDE: u32;   // elements between rows of destination
 override GROUPS: u32;               // source rows side by side
 override TAPS: u32;                 // source rows added up
+override INTERLEAVED: u32;          // 1: groups lie element by element; 0: row by row
 
 const LANES: u32 = 64u; // knob: invocations of a workgroup
 const NOTHING: u32 = 0xffffffffu;
@@ -23,12 +24,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let used = GROUPS * WIDTH;
   for (var i = lane; i < min((used + 31u) / 32u * 32u, DESTINATION_STRIDE); i += LANES) {
     var sum = 0.0;
+    let group = select(i / WIDTH, i % GROUPS, INTERLEAVED == 1u);
+    let element = select(i % WIDTH, i / GROUPS, INTERLEAVED == 1u);
     for (var t = 0u; t < TAPS && i < used; t++) {
-      let tap = i / WIDTH * TAPS + t;
+      let tap = group * TAPS + t;
       let row = index[entry + 1u + tap];
       if (row != NOTHING) {
-        @if(weighted) sum += weights[wg.x * GROUPS * TAPS + tap] * source[row * SOURCE_STRIDE + i % WIDTH];
-        @if(!weighted) sum += source[row * SOURCE_STRIDE + i % WIDTH];
+        @if(weighted) sum += weights[wg.x * GROUPS * TAPS + tap] * source[row * SOURCE_STRIDE + element];
+        @if(!weighted) sum += source[row * SOURCE_STRIDE + element];
       }
     }
     destination[first + i] = sum;

@@ -104,6 +104,7 @@ const activationChoices: readonly LinearMatmulChoice[] = (
     ['softcap', 'large-f32'],
     ['gelu_mul', 'small-f32'],
     ['gelu_tanh_mul', 'serial'],
+    ['silu_mul_add', 'small-f32'],
   ] as const
 ).map(([epilogue, tier]) => ({
   ...store,

@@ -1,4 +1,4 @@
-// The end of a gated product: y = activation(gate) * up. Weight rows and biases come interleaved, four gates and then the
+// The end of a gated product: y = activation(gate) * up, or activation(gate) * (up + what y holds). Weight rows and biases come interleaved, four gates and then the
 // four ups of the same outputs.
 import slot::activation::{activate};
 
@@ -18,10 +18,12 @@ fn write_pair(token: u32, pair: u32, low: vec4<f32>, high: vec4<f32>) {
   var up = high;
   @if(bias) gate += bias_at(8u * pair);
   @if(bias) up += bias_at(8u * pair + 4u);
-  let product = activate(gate, 8u * pair) * up;
+  let factor = activate(gate, 8u * pair);
   for (var r = 0u; r < 4u; r++) {
     if (4u * pair + r < OUTPUTS) {
-      y[token * Y_STRIDE + 4u * pair + r] = product[r];
+      let at = token * Y_STRIDE + 4u * pair + r;
+      @if(add) up[r] += y[at];
+      y[at] = factor[r] * up[r];
     }
   }
 }

@@ -215,6 +215,7 @@ const activationChoices: readonly LinearMatvecChoice[] = (
     'softcap',
     'gelu_mul',
     'gelu_tanh_mul',
+    'silu_mul_add',
   ] as const
 ).map((epilogue, index) => ({
   ...plain,

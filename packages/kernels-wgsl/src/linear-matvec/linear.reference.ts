@@ -53,6 +53,7 @@ export const activations: Readonly<Record<Epilogue, (x: number, limit?: number) 
   silu_mul: (x) => x * sigmoid(x),
   gelu_mul: gelu,
   gelu_tanh_mul: geluTanh,
+  silu_mul_add: (x) => x * sigmoid(x),
 };
 
 /** Returns y laid out like `inputs.y`; what must stay as it is, pads of rows, is copied; padded rows are NaN. */
@@ -84,7 +85,7 @@ export function linearReference(shape: LinearMatvecShape, inputs: LinearInputs):
       let value = before;
       if (n < numOutputs && isGated(epilogue)) {
         const gateRow = 8 * Math.floor(n / 4) + (n % 4);
-        value = activate(product(gateRow)) * product(gateRow + 4);
+        value = activate(product(gateRow)) * (product(gateRow + 4) + (epilogue === 'silu_mul_add' ? before : 0));
       } else if (!isGated(epilogue) && n >= yStart && n < yStart + numOutputs) {
         value = activate(product(n - yStart), epilogue === 'clip' ? shape.clip : shape.softcap);
         if (epilogue === 'scale_rows' || epilogue === 'add_scaled') value *= inputs.row_scale[n] ?? 0;

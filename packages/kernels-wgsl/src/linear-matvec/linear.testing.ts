@@ -118,7 +118,7 @@ const expertUses = [1, 8, 32, 64].flatMap((tile) =>
 
 const activations: readonly Epilogue[] = [
   ...(['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'add_scaled', 'clip', 'softcap'] as const),
-  ...(['gelu_mul', 'gelu_tanh_mul'] as const),
+  ...(['gelu_mul', 'gelu_tanh_mul', 'silu_mul_add'] as const),
 ];
 
 /** The products of the models: qkv, head, plain, residual, gated, activated; each with and without biases. */

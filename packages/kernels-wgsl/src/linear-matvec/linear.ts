@@ -28,7 +28,8 @@ import routedTokens from './tokens-routed.wgsl';
  * - `softcap`: y = softcap · tanh(W x (+ bias) / softcap);
  * - `silu_mul`, `gelu_mul`, `gelu_tanh_mul`: y = activation(gate) · up. Weight rows, and biases with them, come interleaved
  *   4 + 4: rows 8j..8j+3 are the gates of outputs 4j..4j+3, rows 8j+4..8j+7 their ups; `8 * ceil(numOutputs / 4)` rows in
- *   all, padded with zeros.
+ *   all, padded with zeros;
+ * - `silu_mul_add`: y = silu(gate) · (up + y), of rows that come in the same way.
  */
 export type Epilogue =
   | 'store'
@@ -43,7 +44,8 @@ export type Epilogue =
   | 'softcap'
   | 'silu_mul'
   | 'gelu_mul'
-  | 'gelu_tanh_mul';
+  | 'gelu_tanh_mul'
+  | 'silu_mul_add';
 
 /** How sums end: the module that writes them, and what it applies first. */
 interface Ending {
@@ -65,6 +67,7 @@ const endings: Readonly<Record<Epilogue, Ending>> = {
   silu_mul: { epilogue: gated, activation: silu },
   gelu_mul: { epilogue: gated, activation: gelu },
   gelu_tanh_mul: { epilogue: gated, activation: geluTanh },
+  silu_mul_add: { epilogue: gated, activation: silu },
 };
 
 /** Whether an epilogue takes two weight rows, gate and up, for an output. */
@@ -178,7 +181,7 @@ export function linearParts(use: LinearUse): Required<Omit<Variant, 'requires'>>
     flags: {
       ...flags,
       bias: hasBias,
-      ...(isGated(epilogue) ? {} : { add: epilogue === 'add' || epilogue === 'add_scaled' }),
+      add: epilogue === 'add' || epilogue === 'add_scaled' || epilogue === 'silu_mul_add',
     },
     slots: { weights: wgsl, tokens: tokens.wgsl, ...endings[epilogue] },
     slotBindings: [

@@ -1,5 +1,7 @@
-// DeepseekVLImageProcessor: the longer side resized to that of a square, the rest filled with the mean colour.
+// DeepseekVLImageProcessor: the longer side resized to that of a square, the rest filled with the mean colour. That of the
+// hybrid makes the larger square of its second tower first, and of that the smaller one.
 import { padToSquare, resize } from '../arrange.js';
+import type { RgbImage } from '../image.js';
 import { type ImageProcessor, ONE_VIEW, packTiles } from '../processed-image.js';
 import { ProcessorConfig, type Settings } from '../processor-config.js';
 import { roundHalfEven } from '../round.js';
@@ -14,20 +16,46 @@ const DEEPSEEK_VL_DEFAULTS: Settings = {
 
 export function createDeepseekVlProcessor(settings: Settings): ImageProcessor {
   const config = new ProcessorConfig(settings, DEEPSEEK_VL_DEFAULTS);
+  const view = squareView(config);
+  const levels = config.levels();
+  return { process: (image) => packTiles(image, [view(image)], levels, ONE_VIEW) };
+}
+
+export function createDeepseekVlHybridProcessor(settings: Settings): ImageProcessor {
+  const config = new ProcessorConfig(settings, DEEPSEEK_VL_DEFAULTS);
+  const highRes = new ProcessorConfig(
+    {
+      ...settings,
+      size: settings['high_res_size'],
+      resample: settings['high_res_resample'],
+      image_mean: settings['high_res_image_mean'],
+      image_std: settings['high_res_image_std'],
+    },
+    { ...DEEPSEEK_VL_DEFAULTS, size: { height: 1024, width: 1024 } },
+  );
+  const [view, highResView] = [squareView(config), squareView(highRes)];
+  const [levels, highResLevels] = [config.levels(), highRes.levels()];
+  return {
+    process(image) {
+      const large = highResView(image);
+      const { tiles } = packTiles(image, [large], highResLevels, ONE_VIEW);
+      return { ...packTiles(image, [view(large)], levels, ONE_VIEW), highRes: tiles };
+    },
+  };
+}
+
+/** How a picture becomes a square. */
+function squareView(config: ProcessorConfig): (image: RgbImage) => RgbImage {
   config.needs('do_resize');
   config.needs('do_pad');
   const { width: side, height } = config.fixedSize('size');
   if (side !== height) throw config.wrong('size', 'a square');
   const minSide = config.count('min_size', side);
   const filter = config.filter();
-  const levels = config.levels();
   const background = config.background();
-  return {
-    process(image) {
-      const scale = side / Math.max(image.width, image.height);
-      const length = (old: number): number => Math.max(roundHalfEven(old * scale), minSide);
-      const resized = resize(image, length(image.width), length(image.height), filter);
-      return packTiles(image, [padToSquare(resized, background)], levels, ONE_VIEW);
-    },
+  return (image) => {
+    const scale = side / Math.max(image.width, image.height);
+    const length = (old: number): number => Math.max(roundHalfEven(old * scale), minSide);
+    return padToSquare(resize(image, length(image.width), length(image.height), filter), background);
   };
 }

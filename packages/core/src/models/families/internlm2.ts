@@ -1,6 +1,7 @@
-// InternLM: Llama's graph with biases. InternLM2: the same under other names, with q, k and v in one tensor grouped per
-// key head.
-import type { DecoderConfig } from '../decoder-config.js';
+// InternLM: Llama's graph with biases, and in XComposer with adapters. InternLM2: the same under other names, with q, k and
+// v in one tensor grouped per key head.
+import { PagemindError } from '../../errors.js';
+import type { DecoderConfig, LoraConfig, LoraPart } from '../decoder-config.js';
 import type { Family } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
 import { LLAMA_NAMES, OLD_ROPE_BUFFERS, readLlamaConfig } from './llama.js';
@@ -18,7 +19,10 @@ export const internlm: Family = {
       ...{ num_attention_heads: 32, bias: true },
     },
   },
-  readConfig: readInternlmConfig,
+  readConfig(raw) {
+    const lora = raw.object('internlm_lora') ?? raw.object('lora_cfg');
+    return { ...readInternlmConfig(raw), ...(lora && { lora: readLora(lora) }) };
+  },
 };
 
 export const internlm2: Family = {
@@ -52,4 +56,21 @@ export const internlm2: Family = {
 function readInternlmConfig(raw: RawConfig): DecoderConfig {
   const hasBias = raw.flag('bias', false);
   return { ...readLlamaConfig(raw), hasQkvBias: hasBias, hasOutputBias: hasBias, hasMlpBias: false };
+}
+
+/** What the names in `learn_param` stand for: the gate of the MLP has no adapter. */
+const LORA_PARTS: Readonly<Record<string, readonly LoraPart[]>> = { q: ['q'], v: ['v'], ffn: ['up', 'down'] };
+
+function readLora(raw: RawConfig): LoraConfig {
+  const names: unknown = raw.get('learn_param');
+  const rank = raw.count('lora_r');
+  const parts = (Array.isArray(names) ? names : []).map((name) =>
+    typeof name === 'string' && Object.hasOwn(LORA_PARTS, name) ? LORA_PARTS[name] : undefined,
+  );
+  const known = parts.flatMap((part) => part ?? []);
+  if (parts.length > 0 && !parts.includes(undefined) && raw.positive('lora_alpha') === rank)
+    return { rank, parts: known };
+  throw new PagemindError('unsupported_model', 'The adapters of this InternLM cannot run here.', {
+    hint: 'Supported are those of q, v and ffn, with lora_alpha as large as lora_r.',
+  });
 }

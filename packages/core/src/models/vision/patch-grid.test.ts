@@ -1,7 +1,7 @@
 // Patches of tiles in their own shape: windows, angles, and the way back from a processor's order.
 import { describe, expect, it } from 'vitest';
 import { RawConfig } from '../raw-config.js';
-import { rotaryTable, tileOfPatches, windowsOf } from './patch-grid.js';
+import { patchOrder, rotaryTable, tileOfPatches, windowMoves, windowsOf } from './patch-grid.js';
 import { readQwen2VlTower, readQwen25VlTower } from './qwen-vl-towers.js';
 import { patchify } from './vit.js';
 
@@ -25,6 +25,31 @@ describe('windows', () => {
     const first = Array.from({ length: 9 }, (_, row) => rows[row * 8]);
     expect(first).toEqual([0, 1, 3, 4, 2, 5, 6, 7, 8]);
     expect([...rows.subarray(8, 16)]).toEqual([1, 1, 10, 10, 19, 19, 0, 0]);
+  });
+});
+
+describe('padded windows', () => {
+  const padded = { ...windowed, windows: { side: 2, fullLayers: [], isPadded: true } };
+  const grid = { rows: 3, cols: 3 };
+
+  it('leave the rows of the tower line by line', () => {
+    expect(patchOrder(padded, grid)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(patchOrder(windowed, grid)).toEqual([0, 1, 3, 4, 2, 5, 6, 7, 8]);
+  });
+
+  it('are filled up with rows of nothing, and every patch finds its way back', () => {
+    const { into, outOf } = windowMoves(padded, grid);
+    const none = 0xffffffff;
+    const sources = Array.from(into).filter((_, i) => i % 2 === 1);
+    expect(sources).toEqual([0, 1, 3, 4, 2, none, 5, none, 6, 7, none, none, 8, none, none, none]);
+    for (let patch = 0; patch < 9; patch++) {
+      expect(outOf[2 * patch]).toBe(patch);
+      expect(sources[outOf[2 * patch + 1] ?? 0]).toBe(patch);
+    }
+  });
+
+  it('move nothing where windows are not padded', () => {
+    expect(windowMoves(windowed, grid).into.length).toBe(0);
   });
 });
 

@@ -1,5 +1,6 @@
 // The patches of a tile: how many there are in each direction, the windows that they form, which is the order that the tower
 // has them in as rows, and the angles that stand for their places. What is computed of them is in vit.ts.
+import { NO_ROW } from '@pagemind/kernels-wgsl';
 import { patchesPerSide, type VisionConfig } from './vision-config.js';
 
 /** Patches of a tile in each direction. */
@@ -37,6 +38,43 @@ export function windowsOf({ windows }: VisionConfig, { rows, cols }: PatchGrid):
     }
   }
   return found;
+}
+
+/** Patches in the order of the tower's rows. */
+export function patchOrder(config: VisionConfig, grid: PatchGrid): readonly number[] {
+  const { rows, cols } = grid;
+  if (config.windows?.isPadded) return Array.from({ length: rows * cols }, (_, patch) => patch);
+  return windowsOf(config, grid).flat();
+}
+
+/** Rows in and out of padded windows, as indices of gathers: the destination row, then its source. */
+export interface WindowMoves {
+  /** u32 `[numWindows * side², 2]`: rows of no patch have NO_ROW as their source. */
+  readonly into: Uint32Array<ArrayBuffer>;
+  /** u32 `[numPatches, 2]` */
+  readonly outOf: Uint32Array<ArrayBuffer>;
+}
+
+/** How rows move for layers with padded windows; nothing moves in towers without. */
+export function windowMoves({ windows }: VisionConfig, { rows, cols }: PatchGrid): WindowMoves {
+  if (!windows?.isPadded) return { into: new Uint32Array(), outOf: new Uint32Array() };
+  const { side } = windows;
+  const into: number[] = [];
+  const outOf = new Uint32Array(2 * rows * cols);
+  let row = 0;
+  for (let top = 0; top < rows; top += side) {
+    for (let left = 0; left < cols; left += side) {
+      for (let y = top; y < top + side; y++) {
+        for (let x = left; x < left + side; x++, row++) {
+          const patch = y * cols + x;
+          const isPatch = y < rows && x < cols;
+          into.push(row, isPatch ? patch : NO_ROW);
+          if (isPatch) outOf.set([patch, row], 2 * patch);
+        }
+      }
+    }
+  }
+  return { into: new Uint32Array(into), outOf };
 }
 
 /** Base of the angles of lines and columns. */

@@ -101,7 +101,7 @@ export function readVisionConfig(raw: RawConfig, { featureLayer, hasPostNorm }: 
 }
 
 /** The side of a square, which may be given as its height and width. */
-function readSide(raw: RawConfig, key: string, fallback: number): number {
+export function readSide(raw: RawConfig, key: string, fallback: number): number {
   if (!Array.isArray(raw.get(key))) return raw.count(key, fallback);
   const [height, width] = raw.numbers(key, 2) ?? [];
   if (height !== width) {

@@ -5,6 +5,19 @@ import { PagemindError } from '../../errors.js';
 /** Activation of a tower's MLP. */
 export type VisionActivation = 'gelu' | 'gelu_tanh' | 'quick_gelu';
 
+/** Squares of patches that see one another. */
+export interface VisionWindows {
+  /** Patches a side. */
+  readonly side: number;
+  /** `fullatt_block_indexes`, `global_attn_indexes`: layers where all patches see one another. */
+  readonly fullLayers: readonly number[];
+  /**
+   * Windows at the edges are filled up with rows of zeros, which are seen, too, and rows of the tower are line by line.
+   * Missing: the former are smaller, and rows are window by window.
+   */
+  readonly isPadded?: boolean;
+}
+
 /** A vision transformer: layers with norms before attention, which sees all patches or those of a window, and MLP. */
 export interface VisionConfig {
   /** `hidden_size` */
@@ -38,18 +51,26 @@ export interface VisionConfig {
    * towers without a class token; missing: the grids are the same.
    */
   readonly positionsSide?: number;
-  /** Patches a side of the windows that attention stays in, but for some layers (`fullatt_block_indexes`). */
-  readonly windows: { readonly side: number; readonly fullLayers: readonly number[] } | undefined;
+  /** Windows that attention stays in, but for some layers. */
+  readonly windows: VisionWindows | undefined;
+  /**
+   * `use_rel_pos`: scores depend on how many lines and columns a key is away, by what queries make of learned rows; missing: no.
+   */
+  readonly hasRelativePositions?: boolean;
   /** Queries, keys and values are one tensor. */
   readonly hasFusedQkv: boolean;
   /** In that tensor heads follow one another, each with its query, key and value; missing: all queries come first. */
   readonly isQkvByHead?: boolean;
+  /** `qkv_bias` of EVA: queries and values have biases of their own, keys have none; missing: all have. */
+  readonly lacksKeyBias?: boolean;
   /** CLIP puts a class token beside the patches. */
   readonly hasClassToken: boolean;
   /** CLIP normalises the embeddings. */
   readonly hasPreNorm: boolean;
   /** Whether the used output passes the tower's last norm. */
   readonly hasPostNorm: boolean;
+  /** Of that norm; missing: as of the others. */
+  readonly postNormEpsilon?: number;
   /** SigLIP's patch embedding has a bias. */
   readonly hasPatchBias: boolean;
   /** `layer_scale_init_value`: what attention and MLP give is scaled by learned factors, `lambda_1` and `lambda_2`. */
@@ -59,6 +80,16 @@ export interface VisionConfig {
 /** Patches along a side of a tile. */
 export function patchesPerSide({ imageSize, patchSize }: VisionConfig): number {
   return Math.floor(imageSize / patchSize);
+}
+
+/** Whether attention stays in windows in a layer. */
+export function hasWindows({ windows }: VisionConfig, layer: number): boolean {
+  return windows !== undefined && !windows.fullLayers.includes(layer);
+}
+
+/** Side of the square of patches that see one another in a layer. */
+export function attentionSide(config: VisionConfig, layer: number): number {
+  return hasWindows(config, layer) ? (config.windows?.side ?? 0) : patchesPerSide(config);
 }
 
 /** Patches of a tile. */

@@ -3,15 +3,15 @@
 import { NO_ROW } from '@pagemind/kernels-wgsl';
 import { invariant } from '../../errors.js';
 import type { KernelContext } from '../../layers/context.js';
-import { encoderAttention, turnEncoderHeads } from '../../layers/encoder-attention.js';
+import { encoderAttention, relativePositions, turnEncoderHeads } from '../../layers/encoder-attention.js';
 import { gatherRows } from '../../layers/gather.js';
 import { type LinearWeight, matmul } from '../../layers/linear.js';
 import { type NormWeight, normRows } from '../../layers/norm.js';
 import type { LoadedVector, LoadedWeights } from '../../load/weight-loader.js';
 import { CUBIC_TAPS, type Interpolation } from './interpolation.js';
-import { fullGrid, type PatchGrid, tileSize, windowsOf } from './patch-grid.js';
-import { numPatches, numVisionTokens, type VisionConfig } from './vision-config.js';
-import { biasName, visionName } from './vit-weights.js';
+import { fullGrid, type PatchGrid, patchOrder, tileSize } from './patch-grid.js';
+import { attentionSide, hasWindows, numPatches, numVisionTokens, type VisionConfig } from './vision-config.js';
+import { biasName, VISION, type VisionRole, visionNames } from './vit-weights.js';
 
 /** Buffers that a tile is computed in; rows of activations are padded to a multiple of 32 elements with zeros. */
 export interface VitBuffers {
@@ -27,14 +27,19 @@ export interface VitBuffers {
   readonly attentionTiles: GPUBuffer;
   /** Those of the attention within windows. */
   readonly windowTiles: GPUBuffer;
+  /** What {@link windowMoves} gives. */
+  readonly intoWindows: GPUBuffer;
+  readonly outOfWindows: GPUBuffer;
   /** f32 `[numTokens, hidden]`: the residual stream. */
   readonly residual: GPUBuffer;
   /** f32 `[numTokens, hidden]` */
   readonly normed: GPUBuffer;
-  /** f32 `[numTokens, 3 * hidden]` */
+  /** f32 `[numTokens or numWindowRows, 3 * hidden]` */
   readonly qkv: GPUBuffer;
-  /** f32 `[numTokens, hidden]` */
+  /** f32 `[numTokens or numWindowRows, hidden]` */
   readonly heads: GPUBuffer;
+  /** f32 `[numTokens or numWindowRows, numHeads, 2 * side]`, with relative positions. */
+  readonly relative: GPUBuffer;
   /** f32 `[numTokens, intermediate]` */
   readonly mlp: GPUBuffer;
 }
@@ -46,8 +51,8 @@ export interface TileShape {
   readonly numTokens: number;
   readonly numAttentionTiles: number;
   readonly numWindowTiles: number;
-  /** Of a resampler. */
-  readonly numQueryTiles: number;
+  /** Rows of padded windows. */
+  readonly numWindowRows: number;
 }
 
 export interface VitContext extends KernelContext {
@@ -55,11 +60,11 @@ export interface VitContext extends KernelContext {
   readonly tile: TileShape;
 }
 
-/** LayerNorm, or RMSNorm, which has no beta. */
-
 interface VitLayer {
   readonly norm1: NormWeight;
   readonly qkv: LinearWeight;
+  /** Of relative positions. */
+  readonly distances: LoadedVector | undefined;
   readonly output: LinearWeight;
   readonly scale1: LoadedVector | undefined;
   readonly norm2: NormWeight;
@@ -76,8 +81,10 @@ export class VisionTransformer {
   readonly #layers: readonly VitLayer[];
   readonly #postNorm: NormWeight | undefined;
 
-  constructor(config: VisionConfig, weights: LoadedWeights) {
+  /** @param stem of the names of its weights */
+  constructor(config: VisionConfig, weights: LoadedWeights, stem: string = VISION) {
     this.config = config;
+    const names = visionNames(stem);
     const vector = (name: string): LoadedVector => {
       const loaded = weights.vectors.get(name);
       invariant(loaded, `the weight ${name} was not loaded`);
@@ -96,79 +103,111 @@ export class VisionTransformer {
       epsilon: config.normEpsilon,
     });
     const scale = (name: string): LoadedVector | undefined => (config.hasLayerScale ? vector(name) : undefined);
-    this.#patches = linear(visionName.patches, config.hasPatchBias ? vector(visionName.patchBias) : undefined);
-    this.#positions = config.positions === 'learned' ? vector(visionName.positions) : undefined;
-    this.#preNorm = config.hasPreNorm ? norm(visionName.preNorm) : undefined;
-    this.#postNorm = config.hasPostNorm ? norm(visionName.postNorm) : undefined;
-    this.#layers = Array.from({ length: config.numLayers }, (_, layer) => ({
-      norm1: norm(visionName.layer(layer, 'norm1')),
-      qkv: biased(visionName.layer(layer, 'qkv')),
-      output: biased(visionName.layer(layer, 'output')),
-      scale1: scale(visionName.layer(layer, 'scale1')),
-      norm2: norm(visionName.layer(layer, 'norm2')),
-      up: biased(visionName.layer(layer, 'up')),
-      down: biased(visionName.layer(layer, 'down')),
-      scale2: scale(visionName.layer(layer, 'scale2')),
-    }));
+    this.#patches = linear(names.patches, config.hasPatchBias ? vector(names.patchBias) : undefined);
+    this.#positions = config.positions === 'learned' ? vector(names.positions) : undefined;
+    this.#preNorm = config.hasPreNorm ? norm(names.preNorm) : undefined;
+    this.#postNorm = config.hasPostNorm
+      ? { ...norm(names.postNorm), epsilon: config.postNormEpsilon ?? config.normEpsilon }
+      : undefined;
+    this.#layers = Array.from({ length: config.numLayers }, (_, layer) => {
+      const name = (role: VisionRole): string => names.layer(layer, role);
+      return {
+        norm1: norm(name('norm1')),
+        qkv: biased(name('qkv')),
+        distances: config.hasRelativePositions ? vector(name('distances')) : undefined,
+        output: biased(name('output')),
+        scale1: scale(name('scale1')),
+        norm2: norm(name('norm2')),
+        up: biased(name('up')),
+        down: biased(name('down')),
+        scale2: scale(name('scale2')),
+      };
+    });
   }
 
-  /** The patches of a tile → its rows, `[numTokens, hidden]`; gives the buffer that holds them. */
-  forward(ctx: VitContext): GPUBuffer {
-    const { patches, turns, residual, normed, qkv, heads, mlp } = ctx.vit;
-    const { config } = this;
-    const { activation } = config;
+  /**
+   * The patches of a tile → its rows, `[numTokens, hidden]`; gives the buffer that holds them.
+   * @param afterLayer sees the rows after each layer, for models that use more than the last ones
+   */
+  forward(ctx: VitContext, afterLayer?: (layer: number, rows: GPUBuffer) => void): GPUBuffer {
+    const { patches, residual, normed, mlp } = ctx.vit;
+    const { activation, hasClassToken, hasPatchBias } = this.config;
     const { numTokens: numRows, numPatches } = ctx.tile;
 
     const embedded = this.#preNorm ? normed : residual;
-    if (this.#positions) this.#place(ctx, this.#positions, embedded);
+    if (this.#positions) this.#place(ctx, this.#positions, embedded, numRows);
     const epilogue = this.#positions ? 'add' : 'store';
     matmul(ctx, this.#patches, { x: patches, y: embedded, numRows: numPatches, epilogue });
+    // Products write rows beyond those asked for, here a bias to the class token: it is put there once more.
+    if (this.#positions && hasClassToken && hasPatchBias) this.#place(ctx, this.#positions, embedded, 1);
     if (this.#preNorm) normRows(ctx, this.#preNorm, { x: normed, y: residual, numRows });
     const add = (weight: LinearWeight, x: GPUBuffer, rowScale: LoadedVector | undefined): void =>
       matmul(ctx, weight, { x, y: residual, numRows, epilogue: rowScale ? 'add_scaled' : 'add', rowScale });
 
     this.#layers.forEach((layer, index) => {
       normRows(ctx, layer.norm1, { x: residual, y: normed, numRows });
-      matmul(ctx, layer.qkv, { x: normed, y: qkv, numRows });
-      if (!this.#positions) turnEncoderHeads(ctx, config, { qkv, turns, numRows });
-      encoderAttention(ctx, config, { qkv, out: heads, ...this.#tilesOf(ctx, index) });
-      add(layer.output, heads, layer.scale1);
+      add(layer.output, this.#attend(ctx, layer, index), layer.scale1);
       normRows(ctx, layer.norm2, { x: residual, y: normed, numRows });
       matmul(ctx, layer.up, { x: normed, y: mlp, numRows, epilogue: activation });
       add(layer.down, mlp, layer.scale2);
+      afterLayer?.(index, residual);
     });
     if (!this.#postNorm) return residual;
     normRows(ctx, this.#postNorm, { x: residual, y: normed, numRows });
     return normed;
   }
 
-  /** Learned positions, and the class token: the patches are added to them. */
-  #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer): void {
+  /** Learned positions, and the class token, which is the first: the patches are added to them. */
+  #place(ctx: VitContext, { buffer: source }: LoadedVector, destination: GPUBuffer, numRows: number): void {
     const { hiddenSize: width, positionsSide } = this.config;
     const { positionIndex: index, positionWeights: weights } = ctx.vit;
-    const shape = { numRows: ctx.tile.numTokens, width, sourceStride: width };
+    const shape = { numRows, width, sourceStride: width };
     if (positionsSide === undefined) gatherRows(ctx, { ...shape, taps: 2 }, { source, destination, index });
     else gatherRows(ctx, { ...shape, taps: CUBIC_TAPS }, { source, destination, index, weights });
   }
 
-  /** Whom rows see in a layer: all, or their window. */
-  #tilesOf({ vit, tile }: VitContext, layer: number): { readonly tiles: GPUBuffer; readonly numTiles: number } {
-    const { windows } = this.config;
-    return windows && !windows.fullLayers.includes(layer)
+  /** What rows see of all others, or of those in their window, before the output's product; gives the buffer that holds it. */
+  #attend(ctx: VitContext, { qkv: weight, distances }: VitLayer, index: number): GPUBuffer {
+    const { vit, tile } = ctx;
+    const { normed, qkv, heads, relative, turns } = vit;
+    const { config } = this;
+    const { windows, hiddenSize: width } = config;
+    const isWindowed = hasWindows(config, index);
+    const isMoved = isWindowed && windows?.isPadded === true;
+    const numRows = isMoved ? tile.numWindowRows : tile.numTokens;
+    if (isMoved) gatherRows(ctx, { numRows, width }, { source: normed, destination: heads, index: vit.intoWindows });
+
+    matmul(ctx, weight, { x: isMoved ? heads : normed, y: qkv, numRows });
+    if (config.positions === 'rotary') turnEncoderHeads(ctx, config, { qkv, turns, numRows });
+    const side = attentionSide(config, index);
+    if (distances) relativePositions(ctx, config, { qkv, relative, numRows, side, distances });
+    const tiles = isWindowed
       ? { tiles: vit.windowTiles, numTiles: tile.numWindowTiles }
       : { tiles: vit.attentionTiles, numTiles: tile.numAttentionTiles };
+    encoderAttention(ctx, config, {
+      qkv,
+      out: heads,
+      ...tiles,
+      ...(distances && { relative: { scores: relative, side } }),
+    });
+
+    if (!isMoved) return heads;
+    const back = { numRows: tile.numTokens, width };
+    gatherRows(ctx, back, { source: heads, destination: normed, index: vit.outOfWindows });
+    return normed;
   }
 }
 
 /**
  * Where the position of each row comes from, u32 `[numTokens, 3]`: the destination row and two rows of the position table to
- * sum. The class token comes last here but has the first position, and its own embedding lies behind the table.
+ * sum. The class token's row is the last, but stands first here; its position is the first, and its own embedding lies behind
+ * the table.
  */
 export function positionIndex(config: VisionConfig): Uint32Array<ArrayBuffer> {
   const [patches, tokens] = [numPatches(config), numVisionTokens(config)];
   const first = tokens - patches;
   const index = Array.from({ length: patches }, (_, i) => [i, first + i, NO_ROW]);
-  if (config.hasClassToken) index.push([patches, 0, tokens]);
+  if (config.hasClassToken) index.unshift([patches, 0, tokens]);
   return new Uint32Array(index.flat());
 }
 
@@ -185,7 +224,7 @@ export function patchify(
 ): Float32Array<ArrayBuffer> {
   const { patchSize, numFrames } = config;
   const { width, height } = tileSize(config, grid);
-  const order = windowsOf(config, grid).flat();
+  const order = patchOrder(config, grid);
   const rows = new Float32Array(order.length * stride);
   order.forEach((patch, row) => {
     const top = Math.floor(patch / grid.cols) * patchSize;

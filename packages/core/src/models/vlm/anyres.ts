@@ -3,6 +3,7 @@
 import { PagemindError } from '../../errors.js';
 import type { Resolution } from '../../image/resolutions.js';
 import type { RawConfig } from '../raw-config.js';
+import { between } from '../vision/convolution.js';
 import type { ImageTiles, Placement } from './vlm-config.js';
 
 /** `image_grid_pinpoints`: the sizes that an image may be fitted to, stored as [height, width]. */
@@ -112,11 +113,4 @@ function placeShrunk(
     sources: Uint32Array.from(sources),
     weights: Float32Array.from(weights),
   };
-}
-
-/** The two lines of `from` that line `at` of `to` lies between, and how far it is from the first. */
-function between(at: number, from: number, to: number): readonly [number, number, number] {
-  const position = Math.max((at + 0.5) * (from / to) - 0.5, 0);
-  const first = Math.min(Math.floor(position), from - 1);
-  return [first, Math.min(first + 1, from - 1), position - first];
 }

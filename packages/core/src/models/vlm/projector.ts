@@ -1,19 +1,30 @@
 // From a tile's pixels to rows of the language model: the tower, the choice of its rows, and the linear layers between.
 // Which tiles make up an image, and where their rows go, is the runner's and the family's business.
 import { invariant } from '../../errors.js';
+import { rowStride } from '../../layers/context.js';
 import { gatherRows } from '../../layers/gather.js';
 import { type LayerNormWeight, layerNorm } from '../../layers/layer-norm.js';
-import { type LinearWeight, matmul } from '../../layers/linear.js';
+import { type LinearWeight, matmul, type OutputPart } from '../../layers/linear.js';
 import type { LoadedWeights } from '../../load/weight-loader.js';
-import { type WeightSpec, wholeTensor } from '../../load/weights.js';
-import { fullGrid, type PatchGrid, windowsOf } from '../vision/patch-grid.js';
-import { VisionTransformer, type VitContext } from '../vision/vit.js';
+import { type WeightPiece, type WeightSpec, wholeTensor } from '../../load/weights.js';
+import { fullGrid, type PatchGrid, patchOrder } from '../vision/patch-grid.js';
+import { type SamContext, SamEncoder, samWeights } from '../vision/sam-encoder.js';
+import { type TileShape, VisionTransformer, type VitContext } from '../vision/vit.js';
 import { biasName, vitWeights } from '../vision/vit-weights.js';
-import { Resampler, type ResamplerContext, resamplerWeights } from './resampler.js';
-import { type ProjectorLayer, type ProjectorNorm, rowsPerTile, tileRowWidth, type VlmConfig } from './vlm-config.js';
+import { QFormer, type QFormerContext, qformerWeights } from './qformer.js';
+import { Resampler, type ResamplerContext, type ResamplerShape, resamplerWeights } from './resampler.js';
+import {
+  betweenWidth,
+  extraRowsOf,
+  type ProjectorLayer,
+  type ProjectorNorm,
+  rowsPerTile,
+  tileRowWidth,
+  type VlmConfig,
+} from './vlm-config.js';
 
-/** Name of the loaded newline row. */
-export const NEWLINE = 'newline';
+/** Name of the loaded rows that lie behind those of all tiles, in converted checkpoints too. */
+export const EXTRA_ROWS = 'newline';
 
 /** Buffers between the tower and the decoder, for one tile. */
 export interface ProjectorBuffers {
@@ -23,35 +34,51 @@ export interface ProjectorBuffers {
   readonly selected: GPUBuffer;
   /** The same after the norm, where there is one. */
   readonly normed: GPUBuffer;
-  /** f32 `[rowsPerTile, first layer's outputs]`, for a projector of two layers. */
+  /** f32 `[rowsPerTile, betweenWidth]`, for a projector of two layers. */
   readonly between: GPUBuffer;
   /** f32 `[rowsPerTile, decoder's hidden]` */
   readonly projected: GPUBuffer;
 }
 
-export interface ProjectorContext extends VitContext, ResamplerContext {
+export interface ProjectorContext extends Omit<VitContext, 'tile'>, Omit<ResamplerContext, 'tile'> {
+  readonly tile: TileShape & ResamplerShape;
+  /** Where a Q-Former computes. */
+  readonly qformer?: Pick<QFormerContext, 'qformer' | 'tile'> | undefined;
   readonly projector: ProjectorBuffers;
+  /** Where a second tower looks at the same tile. */
+  readonly highRes?: Pick<SamContext, 'vit' | 'tile' | 'sam'> | undefined;
 }
+
+type LoadedLayer = ProjectorLayer & { readonly weight: LinearWeight };
 
 export class ImageEncoder {
   readonly config: VlmConfig;
   readonly #tower: VisionTransformer;
   readonly #resampler: Resampler | undefined;
+  readonly #qformer: QFormer | undefined;
   readonly #norm: LayerNormWeight | undefined;
-  readonly #layers: readonly (ProjectorLayer & { readonly weight: LinearWeight })[];
+  readonly #layers: readonly LoadedLayer[];
+  readonly #highRes: { readonly sam: SamEncoder; readonly layer: LoadedLayer } | undefined;
 
   constructor(config: VlmConfig, weights: LoadedWeights) {
     invariant(config.projector.length <= 2, 'a projector has one layer or two');
     this.config = config;
     this.#tower = new VisionTransformer(config.tower, weights);
     this.#resampler = config.resampler && new Resampler(config.resampler, weights);
+    this.#qformer = config.qformer && new QFormer(config.qformer, weights);
     this.#norm = config.projectorNorm && normOf(config.projectorNorm, weights);
-    this.#layers = config.projector.map((layer) => {
+    const { projector, highRes } = config;
+    const load = (layer: ProjectorLayer, bias = biasName(layer.name)): LoadedLayer => {
       const matrix = weights.matrices.get(layer.name);
-      const bias = layer.hasBias ? weights.vectors.get(biasName(layer.name)) : undefined;
-      invariant(matrix && (bias || !layer.hasBias), `the weight ${layer.name} was not loaded`);
-      return { ...layer, weight: { matrix, bias } };
-    });
+      const loaded = layer.hasBias ? weights.vectors.get(bias) : undefined;
+      invariant(matrix && (loaded || !layer.hasBias), `the weight ${layer.name} was not loaded`);
+      return { ...layer, weight: { matrix, bias: loaded } };
+    };
+    this.#layers = projector.map((layer) => load(layer));
+    this.#highRes = highRes && {
+      sam: new SamEncoder(highRes.sam, weights),
+      layer: load(highRes.projector, biasName(projector[0]?.name ?? '')),
+    };
   }
 
   /** The patches of a tile → its rows, in `projected`. */
@@ -62,15 +89,39 @@ export class ImageEncoder {
 
     const rows = this.#tower.forward(ctx);
     const shape = { numRows, width: tower.hiddenSize, groups: pixelShuffle ** 2 };
+    const queries = this.#qformer && this.#query(ctx, this.#qformer, rows);
     if (this.#resampler) this.#resampler.forward(ctx, rows, selected);
-    else gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
-    if (this.#norm) layerNorm(ctx, this.#norm, { x: selected, y: normed, numRows });
-    const joined = this.#norm ? normed : selected;
+    else if (!queries) gatherRows(ctx, shape, { source: rows, destination: selected, index: selectIndex });
+    const found = queries ?? selected;
+    if (this.#norm) layerNorm(ctx, this.#norm, { x: found, y: normed, numRows });
+    const joined = this.#norm ? normed : found;
+    const part = this.#highRes && this.#projectHighRes(ctx, this.#highRes, numRows);
     this.#layers.forEach(({ weight, activation }, i) => {
       const x = i === 0 ? joined : between;
       const y = i === this.#layers.length - 1 ? projected : between;
-      matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store' });
+      matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store', part: i === 0 ? part : undefined });
     });
+  }
+
+  #query({ qformer: parts, profile, dispatch }: ProjectorContext, qformer: QFormer, rows: GPUBuffer): GPUBuffer {
+    invariant(parts, 'a Q-Former has its buffers');
+    return qformer.forward({ profile, dispatch, ...parts }, rows);
+  }
+
+  /** The second tower's part of the rows between; gives where the first one's is. */
+  #projectHighRes(
+    ctx: ProjectorContext,
+    { sam, layer }: { readonly sam: SamEncoder; readonly layer: LoadedLayer },
+    numRows: number,
+  ): OutputPart {
+    const { highRes, projector, profile, dispatch } = ctx;
+    invariant(highRes, 'a second tower has its buffers');
+    const x = sam.forward({ profile, dispatch, ...highRes });
+    const { weight, activation, numOutputs } = layer;
+    const width = betweenWidth(this.config);
+    const epilogue = activation ?? 'store';
+    matmul(ctx, weight, { x, y: projector.between, numRows, epilogue, part: { start: 0, width } });
+    return { start: numOutputs, width };
   }
 }
 
@@ -82,20 +133,39 @@ function normOf({ name, epsilon }: ProjectorNorm, { vectors }: LoadedWeights): L
 
 /** Everything the vision side reads. */
 export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
-  const { tower, resampler, projectorNorm, projector, hasNewline } = config;
-  const specs: WeightSpec[] = [...vitWeights(tower)];
+  const { tower, resampler, qformer, projectorNorm, projector, highRes } = config;
+  const specs: WeightSpec[] = [...vitWeights(tower), ...(highRes ? samWeights(highRes.sam) : [])];
   if (resampler) specs.push(...resamplerWeights(resampler));
+  if (qformer) specs.push(...qformerWeights(qformer));
   if (projectorNorm) {
     const [{ name }, width] = [projectorNorm, tileRowWidth(config)];
     specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
   }
-  for (const { name, numInputs, numOutputs, hasBias, isTransposed = false } of projector) {
+  const layers = highRes ? [highRes.projector, ...projector] : projector;
+  for (const { name, numInputs, numOutputs, isTransposed = false } of layers) {
     const pieces = [{ ...wholeTensor(`${name}.weight`, numOutputs), isTransposed }];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
-    if (hasBias) specs.push(row(biasName(name), numOutputs, `${name}.bias`));
   }
-  if (hasNewline) specs.push(row(NEWLINE, projector.at(-1)?.numOutputs ?? 0, 'newline'));
+  projector.forEach((layer, i) => {
+    // Of products that make parts of a row, biases are one vector.
+    const parts = i === 0 && highRes ? [highRes.projector, layer] : [layer];
+    if (layer.hasBias) specs.push(biasesOf(layer.name, parts));
+  });
+  const width = projector.at(-1)?.numOutputs ?? 0;
+  const extra = extraRowsOf(config).map((tensor, i) => wholeTensor(tensor, width, i * rowStride(width)));
+  if (extra.length > 0) {
+    specs.push({ kind: 'vector', name: EXTRA_ROWS, length: extra.length * rowStride(width), pieces: extra });
+  }
   return specs;
+}
+
+function biasesOf(name: string, parts: readonly ProjectorLayer[]): WeightSpec {
+  let length = 0;
+  const pieces = parts.map((part): WeightPiece => {
+    length += part.numOutputs;
+    return wholeTensor(`${part.name}.bias`, part.numOutputs, length - part.numOutputs);
+  });
+  return { kind: 'vector', name: biasName(name), length, pieces };
 }
 
 function row(name: string, length: number, tensor: string): WeightSpec {
@@ -111,11 +181,9 @@ export function selectIndex(config: VlmConfig, grid: PatchGrid = fullGrid(config
   const { tower, keepsClassToken, pixelShuffle } = config;
   const { rows, cols } = grid;
   const rowOfPatch = new Uint32Array(rows * cols);
-  windowsOf(tower, grid)
-    .flat()
-    .forEach((patch, row) => {
-      rowOfPatch[patch] = row;
-    });
+  patchOrder(tower, grid).forEach((patch, row) => {
+    rowOfPatch[patch] = row;
+  });
   const index: number[] = keepsClassToken ? [0, rows * cols] : [];
   let target = keepsClassToken ? 1 : 0;
   for (let top = 0; top < rows; top += pixelShuffle) {

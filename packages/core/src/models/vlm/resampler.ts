@@ -9,7 +9,6 @@ import { type LinearWeight, matmul } from '../../layers/linear.js';
 import type { LoadedVector, LoadedWeights } from '../../load/weight-loader.js';
 import { type MatrixSpec, type VectorSpec, type WeightSpec, wholeTensor } from '../../load/weights.js';
 import { CUBIC_TAPS } from '../vision/interpolation.js';
-import type { TileShape } from '../vision/vit.js';
 import { biasName } from '../vision/vit-weights.js';
 
 /** The numbers of a resampler. */
@@ -42,9 +41,15 @@ export interface ResamplerBuffers {
   readonly seen: GPUBuffer;
 }
 
+/** The numbers of a tile that decide its dispatches. */
+export interface ResamplerShape {
+  readonly numPatches: number;
+  readonly numQueryTiles: number;
+}
+
 export interface ResamplerContext extends KernelContext {
   readonly resampler: ResamplerBuffers;
-  readonly tile: TileShape;
+  readonly tile: ResamplerShape;
 }
 
 /** Names of weights; tensors have the same unless {@link resamplerWeights} says otherwise. */

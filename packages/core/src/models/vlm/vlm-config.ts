@@ -4,7 +4,9 @@ import type { Settings } from '../../image/processor-config.js';
 import type { FamilyExample, TensorRenames } from '../family.js';
 import type { RawConfig } from '../raw-config.js';
 import type { PatchGrid } from '../vision/patch-grid.js';
+import type { SamConfig } from '../vision/sam-config.js';
 import { numPatches, type VisionActivation, type VisionConfig } from '../vision/vision-config.js';
+import type { QFormerConfig } from './qformer.js';
 import type { ResamplerConfig } from './resampler.js';
 
 /** How an image was cut into tiles; `grid` tiles are in row-major order. */
@@ -20,7 +22,7 @@ export interface ImageTiles {
 
 /**
  * The rows of an image, each a weighted sum of `taps` projected rows: row `t * rowsPerTile + r` is row `r` of tile `t`;
- * the newline row, where a family has one, comes after those of all tiles.
+ * the newline row, or other rows where a family has some, come after those of all tiles.
  */
 export interface Placement {
   readonly numRows: number;
@@ -61,6 +63,13 @@ export interface ImageBounds {
   readonly endId: number;
 }
 
+/** A second tower that sees the same pictures in more pixels. */
+export interface HighResConfig {
+  readonly sam: SamConfig;
+  /** For its rows what the first of `projector` is for the other tower's; both make one row, these outputs first. */
+  readonly projector: ProjectorLayer;
+}
+
 /** The vision side of a model. */
 export interface VlmConfig {
   /**
@@ -83,11 +92,17 @@ export interface VlmConfig {
   readonly pixelShuffle: number;
   /** Learned queries whose rows take the place of the tower's; missing: none. */
   readonly resampler?: ResamplerConfig;
+  /** The same in several layers; missing: none. */
+  readonly qformer?: QFormerConfig;
   /** LayerNorm before the linear layers; missing: none. */
   readonly projectorNorm?: ProjectorNorm;
   readonly projector: readonly ProjectorLayer[];
+  /** `high_res_vision_config`; missing: there is one tower. */
+  readonly highRes?: HighResConfig;
   /** `image_newline` ends every row of the grid. */
   readonly hasNewline: boolean;
+  /** Tensors of rows, after renaming, that the newline row or nothing stands for where this is missing. */
+  readonly extraRows?: readonly string[];
   /** Rows of the largest image. */
   readonly maxRows: number;
   /** Taps of its placements, at most. */
@@ -112,7 +127,8 @@ export interface VlmFamily {
   readonly visionKey?: string;
   /**
    * Tensor names, old → new, the first match counts: the decoder's become those of its own family, the tower's start
-   * with `vision.`, the projector's with `projector.`, and the newline row is `newline`.
+   * with `vision.`, those of a second one with `high_res.`, of what gathers rows with `resampler.` or `qformer.`, the
+   * projector's with `projector.`, and the newline row is `newline`.
    */
   readonly renames: TensorRenames;
   /** Key of config.json that has the decoder's config; default `text_config`. */
@@ -137,16 +153,28 @@ export function rowsPerTile(
     keepsClassToken,
     pixelShuffle,
     resampler,
-  }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'resampler'>,
+    qformer,
+  }: Pick<VlmConfig, 'tower' | 'keepsClassToken' | 'pixelShuffle' | 'resampler' | 'qformer'>,
   numTilePatches: number = numPatches(tower),
 ): number {
-  if (resampler) return resampler.numQueries;
+  const queries = resampler ?? qformer;
+  if (queries) return queries.numQueries;
   return numTilePatches / pixelShuffle ** 2 + (keepsClassToken ? 1 : 0);
 }
 
 /** Elements of those rows. */
-export function tileRowWidth({ tower, pixelShuffle, resampler }: VlmConfig): number {
-  return resampler?.hiddenSize ?? tower.hiddenSize * pixelShuffle ** 2;
+export function tileRowWidth({ tower, pixelShuffle, resampler, qformer }: VlmConfig): number {
+  return (resampler ?? qformer)?.hiddenSize ?? tower.hiddenSize * pixelShuffle ** 2;
+}
+
+/** Tensors of the rows behind those of all tiles. */
+export function extraRowsOf({ hasNewline, extraRows = hasNewline ? ['newline'] : [] }: VlmConfig): readonly string[] {
+  return extraRows;
+}
+
+/** Width of the rows between the first linear layers and the last. */
+export function betweenWidth({ projector, highRes }: Pick<VlmConfig, 'projector' | 'highRes'>): number {
+  return (highRes?.projector.numOutputs ?? 0) + (projector[0]?.numOutputs ?? 0);
 }
 
 /** All rows of all tiles as they come. */

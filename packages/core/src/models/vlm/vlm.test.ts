@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { RawConfig } from '../raw-config.js';
 import { patchify, positionIndex } from '../vision/vit.js';
 import { placeAnyres, readPinpoints } from './anyres.js';
+import { deepseekVlHybrid } from './families/deepseek-vl.js';
 import { idefics3 } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
-import { selectIndex } from './projector.js';
-import { rowsPerTile, tileRowWidth } from './vlm-config.js';
+import { xcomposer } from './families/xcomposer.js';
+import { EXTRA_ROWS, selectIndex, vlmWeights } from './projector.js';
+import { betweenWidth, extraRowsOf, rowsPerTile, tileRowWidth } from './vlm-config.js';
 
 const SIGLIP = {
   model_type: 'siglip_vision_model',
@@ -221,6 +223,88 @@ describe('qwen2-vl', () => {
   });
 });
 
+describe('deepseek_vl_hybrid', () => {
+  const sam = { hidden_size: 16, num_attention_heads: 2, output_channels: 4, image_size: 24, patch_size: 2 };
+  const read = (more: object = {}, hiddenSize = 16) =>
+    deepseekVlHybrid.readConfig(
+      new RawConfig({ vision_config: SIGLIP, high_res_vision_config: { ...sam, ...more }, image_token_id: 9 }),
+      hiddenSize,
+    );
+
+  it('makes half of a row of each tower, those of the larger picture first', () => {
+    const { highRes, projector, ...config } = read();
+    expect(projector).toMatchObject([
+      { numInputs: 8, numOutputs: 8 },
+      { numInputs: 16, numOutputs: 16 },
+    ]);
+    expect(highRes).toMatchObject({
+      sam: { numChannels: 4, outputSide: 4, earlyLayer: 2 },
+      projector: { numInputs: 16, numOutputs: 8, activation: 'gelu' },
+    });
+    expect(betweenWidth({ ...config, projector, ...(highRes && { highRes }) })).toBe(16);
+    const bias = vlmWeights(read()).find(({ name }) => name === 'projector.vision_proj.bias');
+    expect(bias?.pieces).toMatchObject([
+      { tensor: 'projector.high_res_vision_proj.bias', dst: 0 },
+      { tensor: 'projector.vision_proj.bias', dst: 8 },
+    ]);
+  });
+
+  it('has the sizes of the published config by default', () => {
+    const tower = deepseekVlHybrid.readConfig(new RawConfig({ vision_config: SIGLIP, image_token_id: 9 }), 16).highRes;
+    expect(tower?.sam).toMatchObject({
+      numChannels: 256,
+      tower: {
+        ...{ hiddenSize: 768, intermediateSize: 3072, numLayers: 12, headDim: 64, imageSize: 1024, patchSize: 16 },
+        windows: { side: 14, fullLayers: [2, 5, 8, 11], isPadded: true },
+      },
+    });
+  });
+
+  it.each([
+    ['a tower without relative positions', { use_rel_pos: false }, 16],
+    ['a tower without biases', { qkv_bias: false }, 16],
+    ['no layer that sees everything', { global_attn_indexes: [] }, 16],
+    ['an early layer that does not exist', { global_attn_indexes: [12] }, 16],
+    ['a row that has no halves of whole units', {}, 12],
+  ])('refuses %s', (_what, change, hiddenSize) => {
+    expect(() => read(change, hiddenSize)).toThrowError(expect.objectContaining({ code: 'unsupported_model' }));
+  });
+});
+
+describe('xcomposer', () => {
+  const config = xcomposer.readConfig(new RawConfig({ num_query_token: 3 }), 64);
+
+  it('has the sizes that the code of its authors fixes', () => {
+    expect(config.tower).toMatchObject({
+      ...{ hiddenSize: 1408, intermediateSize: 6144, numLayers: 39, headDim: 88, imageSize: 224, patchSize: 14 },
+      ...{ lacksKeyBias: true, hasPostNorm: true, normEpsilon: 1e-6, postNormEpsilon: 1e-5 },
+    });
+    expect(config.qformer).toMatchObject({ numQueries: 3, numInputs: 1408, headDim: 64, numLayers: 12 });
+    expect([rowsPerTile(config), tileRowWidth(config), config.maxRows]).toEqual([3, 768, 5]);
+  });
+
+  it('puts a row of its own before and behind those of an image', () => {
+    const tiles = { width: 9, height: 9, numTiles: 1, gridRows: 0, gridCols: 0 };
+    const { sources, numRows } = config.place(tiles, { width: 224, height: 224 });
+    expect([numRows, ...sources]).toEqual([5, 3, 0, 1, 2, 4]);
+    expect(extraRowsOf(config)).toEqual(['flag_image_start', 'flag_image_end']);
+    expect(vlmWeights(config).find(({ name }) => name === EXTRA_ROWS)).toMatchObject({
+      length: 128,
+      pieces: [{ dst: 0 }, { dst: 64 }],
+    });
+  });
+
+  it('has biases of queries and values, and looks at the tower in every second layer', () => {
+    const specs = new Map(vlmWeights(config).map((spec) => [spec.name, spec]));
+    const biases = specs.get('vision.layers.0.qkv.bias');
+    expect(biases).toMatchObject({ kind: 'vector', length: 3 * 1408 });
+    expect(biases?.pieces).toMatchObject([{ dst: 0 }, { dst: 2 * 1408 }]);
+    expect(specs.get('qformer.layers.0.cross.kv')).toMatchObject({ numRows: 2 * 768, numCols: 1408 });
+    expect(specs.has('qformer.layers.1.cross.kv')).toBe(false);
+    expect(specs.has('qformer.layers.1.self.qkv')).toBe(true);
+  });
+});
+
 describe('qwen-vl', () => {
   const raw = (visual: object = {}) =>
     new RawConfig({
@@ -255,9 +339,9 @@ describe('qwen-vl', () => {
 describe('the rows of a tile', () => {
   const { tower } = llava.readConfig(llavaConfig({ vision_config: { ...CLIP, image_size: 4 } }), 16);
 
-  it('have the class token last, with the first position', () => {
+  it('have the class token last, with the first position, and place it first', () => {
     const none = 0xffffffff;
-    expect([...positionIndex(tower)]).toEqual([0, 1, none, 1, 2, none, 2, 3, none, 3, 4, none, 4, 0, 5]);
+    expect([...positionIndex(tower)]).toEqual([4, 0, 5, 0, 1, none, 1, 2, none, 2, 3, none, 3, 4, none]);
   });
 
   it('hold the pixels of a patch channel by channel', () => {
