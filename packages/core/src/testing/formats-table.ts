@@ -14,8 +14,8 @@ import { fixturesPath } from './fixtures.js';
 /** Where the table begins and ends in the document. */
 const [BEGIN, END] = ['<!-- table of formats: begin -->', '<!-- table of formats: end -->'];
 
-/** Tests that compare the logits and greedy ids of every golden they name. */
-const TESTS = ['goldens.model.test.ts', 'gguf.model.test.ts'];
+/** Tests that compare the logits and greedy ids of every golden they name, and the list that they share. */
+const TESTS = ['testing/goldens.ts', 'goldens.model.test.ts', 'gguf.model.test.ts'];
 
 interface Row {
   readonly files: readonly string[];

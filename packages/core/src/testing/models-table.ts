@@ -9,7 +9,7 @@ import { fixturesPath } from './fixtures.js';
 const [BEGIN, END] = ['<!-- table of models: begin -->', '<!-- table of models: end -->'];
 
 /** Tests that compare the logits and greedy ids of every golden they name. */
-const TESTS = ['goldens.model.test.ts', 'vlm-goldens.model.test.ts'];
+const TESTS = ['testing/goldens.ts', 'goldens.model.test.ts', 'vlm-goldens.model.test.ts'];
 
 /** The document with its table made anew. */
 export function withModelsTable(document: string): string {
