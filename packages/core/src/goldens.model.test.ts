@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { errorOf, FAMILY_GOLDENS, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, waysOf } from './testing/goldens.js';
+import { waysOf } from './testing/golden-ways.js';
+import { errorOf, FAMILY_GOLDENS, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
 import { readTensors } from './testing/tensors.js';
 
 /** Of every format of quantised weights. */

@@ -4,11 +4,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type EngineOptions } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { FAMILY_GOLDENS, floatsOf, idsOf, waysOf } from './testing/goldens.js';
+import { divergence, expectSameBits, INT4_COST, waysOf } from './testing/golden-ways.js';
+import { FAMILY_GOLDENS, floatsOf, idsOf, rmsError } from './testing/goldens.js';
 import { readTensors } from './testing/tensors.js';
-
-/** Most that INT4 in groups of 32 may cost a golden, whose random weights bear it badly: KL of f32 from INT4, nats a token. */
-const INT4_COST = 1;
 
 async function using<T>(name: string, options: EngineOptions, use: (engine: Engine) => Promise<T>): Promise<T> {
   const common = { maxBatchSize: 2, sessionLen: 64, cacheBlockSeqLen: 16 };
@@ -18,29 +16,6 @@ async function using<T>(name: string, options: EngineOptions, use: (engine: Engi
   } finally {
     await engine.dispose();
   }
-}
-
-/** Root mean square of the differences over the spread of `wanted`. */
-function rmsError(actual: Float32Array, wanted: Float32Array): number {
-  const mean = wanted.reduce((sum, value) => sum + value, 0) / wanted.length;
-  const square = (of: (value: number, i: number) => number): number =>
-    wanted.reduce((sum, value, i) => sum + of(value, i) ** 2, 0);
-  return Math.sqrt(square((value, i) => (actual[i] ?? Number.NaN) - value) / square((value) => value - mean));
-}
-
-/** Mean over rows of the KL divergence of `actual` from `wanted`, in nats. */
-function divergence(actual: Float32Array, wanted: Float32Array, vocabSize: number): number {
-  const logSoftmax = (row: Float32Array): Float32Array => {
-    const top = Math.max(...row);
-    const sum = Math.log(row.reduce((total, value) => total + Math.exp(value - top), 0));
-    return row.map((value) => value - top - sum);
-  };
-  let total = 0;
-  for (let at = 0; at < wanted.length; at += vocabSize) {
-    const [p, q] = [wanted, actual].map((logits) => logSoftmax(logits.subarray(at, at + vocabSize)));
-    total += p?.reduce((sum, value, i) => sum + Math.exp(value) * (value - (q?.[i] ?? Number.NaN)), 0) ?? Number.NaN;
-  }
-  return total / (wanted.length / vocabSize);
 }
 
 describeWithFixtures('modes of families', 'goldens/README.md', () => {
@@ -60,13 +35,7 @@ describeWithFixtures('modes of families', 'goldens/README.md', () => {
         const kl = divergence(await engine.logits(ids), wanted, engine.info.vocabSize);
         expect(kl).toBeLessThan(INT4_COST);
         expect(kl, 'quantising must cost something, or it did not happen').toBeGreaterThan(1e-3);
-        for (const { name: way, actual, wanted: same } of await waysOf(engine, name, ids)) {
-          expect(actual.length, way).toBe(same.length);
-          expect(
-            actual.findIndex((value, at) => !Object.is(value, same[at])),
-            way,
-          ).toBe(-1);
-        }
+        expectSameBits(await waysOf(engine, name, ids));
       });
     });
   });

@@ -5,6 +5,7 @@ import type { Prompt, PromptImage } from './engine/core.js';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
 import { goldenModel } from './testing/golden-model.js';
+import { divergence, expectSameBits, INT4_COST, waysOf } from './testing/golden-ways.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, promptOf, readGolden } from './testing/goldens.js';
 import type { TensorValues } from './testing/tensors.js';
 
@@ -64,6 +65,25 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
       const ids = promptOf(golden, 'input_ids');
       const logits = await engine.logits(ids, { images, decodeFrom: 5 });
       expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
+    });
+
+    it('deterministic and in INT4: the same bits in every way, at what INT4 may cost', async () => {
+      const images = pixelValuesOf(golden, '', 1);
+      const ids = promptOf(golden, 'input_ids');
+      const quantized = await createEngine({
+        model: goldenModel(name),
+        ...{ deterministic: true, quantize: 'int4-g32', dtype: 'float32' },
+        ...{ maxBatchSize: 2, maxPrefillTokenNum: ids.length + 8, cacheBlockSeqLen: 16, sessionLen: 128 },
+      });
+      try {
+        const logits = await quantized.logits(ids, { images });
+        const kl = divergence(logits, floatsOf(golden, 'logits'), quantized.info.vocabSize);
+        expect(kl).toBeLessThan(INT4_COST);
+        expect(kl, 'quantising must cost something, or it did not happen').toBeGreaterThan(1e-3);
+        expectSameBits(await waysOf(quantized, name, ids, images));
+      } finally {
+        await quantized.dispose();
+      }
     });
   });
 

@@ -50,13 +50,6 @@ export async function generateIds(engine: Engine, prompt: Prompt, maxNewTokens: 
   return ids;
 }
 
-/** Numbers of a sequence that was computed in some other way, and what they are to equal. */
-export interface Way {
-  readonly name: string;
-  readonly actual: Float32Array;
-  readonly wanted: Float32Array;
-}
-
 /** Of every family. */
 export const FAMILY_GOLDENS: readonly string[] = [
   'llama-mha',
@@ -100,48 +93,6 @@ export const FAMILY_GOLDENS: readonly string[] = [
   'dbrx',
 ];
 
-/** Where keys turn by how long the sequence is going to be: their blocks are not shared. */
-const ROPE_OF_LENGTH: readonly string[] = ['phi3-longrope', 'qwen1-long'];
-
-/**
- * The ids one by one, in chunks beside another sequence, and behind blocks that another request has filled. The engine takes
- * more tokens a step than there are ids, and fewer than twice as many; its blocks are shorter than they are.
- */
-export async function waysOf(engine: Engine, name: string, ids: readonly number[]): Promise<readonly Way[]> {
-  const rest = ids.slice(1);
-  const whole = await engine.logits(ids);
-  const wholeRest = await engine.logits(rest);
-  const decoded = await engine.logits(ids, { decodeFrom: 3 });
-  const [beside, chunked] = await Promise.all([engine.logits(ids), engine.logits(rest)]);
-  // An order that no test before has left in the cache.
-  const unseen = ids.toReversed();
-  const cold = await logprobsOf(engine, unseen);
-  const cached = await logprobsOf(engine, unseen);
-  expect([cold.numCached, cached.numCached > 0]).toEqual([0, !ROPE_OF_LENGTH.includes(name)]);
-  return [
-    { name: 'one by one', actual: decoded, wanted: whole },
-    { name: 'beside another', actual: beside, wanted: whole },
-    { name: 'in chunks', actual: chunked, wanted: wholeRest },
-    { name: 'from cached blocks', actual: cached.logprobs, wanted: cold.logprobs },
-  ];
-}
-
-/** Log probabilities of the eight best tokens after a prompt and after each of four greedy ids. */
-async function logprobsOf(
-  engine: Engine,
-  ids: readonly number[],
-): Promise<{ logprobs: Float32Array; numCached: number }> {
-  const logprobs: number[] = [];
-  let numCached = Number.NaN;
-  const request = { prompt: { kind: 'tokens', ids } as const, sampling: { temperature: 0 }, maxNewTokens: 5 };
-  for await (const event of engine.generate({ ...request, ignoreEos: true, logprobs: 8 })) {
-    if (event.type === 'end') numCached = event.usage.cachedTokens;
-    else for (const { top } of event.logprobs ?? []) logprobs.push(...top.map(({ logprob }) => logprob));
-  }
-  expect(logprobs.length).toBe(5 * 8);
-  return { logprobs: Float32Array.from(logprobs), numCached };
-}
-
 /** Largest absolute difference over the standard deviation of `wanted`. */
 export function errorOf(actual: Float32Array, wanted: Float32Array): number {
   expect(actual.length).toBe(wanted.length);
@@ -153,4 +104,12 @@ export function errorOf(actual: Float32Array, wanted: Float32Array): number {
     if (!(difference <= worst)) worst = difference;
   });
   return worst / deviation;
+}
+
+/** Root mean square of the differences over the spread of `wanted`. */
+export function rmsError(actual: Float32Array, wanted: Float32Array): number {
+  const mean = wanted.reduce((sum, value) => sum + value, 0) / wanted.length;
+  const square = (of: (value: number, i: number) => number): number =>
+    wanted.reduce((sum, value, i) => sum + of(value, i) ** 2, 0);
+  return Math.sqrt(square((value, i) => (actual[i] ?? Number.NaN) - value) / square((value) => value - mean));
 }
