@@ -205,8 +205,8 @@ export function resolveConfig(
     maxStepsInFlight: count('maxStepsInFlight', 3, 1, 4),
     maxQueueLen: count('maxQueueLen', 64, 0, 1 << 20),
     enablePrefixCaching,
-    // Steps in a row take kernels of their own.
-    maxStepsPerSubmit: deterministic ? 1 : MAX_STEPS_PER_SUBMIT,
+    // Steps in a row take kernels of their own, and outrun what proposes tokens, which has to know the ids.
+    maxStepsPerSubmit: deterministic || options.speculative ? 1 : MAX_STEPS_PER_SUBMIT,
     deterministic,
     speculative: resolveSpeculative(options.speculative),
     dynamicRope,
