@@ -1,6 +1,6 @@
 // y[t] = epilogue(W x[t]) for many tokens t: the product of prefill, bound by arithmetic. This file holds the inputs; the
-// slot `product` spreads the work and has `main`: tiles.wgsl on GPUs, linear-matvec's serial.wgsl on CPUs. The slot `tokens`
-// says which row of x a token is, and which W it takes.
+// slot `product` spreads the work and has `main`: tiles.wgsl on GPUs, linear-matvec's serial-subgroup.wgsl or serial.wgsl on
+// CPUs. The slot `tokens` says which row of x a token is, and which W it takes.
 import slot::tokens::{row_start, first_block, is_idle};
 import slot::product::{main};
 

@@ -1,6 +1,6 @@
 // y[c] = epilogue(W x[c]) for COLUMNS activation rows c: the product of decoding, bound by the bytes of W. This file holds
-// the inputs; the slot `product` spreads the work and has `main`: lanes.wgsl on GPUs, serial.wgsl on CPUs. The slot `tokens`
-// says which row of x a token is, and which W it takes.
+// the inputs; the slot `product` spreads the work and has `main`: lanes.wgsl on GPUs, serial-subgroup.wgsl or serial.wgsl on
+// CPUs. The slot `tokens` says which row of x a token is, and which W it takes.
 import slot::tokens::{row_start, first_block, is_idle};
 import slot::product::{main};
 
