@@ -49,7 +49,7 @@ test('a story begins at once, goes on, and can be told in another way', async ({
   // The same seed and the same text before it: the same words again.
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(continueButton(page)).toBeVisible({ timeout: 120_000 });
-  expect(await story(page).textContent()).toBe(second);
+  await expect.poll(() => story(page).textContent(), { timeout: 120_000 }).toBe(second);
 
   await page.getByRole('button', { name: 'Clear' }).click();
   await expect(page.getByRole('heading', { name: 'How does the story begin?' })).toBeVisible();

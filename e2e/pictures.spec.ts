@@ -51,24 +51,24 @@ test('a drawing can be undone, begun anew, made with keys, and gone on with late
   const numLine = await sketch.numColoured();
   expect(numLine).toBeGreaterThan(5000);
   await sketch.press('New sheet');
-  expect(await sketch.numColoured()).toBe(0);
+  await expect.poll(() => sketch.numColoured()).toBe(0);
   await page.keyboard.press('Control+z');
-  expect(await sketch.numColoured()).toBe(numLine);
+  await expect.poll(() => sketch.numColoured()).toBe(numLine);
   await sketch.press('Undo');
-  expect(await sketch.numColoured()).toBe(0);
+  await expect.poll(() => sketch.numColoured()).toBe(0);
 
   await sketch.choose('Triangle', 'Purple');
   await sketch.pad.getByLabel('Filled').uncheck();
   await sketch.paper.focus();
   for (const key of ['Enter', 'Shift+ArrowRight', 'Shift+ArrowRight', 'Enter']) await page.keyboard.press(key);
-  expect(await sketch.numColoured()).toBeGreaterThan(1000);
+  await expect.poll(() => sketch.numColoured()).toBeGreaterThan(1000);
   // A tap is a shape too.
   await sketch.drag({ x: 0.25, y: 0.25 }, { x: 0.25, y: 0.25 });
   const numBoth = await sketch.numColoured();
   await page.keyboard.press('Escape');
   await expect(sketch.pad).toBeHidden();
   await sketch.open();
-  expect(await sketch.numColoured()).toBe(numBoth);
+  await expect.poll(() => sketch.numColoured()).toBe(numBoth);
   await sketch.press('Add to message');
   await expect(waiting(page)).toHaveCount(1);
 });
@@ -197,13 +197,13 @@ test('addresses of pictures last as long as they are shown', async ({ page }) =>
   const numAddresses = () => page.evaluate('numAddresses()');
   await open(page);
   await expect(page.getByRole('button', { name: 'Describe: Fish' })).toBeVisible();
-  expect(await numAddresses()).toBe(6);
+  await expect.poll(numAddresses).toBe(6);
   await page.getByRole('button', { name: 'Describe: Fish' }).click();
   await expect(answer(page)).toContainText('I see 1');
-  expect(await numAddresses()).toBe(1);
+  await expect.poll(numAddresses).toBe(1);
   await page.getByRole('button', { name: 'Clear' }).click();
   await expect(page.getByRole('button', { name: 'Describe: Fish' })).toBeVisible();
-  expect(await numAddresses()).toBe(6);
+  await expect.poll(numAddresses).toBe(6);
 });
 
 test.describe('in Chinese', () => {
@@ -227,17 +227,17 @@ test.describe('on a phone', () => {
   test('one draws with a finger, and nothing is wider than the screen', async ({ page }) => {
     await open(page);
     const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(await overflow()).toBe(0);
+    await expect.poll(overflow).toBe(0);
     const sketch = new SketchPad(page);
     await page.getByRole('button', { name: 'Draw something' }).last().tap();
     await sketch.choose('Square');
     await sketch.paper.tap();
-    expect(await sketch.numColoured()).toBeGreaterThan(10_000);
+    await expect.poll(() => sketch.numColoured()).toBeGreaterThan(10_000);
     await expect(sketch.pad.getByRole('button', { name: 'Describe' })).toBeInViewport();
     await sketch.pad.getByRole('button', { name: 'Describe' }).tap();
     await expect(answer(page)).toContainText('I see 1');
     await bring(page, 'drop', [sampleFile('fish'), sampleFile('stars'), sampleFile('house'), sampleFile('heart')]);
     await expect(waiting(page)).toHaveCount(4);
-    expect(await overflow()).toBe(0);
+    await expect.poll(overflow).toBe(0);
   });
 });

@@ -29,6 +29,16 @@ async function chooseText(page: Page, name: string, text: string): Promise<void>
   await expect(page.getByRole('radio', { name })).toBeChecked();
 }
 
+/** What the browser's file system holds of quantised models. */
+function keptNames(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const names: string[] = [];
+    for await (const name of (await root.getDirectoryHandle('pagemind-quantized')).keys()) names.push(name);
+    return names;
+  });
+}
+
 test('the loaded model is quantised, stopped, gone on with, used and deleted', async ({ page }) => {
   // Six models are loaded one after the other.
   test.slow();
@@ -98,13 +108,7 @@ test('the loaded model is quantised, stopped, gone on with, used and deleted', a
   await page.getByRole('button', { name: 'Choose a model' }).click();
   await page.getByRole('button', { name: `Delete ${NAME} from this browser` }).click();
   await expect(page.getByRole('button', { name: `Delete ${NAME} from this browser` })).toBeHidden();
-  const kept = await page.evaluate(async () => {
-    const root = await navigator.storage.getDirectory();
-    const names: string[] = [];
-    for await (const name of (await root.getDirectoryHandle('pagemind-quantized')).keys()) names.push(name);
-    return names;
-  });
-  expect(kept).toEqual([]);
+  await expect.poll(() => keptNames(page)).toEqual([]);
   expect(complaints).toEqual([]);
   expect(foreignRequests).toEqual([]);
 });

@@ -62,10 +62,10 @@ test('a conversation with a picture is there again, goes on, and stays cleared',
 
   await page.reload();
   await expect(log(page)).toContainText('You said: What is this? I see 1: image/png 240×240');
-  expect(await log(page).textContent()).toBe(before);
+  await expect.poll(() => log(page).textContent()).toBe(before);
   const picture = log(page).getByRole('img', { name: 'stars.png' });
   await expect(picture).toHaveJSProperty('complete', true);
-  expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(100);
+  await expect.poll(() => picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBeGreaterThan(100);
   await ask(page, 'echo');
   await expect(log(page).locator('.answer').last()).toContainText('"content":"You said: What is this? I see 1:');
   // The question alone, when the page goes before it is answered.
@@ -126,7 +126,7 @@ test('the model of the page goes on with the conversation', async ({ page }) => 
 
   await page.reload();
   await expect(log(page)).toBeVisible(SLOW);
-  expect(await log(page).textContent()).toBe(before);
+  await expect.poll(() => log(page).textContent()).toBe(before);
   await ask(page, 'What can you do?');
   expect((await log(page).locator('.answer').last().textContent())?.length).toBeGreaterThan(10);
 });

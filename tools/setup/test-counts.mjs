@@ -38,13 +38,28 @@ export function failuresOfVitest(report) {
 
 /** @returns {string[]} the same of a Playwright report. */
 export function failuresOfPlaywright({ suites = [], errors = [] }) {
-  const ofSuite = (suite) => [
-    ...(suite.specs ?? []).filter((spec) => !spec.ok).flatMap((spec) => spec.tests.map((test) => lineOf(spec, test))),
-    ...(suite.suites ?? []).flatMap(ofSuite),
+  const failed = testsOf(suites).filter(({ spec }) => !spec.ok);
+  return [
+    ...failed.map(({ spec, test }) => lineOf(spec, test, -1)),
+    ...errors.map(({ message }) => firstLine(message)),
   ];
-  const lineOf = (spec, { projectName, results }) =>
-    `${projectName} › ${spec.file} › ${spec.title}: ${firstLine(results.at(-1)?.error?.message)}`;
-  return [...suites.flatMap(ofSuite), ...errors.map(({ message }) => firstLine(message))];
+}
+
+/** @returns {string[]} a line for each test of a Playwright report that passed when it was repeated, with why it failed first. */
+export function unsteadyOfPlaywright({ suites = [] }) {
+  const unsteady = testsOf(suites).filter(({ test }) => test.status === 'flaky');
+  return unsteady.map(({ spec, test }) => lineOf(spec, test, 0));
+}
+
+function testsOf(suites) {
+  return suites.flatMap(({ specs = [], suites: inner = [] }) => [
+    ...specs.flatMap((spec) => spec.tests.map((test) => ({ spec, test }))),
+    ...testsOf(inner),
+  ]);
+}
+
+function lineOf(spec, { projectName, results }, attempt) {
+  return `${projectName} › ${spec.file} › ${spec.title}: ${firstLine(results.at(attempt)?.error?.message)}`;
 }
 
 function firstLine(message = '') {

@@ -7,6 +7,7 @@ import {
   failuresOfVitest,
   formatCounts,
   sumCounts,
+  unsteadyOfPlaywright,
 } from './test-counts.mjs';
 
 it('counts a Vitest report, with files that broke before their first test', () => {
@@ -46,6 +47,22 @@ it('names what failed in a Playwright report', () => {
     'lavapipe › a.spec.ts › opens: gone',
     'no server',
   ]);
+});
+
+it('names what passed only when it was repeated', () => {
+  const results = [{ error: { message: 'gone\nat' } }, {}];
+  const tests = [{ projectName: 'lavapipe', status: 'flaky', results }];
+  const specs = [
+    { ok: true, file: 'a.spec.ts', title: 'opens', tests },
+    {
+      ok: true,
+      file: 'a.spec.ts',
+      title: 'closes',
+      tests: [{ projectName: 'lavapipe', status: 'expected', results: [{}] }],
+    },
+  ];
+  expect(unsteadyOfPlaywright({ suites: [{ suites: [{ specs }] }] })).toEqual(['lavapipe › a.spec.ts › opens: gone']);
+  expect(failuresOfPlaywright({ suites: [{ specs }] })).toEqual([]);
 });
 
 it('sums and says so', () => {

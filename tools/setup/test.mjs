@@ -1,5 +1,5 @@
 // `npm test`: sets everything up and runs every tier: the checks, unit, gpu and model on the software adapters, browser.
-// A tier that fails does not stop those after it; the last lines printed name what failed, count each tier and sum up.
+// A tier that fails does not stop those after it; the last lines printed name what failed (✗) or passed only when it was repeated (~), count each tier and sum up.
 // `npm test -- unit gpu` runs those two.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import {
   failuresOfVitest,
   formatCounts,
   sumCounts,
+  unsteadyOfPlaywright,
 } from './test-counts.mjs';
 
 const MAX_MINUTES_PER_TIER = 40;
@@ -31,6 +32,7 @@ await runAsScript(import.meta.url, async (wanted) => {
   const results = await runTiers(wanted.length > 0 ? wanted : tierNames);
   console.log('');
   for (const { name, counts } of results) for (const line of counts.failures ?? []) console.log(`✗ ${name}: ${line}`);
+  for (const { name, counts } of results) for (const line of counts.unsteady ?? []) console.log(`~ ${name}: ${line}`);
   for (const { name, counts } of results) console.log(`${name}: ${formatCounts(counts)}`);
   const sum = sumCounts(results.map(({ counts }) => counts));
   if (sum.failed > 0 || sum.passed === 0) process.exitCode = 1;
@@ -131,7 +133,7 @@ async function playwright() {
     env: { PLAYWRIGHT_JSON_OUTPUT_FILE: report },
     timeoutMs: MAX_MINUTES_PER_TIER * 60_000,
   });
-  return judge(code, report, countPlaywright, failuresOfPlaywright);
+  return judge(code, report, countPlaywright, failuresOfPlaywright, unsteadyOfPlaywright);
 }
 
 function reportFile(name) {
@@ -143,11 +145,11 @@ function reportFile(name) {
 }
 
 /** Counts of a report and what failed in it; a runner that failed without a failed test, or that ran no test, is a failure. */
-function judge(code, file, count, failuresOf) {
+function judge(code, file, count, failuresOf, unsteadyOf = () => []) {
   if (code === 124) throw new SetupError(`stopped after ${MAX_MINUTES_PER_TIER} minutes`);
   if (!existsSync(file)) throw new SetupError('the test runner left no report');
   const report = JSON.parse(readFileSync(file, 'utf8'));
-  const counts = { ...count(report), failures: failuresOf(report) };
+  const counts = { ...count(report), failures: failuresOf(report), unsteady: unsteadyOf(report) };
   if (counts.passed + counts.failed + counts.skipped === 0) throw new SetupError('ran no test');
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }

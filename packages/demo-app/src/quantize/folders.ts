@@ -16,9 +16,13 @@ export async function openFolder(path: string): Promise<FileSystemDirectoryHandl
   return folder;
 }
 
+/** @throws DOMException when the browser does not let go of it; one that is not there is as good as deleted. */
 export async function deleteFolder(id: string): Promise<void> {
-  const root = await openFolder(ROOT);
-  await root.removeEntry(id, { recursive: true });
+  try {
+    await (await openFolder(ROOT)).removeEntry(id, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof DOMException) || error.name !== 'NotFoundError') throw error;
+  }
 }
 
 export async function filesOf(folder: FileSystemDirectoryHandle): Promise<readonly File[]> {

@@ -34,6 +34,7 @@ export interface OwnModel {
 export interface OwnShelf extends Pick<DataStore, 'list' | 'load' | 'save' | 'delete'> {
   /** Its files, as a model to load. */
   open(id: string): Promise<FileSystemDirectoryHandle>;
+  /** Does nothing where there are none. */
   deleteFiles(id: string): Promise<void>;
 }
 
@@ -65,11 +66,16 @@ export class OwnModels {
     return { hostedId: id, name: id, model: await this.#shelf.open(id) };
   }
 
+  /** One that the browser does not let go is back in the list. */
   async delete(id: string): Promise<void> {
     this.models.value = this.models.peek().filter((model) => model.id !== id);
-    // Files without an entry would be there for ever; an entry without files can be deleted again.
-    await this.#shelf.deleteFiles(id).catch(() => {});
-    await this.#shelf.delete(id).catch(() => {});
+    try {
+      // Files without an entry would be there for ever; an entry without files can be deleted again.
+      await this.#shelf.deleteFiles(id);
+      await this.#shelf.delete(id);
+    } catch {
+      await this.refresh();
+    }
   }
 }
 

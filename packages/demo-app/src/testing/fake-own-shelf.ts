@@ -5,6 +5,8 @@ import { FakeShelf } from './fake-shelf.js';
 export class FakeOwnShelf extends FakeShelf implements OwnShelf {
   /** Names of models whose files are there. */
   readonly folders: Set<string> = new Set();
+  /** No file can be deleted. */
+  isLocked = false;
 
   async list(): Promise<readonly string[]> {
     return [...this.kept.keys()];
@@ -16,6 +18,7 @@ export class FakeOwnShelf extends FakeShelf implements OwnShelf {
   }
 
   async deleteFiles(id: string): Promise<void> {
+    if (this.isLocked) throw new DOMException('It is being read.', 'NoModificationAllowedError');
     this.folders.delete(id);
   }
 }
