@@ -6,7 +6,7 @@ import package::sampling::state::{exp_of_drop, num_chunks};
 const NOT_GATHERED: u32 = 0xffffffffu;
 const BY_COUNT: bool = false;
 const BY_MASS: bool = true;
-const MAX_GATHERED: u32 = 1024u;
+const MAX_GATHERED: u32 = 1024u; // knob: tokens that fit into workgroup memory
 const CHUNK_LANES: u32 = min(LANES, 64u);
 
 // The tokens of one sampled row.
