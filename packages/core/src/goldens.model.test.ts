@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
-import { waysOf } from './testing/golden-ways.js';
+import { WAYS_TOLERANCE, waysOf } from './testing/golden-ways.js';
 import { errorOf, FAMILY_GOLDENS, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf } from './testing/goldens.js';
 import { readTensors } from './testing/tensors.js';
 
@@ -29,9 +29,6 @@ const FORMATS = [
   'llama-mlx-4bit',
   'qwen2-mlx-4bit',
 ];
-
-/** Largest difference over the spread of the logits that the order of sums may make. */
-const WAYS_TOLERANCE = 1e-4;
 
 describeWithFixtures('goldens', 'goldens/README.md', () => {
   describe.each([...FAMILY_GOLDENS, ...FORMATS])('%s', (name) => {

@@ -2,11 +2,27 @@
 // same loader and engine as any checkpoint.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Prompt, PromptImage } from './engine/core.js';
-import { createEngine, type Engine } from './node.js';
+import { createEngine, type Engine, type NodeEngineOptions } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
 import { goldenModel } from './testing/golden-model.js';
-import { divergence, expectSameBits, INT4_COST, waysOf } from './testing/golden-ways.js';
-import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, promptOf, readGolden } from './testing/goldens.js';
+import {
+  divergence,
+  expectSameBits,
+  HALVES_TOLERANCE,
+  INT4_COST,
+  WAYS_TOLERANCE,
+  waysOf,
+} from './testing/golden-ways.js';
+import {
+  errorOf,
+  floatsOf,
+  GOLDEN_TOLERANCE,
+  generateIds,
+  idsOf,
+  promptOf,
+  readGolden,
+  rmsError,
+} from './testing/goldens.js';
 import type { TensorValues } from './testing/tensors.js';
 
 /** Pictures of each prompt, by the suffix of its tensors. */
@@ -30,10 +46,19 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
   describe.each(Object.entries(CASES))('%s', (name, prompts) => {
     const folder = fixturesPath(`goldens/${name}`);
     const golden = readGolden(name);
+    const ids = promptOf(golden, 'input_ids');
+    const options: NodeEngineOptions = {
+      model: goldenModel(name),
+      dtype: 'float32',
+      maxBatchSize: 2,
+      maxPrefillTokenNum: ids.length + 8,
+      cacheBlockSeqLen: 16,
+      sessionLen: 128,
+    };
     let engine: Engine;
 
     beforeAll(async () => {
-      engine = await createEngine({ model: goldenModel(name), dtype: 'float32', maxBatchSize: 1, sessionLen: 128 });
+      engine = await createEngine(options);
     });
     afterAll(() => engine?.dispose());
 
@@ -60,21 +85,25 @@ describeWithFixtures('vision-language goldens', 'goldens/README.md', () => {
       );
     });
 
-    it('the decode path gives what prefill gives, in the middle of an image too', async () => {
-      const images = pixelValuesOf(golden, '', 1);
-      const ids = promptOf(golden, 'input_ids');
-      const logits = await engine.logits(ids, { images, decodeFrom: 5 });
-      expect(errorOf(logits, floatsOf(golden, 'logits'))).toBeLessThan(GOLDEN_TOLERANCE);
+    it('decoded, chunked, batched and cached, logits are the same, in the middle of an image too', async () => {
+      for (const { name: way, actual, wanted } of await waysOf(engine, name, ids, pixelValuesOf(golden, '', 1))) {
+        expect(errorOf(actual, wanted), way).toBeLessThan(WAYS_TOLERANCE);
+      }
+    });
+
+    it('halves stay within the error of halves', async () => {
+      const halves = await createEngine({ ...options, dtype: 'float16', maxBatchSize: 1 });
+      try {
+        const logits = await halves.logits(ids, { images: pixelValuesOf(golden, '', 1) });
+        expect(rmsError(logits, floatsOf(golden, 'logits'))).toBeLessThan(HALVES_TOLERANCE);
+      } finally {
+        await halves.dispose();
+      }
     });
 
     it('deterministic and in INT4: the same bits in every way, at what INT4 may cost', async () => {
       const images = pixelValuesOf(golden, '', 1);
-      const ids = promptOf(golden, 'input_ids');
-      const quantized = await createEngine({
-        model: goldenModel(name),
-        ...{ deterministic: true, quantize: 'int4-g32', dtype: 'float32' },
-        ...{ maxBatchSize: 2, maxPrefillTokenNum: ids.length + 8, cacheBlockSeqLen: 16, sessionLen: 128 },
-      });
+      const quantized = await createEngine({ ...options, deterministic: true, quantize: 'int4-g32' });
       try {
         const logits = await quantized.logits(ids, { images });
         const kl = divergence(logits, floatsOf(golden, 'logits'), quantized.info.vocabSize);

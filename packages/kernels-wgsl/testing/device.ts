@@ -9,6 +9,12 @@ export interface TestDevice {
   readonly profile: DeviceProfile;
 }
 
+// As the engine opens Dawn in Node.
+const DAWN_OPTIONS = [
+  'enable-dawn-features=vulkan_enable_f16_on_nvidia',
+  'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',
+];
+
 let shared: Promise<TestDevice> | undefined;
 
 /** The device that all kernel tests of a file share. Throws when there is no adapter. */
@@ -18,7 +24,7 @@ export function testDevice(): Promise<TestDevice> {
 }
 
 async function openDevice(): Promise<TestDevice> {
-  const gpu = create(['enable-dawn-features=vulkan_enable_f16_on_nvidia']) as unknown as GPU;
+  const gpu = create(DAWN_OPTIONS) as unknown as GPU;
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('no WebGPU adapter: set VK_ICD_FILENAMES (npm test does) or install a Vulkan driver');
   const features = (['shader-f16', 'subgroups'] as ShaderFeature[]).filter((feature) => adapter.features.has(feature));

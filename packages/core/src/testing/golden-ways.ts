@@ -41,6 +41,12 @@ export async function waysOf(
   ];
 }
 
+/** Largest difference over the spread of the logits that the order of sums may make. */
+export const WAYS_TOLERANCE = 1e-4;
+
+/** Most that weights, keys and values in halves may cost: root mean square over the spread of the logits. */
+export const HALVES_TOLERANCE = 5e-3;
+
 /** Fails where a bit differs. */
 export function expectSameBits(ways: readonly Way[]): void {
   for (const { name, actual, wanted } of ways) {
