@@ -1,10 +1,12 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
+import { CONSOLIDATED, cutForDevices, PARAMS, readParams, SECOND_CUT, translate } from './consolidated.js';
 import { joinF8Scales } from './f8-scales.js';
 import { findQuantized } from './find-quantized.js';
 import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
+import { memorySource } from './memory-source.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import { readPytorchFile } from './pytorch.js';
 import type { QuantizedMatrix } from './quantized.js';
@@ -16,7 +18,7 @@ import type { TensorEntry } from './tensor-entry.js';
 /** An opened checkpoint. */
 export interface Checkpoint extends SmallFiles {
   readonly name: string;
-  /** config.json as it is, or what a GGUF file says in its terms. */
+  /** config.json as it is, or what a GGUF file or params.json says in its terms. */
   readonly config: Readonly<Record<string, unknown>>;
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
@@ -25,7 +27,7 @@ export interface Checkpoint extends SmallFiles {
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
-  /** Where the small files come from, if not from the source: a GGUF file holds them. */
+  /** Where the small files come from, if not from the source: a GGUF file holds them, or config.json is made. */
   readonly texts?: ModelSource;
 }
 
@@ -44,6 +46,12 @@ const SAFETENSORS: Layout = {
   ending: '.safetensors',
 };
 const PYTORCH: Layout = { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', ending: '.bin' };
+/** Mistral's, beside params.json. */
+const MISTRAL: Layout = {
+  single: 'consolidated.safetensors',
+  index: 'consolidated.safetensors.index.json',
+  ending: '.safetensors',
+};
 
 /**
  * Opens the checkpoint of a source.
@@ -63,22 +71,19 @@ export async function openCheckpoint(
   }
   const files = smallFiles(source);
   const config = await files.readText('config.json', signal);
-  if (config === undefined) {
-    throw missing(source, 'no config.json');
-  }
-  const generationConfig = await files.readText('generation_config.json', signal);
-  const values = parseJsonObject(config, 'config.json', 'invalid_config');
-  check(values);
-  const { tensors: stored, packed } = await findTensors(source, signal);
+  const values = config === undefined ? undefined : parseJsonObject(config, 'config.json', 'invalid_config');
+  if (values) check(values);
+  const found = values && (await findTensors(source, signal));
+  const published = found ? undefined : await openPublished(source, signal);
+  if (published) return published;
+  if (!values) throw missing(source, 'no config.json');
+  const { tensors: stored, packed } = found ?? (await readOnlyFile(source, signal));
   const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
   const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
   return {
     name: source.name,
     config: values,
-    generationConfig:
-      generationConfig === undefined
-        ? undefined
-        : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
+    generationConfig: await readGenerationConfig(files, signal),
     tensors,
     ...(packed && { packed }),
     ...(quantized?.size && { quantized }),
@@ -91,15 +96,45 @@ async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefin
   return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
 }
 
+/** A checkpoint as Meta and Mistral publish theirs; undefined when there is no params.json. */
+async function openPublished(source: ModelSource, signal: AbortSignal | undefined): Promise<Checkpoint | undefined> {
+  const text = await smallFiles(source).readText(PARAMS, signal);
+  if (text === undefined) return undefined;
+  const params = readParams(parseJsonObject(text, PARAMS, 'invalid_config'), source.name);
+  if (await source.open(SECOND_CUT, signal)) throw cutForDevices(source.name);
+  const file = await source.open(CONSOLIDATED, signal);
+  const found = (await readLayout(source, MISTRAL, signal)) ?? (file && (await readShard(file, CONSOLIDATED, signal)));
+  if (!found) throw missing(source, `${PARAMS}, but neither ${MISTRAL.single} nor ${CONSOLIDATED}`);
+  const { config, tensors } = translate(params, found.tensors, source.name);
+  const made = memorySource({ 'config.json': JSON.stringify(config) });
+  const open: ModelSource['open'] = async (path) => (await made.open(path)) ?? source.open(path, signal);
+  const texts = { name: source.name, open };
+  const files = smallFiles(texts);
+  const generationConfig = await readGenerationConfig(files, signal);
+  return { name: source.name, config, generationConfig, tensors, texts, ...files };
+}
+
+async function readGenerationConfig(
+  files: SmallFiles,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint['generationConfig']> {
+  const path = 'generation_config.json';
+  const text = await files.readText(path, signal);
+  return text === undefined ? undefined : parseJsonObject(text, path, 'invalid_config');
+}
+
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
+): Promise<Pick<Checkpoint, 'tensors' | 'packed'> | undefined> {
+  return (await readLayout(source, SAFETENSORS, signal)) ?? readLayout(source, PYTORCH, signal);
+}
+
+/** Checkpoints of PyTorch have many names; one file alone leaves no doubt. */
+async function readOnlyFile(
+  source: ModelSource,
+  signal: AbortSignal | undefined,
 ): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
-  for (const layout of [SAFETENSORS, PYTORCH]) {
-    const found = await readLayout(source, layout, signal);
-    if (found) return found;
-  }
-  // Checkpoints of PyTorch have many names; one file alone leaves no doubt.
   const [path, ...others] = ((await source.list?.()) ?? []).filter((name) => /\.(bin|pth|pt)$/.test(name));
   const file = path === undefined || others.length > 0 ? undefined : await source.open(path, signal);
   if (path !== undefined && file) return { tensors: (await readShard(file, path, signal)).tensors };
