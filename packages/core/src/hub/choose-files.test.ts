@@ -107,6 +107,9 @@ it('takes the weights that are named', () => {
     'q/b-q4.gguf',
   ]);
   expect(() => chosen(['config.json', 'a.gguf'], 'b.gguf')).toThrow(/no file b\.gguf/);
+  const cut = ['original/consolidated.00.pth', 'original/consolidated.01.pth'];
+  expect(chosen(['config.json', ...cut.slice(0, 1)], cut[0])).toEqual(['config.json', cut[0]]);
+  expect(() => chosen(['config.json', ...cut], cut[0])).toThrow(/a\/b are cut/);
 });
 
 it.each<[string, readonly string[], object]>([

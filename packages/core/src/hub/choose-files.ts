@@ -1,7 +1,7 @@
 // Which files of a model are needed: its configuration and texts, and its weights once, in the format that is read best.
 // Hubs keep the same weights in several formats, and much else beside them.
 import { PagemindError } from '../errors.js';
-import { cutForDevices, SECOND_CUT } from '../load/consolidated.js';
+import { CONSOLIDATED, cutForDevices, SECOND_CUT } from '../load/consolidated.js';
 
 /** What is looked at of a file. */
 export interface ListedFile {
@@ -71,7 +71,9 @@ function weightsOf<File extends ListedFile>(
   named: string | undefined,
 ): readonly File[] {
   if (named !== undefined) {
-    const file = files.find(({ path }) => path === named);
+    const find = (wanted: string): File | undefined => files.find(({ path }) => path === wanted);
+    if (named.endsWith(CONSOLIDATED) && find(named.replace(CONSOLIDATED, SECOND_CUT))) throw cutForDevices(id);
+    const file = find(named);
     if (file) return [file];
     throw new PagemindError('file_missing', `${id} has no file ${named}.`, { hint: hintOf(files) });
   }

@@ -1,7 +1,16 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
-import { CONSOLIDATED, cutForDevices, PARAMS, readParams, SECOND_CUT, translate } from './consolidated.js';
+import {
+  CONSOLIDATED,
+  completeConfig,
+  cutForDevices,
+  hasPublishedNames,
+  PARAMS,
+  readParams,
+  renameTensors,
+  SECOND_CUT,
+} from './consolidated.js';
 import { joinF8Scales } from './f8-scales.js';
 import { findQuantized } from './find-quantized.js';
 import { findGguf, openGguf } from './gguf-checkpoint.js';
@@ -46,7 +55,7 @@ const SAFETENSORS: Layout = {
   ending: '.safetensors',
 };
 const PYTORCH: Layout = { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', ending: '.bin' };
-/** Mistral's, beside params.json. */
+/** Mistral's own. */
 const MISTRAL: Layout = {
   single: 'consolidated.safetensors',
   index: 'consolidated.safetensors.index.json',
@@ -71,13 +80,11 @@ export async function openCheckpoint(
   }
   const files = smallFiles(source);
   const config = await files.readText('config.json', signal);
-  const values = config === undefined ? undefined : parseJsonObject(config, 'config.json', 'invalid_config');
-  if (values) check(values);
-  const found = values && (await findTensors(source, signal));
-  const published = found ? undefined : await openPublished(source, signal);
-  if (published) return published;
-  if (!values) throw missing(source, 'no config.json');
-  const { tensors: stored, packed } = found ?? (await readOnlyFile(source, signal));
+  if (config === undefined) return openPublished(source, signal);
+  const values = parseJsonObject(config, 'config.json', 'invalid_config');
+  check(values);
+  const { tensors: found, packed } = await findTensors(source, signal);
+  const stored = hasPublishedNames(found) ? renameTensors(found, headDimOf(values)) : found;
   const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
   const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
   return {
@@ -96,22 +103,26 @@ async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefin
   return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
 }
 
-/** A checkpoint as Meta and Mistral publish theirs; undefined when there is no params.json. */
-async function openPublished(source: ModelSource, signal: AbortSignal | undefined): Promise<Checkpoint | undefined> {
+/** A checkpoint as Meta and Mistral publish theirs, with params.json in place of config.json. */
+async function openPublished(source: ModelSource, signal: AbortSignal | undefined): Promise<Checkpoint> {
   const text = await smallFiles(source).readText(PARAMS, signal);
-  if (text === undefined) return undefined;
+  if (text === undefined) throw missing(source, 'no config.json');
   const params = readParams(parseJsonObject(text, PARAMS, 'invalid_config'), source.name);
-  if (await source.open(SECOND_CUT, signal)) throw cutForDevices(source.name);
-  const file = await source.open(CONSOLIDATED, signal);
-  const found = (await readLayout(source, MISTRAL, signal)) ?? (file && (await readShard(file, CONSOLIDATED, signal)));
-  if (!found) throw missing(source, `${PARAMS}, but neither ${MISTRAL.single} nor ${CONSOLIDATED}`);
-  const { config, tensors } = translate(params, found.tensors, source.name);
+  const stored = await findPublished(source, signal);
+  if (!stored) throw missing(source, `${PARAMS}, but neither ${MISTRAL.single} nor ${CONSOLIDATED}`);
+  const config = completeConfig(params, stored, source.name);
   const made = memorySource({ 'config.json': JSON.stringify(config) });
   const open: ModelSource['open'] = async (path) => (await made.open(path)) ?? source.open(path, signal);
   const texts = { name: source.name, open };
   const files = smallFiles(texts);
   const generationConfig = await readGenerationConfig(files, signal);
+  const tensors = renameTensors(stored, params.headDim);
   return { name: source.name, config, generationConfig, tensors, texts, ...files };
+}
+
+/** `head_dim` of a config.json that a family could read. */
+function headDimOf({ head_dim, hidden_size, num_attention_heads }: Checkpoint['config']): number {
+  return Number(head_dim ?? Number(hidden_size) / Number(num_attention_heads));
 }
 
 async function readGenerationConfig(
@@ -126,19 +137,30 @@ async function readGenerationConfig(
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
-): Promise<Pick<Checkpoint, 'tensors' | 'packed'> | undefined> {
-  return (await readLayout(source, SAFETENSORS, signal)) ?? readLayout(source, PYTORCH, signal);
-}
-
-/** Checkpoints of PyTorch have many names; one file alone leaves no doubt. */
-async function readOnlyFile(
-  source: ModelSource,
-  signal: AbortSignal | undefined,
 ): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
+  for (const layout of [SAFETENSORS, PYTORCH]) {
+    const found = await readLayout(source, layout, signal);
+    if (found) return found;
+  }
+  const published = await findPublished(source, signal);
+  if (published) return { tensors: published };
+  // Checkpoints of PyTorch have many names; one file alone leaves no doubt.
   const [path, ...others] = ((await source.list?.()) ?? []).filter((name) => /\.(bin|pth|pt)$/.test(name));
   const file = path === undefined || others.length > 0 ? undefined : await source.open(path, signal);
   if (path !== undefined && file) return { tensors: (await readShard(file, path, signal)).tensors };
   throw missing(source, `neither ${SAFETENSORS.single} nor ${SAFETENSORS.index}`);
+}
+
+/** The tensors of Mistral's or Meta's files. */
+async function findPublished(
+  source: ModelSource,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint['tensors'] | undefined> {
+  const layout = await readLayout(source, MISTRAL, signal);
+  if (layout) return layout.tensors;
+  if (await source.open(SECOND_CUT, signal)) throw cutForDevices(source.name);
+  const file = await source.open(CONSOLIDATED, signal);
+  return file && (await readShard(file, CONSOLIDATED, signal)).tensors;
 }
 
 async function readLayout(

@@ -162,6 +162,7 @@ const torchFile = (tensors: Readonly<Record<string, TorchTensor>>) => ({
   'consolidated.00.pth': writeTorch(tensors),
 });
 const TABLE = { 'tok_embeddings.weight': table };
+const QUERIES = { 'layers.0.attention.wq.weight': head };
 const MLP = { 'layers.0.feed_forward.w1.weight': w1 };
 
 describe('openCheckpoint', () => {
@@ -214,9 +215,19 @@ describe('openCheckpoint', () => {
     expect([config, [...tensors.keys()]]).toEqual([{ model_type: 'llama' }, ['model.norm.weight']]);
   });
 
-  it('takes params.json where config.json has no weights under its names', async () => {
-    const { config } = await openCheckpoint(memorySource({ 'config.json': '{"model_type":"llama"}', ...PUBLISHED }));
-    expect(config['hidden_size']).toBe(8);
+  it.each<[string, Record<string, string | Uint8Array>]>([
+    ['both', PUBLISHED],
+    ['weights alone', { 'consolidated.safetensors': PUBLISHED['consolidated.safetensors'] }],
+    [
+      'a file of them in a folder',
+      { 'original/consolidated.00.pth': torchFile({ ...TABLE, ...QUERIES })['consolidated.00.pth'] },
+    ],
+  ])('prefers config.json without weights under its names, where the others are there: %s', async (_, files) => {
+    const config = { model_type: 'llama', hidden_size: 8, num_attention_heads: 2 };
+    const checkpoint = await openCheckpoint(memorySource({ 'config.json': JSON.stringify(config), ...files }));
+    expect(checkpoint.config).toEqual(config);
+    expect(checkpoint.tensors.get('model.embed_tokens.weight')?.shape).toEqual([20, 8]);
+    expect(checkpoint.tensors.get('model.layers.0.self_attn.q_proj.weight')?.headDim).toBe(4);
   });
 
   it.each<[string, Record<string, string | Uint8Array>, string, RegExp]>([

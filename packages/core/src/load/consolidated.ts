@@ -24,6 +24,7 @@ const NAMES: readonly (readonly [RegExp, string])[] = [
 ];
 /** Tensors whose rows come in the order of interleaved rotary pairs: (0, D/2), (1, D/2 + 1), ... of every head. */
 const PAIRED = /^layers\.\d+\.attention\.w[qk]\.weight$/;
+const TABLE = 'tok_embeddings.weight';
 /** A buffer of what follows from the configuration. */
 const ROPE_BUFFER = 'rope.freqs';
 
@@ -99,45 +100,49 @@ export function readParams(values: Readonly<Record<string, unknown>>, name: stri
   return { config, headDim };
 }
 
-/** The checkpoint as Hugging Face would have it. */
-export interface Translated {
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly tensors: ReadonlyMap<string, TensorEntry>;
-}
-
 /**
- * Names the tensors of a model anew, and finds in them what its params.json leaves out.
+ * The whole config.json: the tensors say what params.json leaves out.
  * @throws PagemindError `tensor_missing`.
  */
-export function translate(
-  { config, headDim }: Params,
+export function completeConfig(
+  { config }: Params,
   stored: ReadonlyMap<string, TensorEntry>,
   name: string,
-): Translated {
-  const tensor = (stem: string): TensorEntry => {
-    const entry = stored.get(`${stem}.weight`);
+): Readonly<Record<string, unknown>> {
+  const tensor = (path: string): TensorEntry => {
+    const entry = stored.get(path);
     if (entry) return entry;
-    throw new PagemindError('tensor_missing', `${name} has ${PARAMS}, but no tensor ${stem}.weight.`, {
+    throw new PagemindError('tensor_missing', `${name} has ${PARAMS}, but no tensor ${path}.`, {
       hint: 'The file of weights belongs to another model; download both again.',
     });
   };
+  const [table, head] = [tensor(TABLE), stored.get('output.weight')];
+  return {
+    vocab_size: table.shape[0],
+    intermediate_size: tensor('layers.0.feed_forward.w1.weight').shape[0],
+    ...config,
+    // torch.save keeps a table that stands under two names once.
+    tie_word_embeddings: !head || (head.source === table.source && head.offset === table.offset),
+  };
+}
+
+/** Whether tensors have the names that they were published under. */
+export function hasPublishedNames(stored: ReadonlyMap<string, TensorEntry>): boolean {
+  return stored.has(TABLE);
+}
+
+/** The tensors under Hugging Face's names. */
+export function renameTensors(
+  stored: ReadonlyMap<string, TensorEntry>,
+  headDim: number,
+): ReadonlyMap<string, TensorEntry> {
   const tensors = new Map<string, TensorEntry>();
   for (const [path, entry] of stored) {
     if (path === ROPE_BUFFER) continue;
     const rule = NAMES.find(([pattern]) => pattern.test(path));
     tensors.set(rule ? path.replace(...rule) : path, PAIRED.test(path) ? { ...entry, headDim } : entry);
   }
-  const [table, head] = [tensor('tok_embeddings'), stored.get('output.weight')];
-  return {
-    config: {
-      vocab_size: table.shape[0],
-      intermediate_size: tensor('layers.0.feed_forward.w1').shape[0],
-      ...config,
-      // torch.save keeps a table that stands under two names once.
-      tie_word_embeddings: !head || (head.source === table.source && head.offset === table.offset),
-    },
-    tensors,
-  };
+  return tensors;
 }
 
 /** The error for weights that were cut for several devices. */
