@@ -66,7 +66,7 @@ const MISTRAL: Layout = {
  * Opens the checkpoint of a source.
  * @param check sees config.json before anything of the weights is asked for, and may throw
  * @throws PagemindError `file_missing`, `file_malformed`, `invalid_config`, `tensor_missing`, `unsupported_format`,
- * `source_unreachable`, `aborted`; what `check` throws.
+ * `unsupported_model`, `source_unreachable`, `aborted`; what `check` throws.
  */
 export async function openCheckpoint(
   source: ModelSource,
