@@ -158,6 +158,7 @@ ${Object.values(HELP)
   .map((text) => `  ${text.split('\n', 1)[0]}`)
   .join('\n')}
 
-MODEL is a folder as the hub lays it out (config.json, *.safetensors or *.bin, tokenizer files), a .gguf file, or a name on
-a hub, as in Qwen/Qwen2.5-0.5B-Instruct, which is downloaded once and then kept.
+MODEL is a folder as the hub lays it out (config.json, *.safetensors or *.bin, tokenizer files) or as Meta and Mistral do
+(params.json, consolidated.*, tokenizer.model), a .gguf file, or a name on a hub, as in Qwen/Qwen2.5-0.5B-Instruct, which is
+downloaded once and then kept.
 \`pagemind COMMAND --help\` tells the rest.`;

@@ -53,6 +53,21 @@ describe('assembleText', () => {
     expect(defaults.eosTokenIds).toEqual([2, 3, 7]);
   });
 
+  it('knows Llama 3 by its vocabulary alone, as Meta publishes it', async () => {
+    const lines = Array.from({ length: 128_000 }, (_, rank) => {
+      const bytes = rank < 256 ? [rank] : [rank & 255, (rank >> 8) & 255, rank >> 16];
+      return `${btoa(String.fromCharCode(...bytes))} ${rank}\n`;
+    });
+    const vocabulary = new TextEncoder().encode(lines.join(''));
+    const { tools, defaults } = await assembleText(checkpointOf({ model_type: 'llama' }, {}, vocabulary), undefined);
+    const turn = tools?.chatTemplate?.render(MESSAGES) ?? '';
+    expect(turn).toBe(
+      '<|start_header_id|>user<|end_header_id|>\n\na<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+    );
+    expect(tools?.tokenizer.encode(turn).slice(0, 2)).toEqual([128_000, 128_006]);
+    expect(defaults).toMatchObject({ bosTokenId: 128_000, eosTokenIds: [128_001, 128_008, 128_009] });
+  });
+
   it('looks at the language model of several parts', async () => {
     const config = { model_type: 'internvl', text_config: { model_type: 'internlm2' } };
     const { hasChatTemplate } = await assembleText(checkpointOf(config, {}), undefined);

@@ -62,6 +62,41 @@ it.each<[string, readonly string[], readonly string[]]>([
     ['config.json', 'pytorch_model.bin'],
     ['config.json', 'pytorch_model.bin'],
   ],
+  [
+    'what Meta publishes',
+    ['README.md', 'LICENSE.txt', 'checklist.chk', 'consolidated.00.pth', 'params.json', 'tokenizer.model'],
+    ['params.json', 'tokenizer.model', 'consolidated.00.pth'],
+  ],
+  [
+    'what Mistral publishes',
+    ['params.json', 'tokenizer.model.v3', 'consolidated.safetensors'],
+    ['params.json', 'tokenizer.model.v3', 'consolidated.safetensors'],
+  ],
+  [
+    'shards of Mistral',
+    ['params.json', 'consolidated.safetensors.index.json', ...shards('consolidated', 'safetensors', 2)],
+    ['params.json', 'consolidated.safetensors.index.json', ...shards('consolidated', 'safetensors', 2)],
+  ],
+  [
+    'nothing of a folder of Meta’s files',
+    [
+      ...['config.json', 'tokenizer.json', 'model.safetensors.index.json', ...shards('model', 'safetensors', 2)],
+      ...['original/consolidated.00.pth', 'original/params.json', 'original/tokenizer.model'],
+    ],
+    ['config.json', 'tokenizer.json', 'model.safetensors.index.json', ...shards('model', 'safetensors', 2)],
+  ],
+  [
+    'nothing of Mistral’s own weights beside others',
+    [
+      ...['config.json', 'model.safetensors.index.json', ...shards('model', 'safetensors', 2)],
+      ...[
+        'consolidated.safetensors',
+        'consolidated.safetensors.index.json',
+        ...shards('consolidated', 'safetensors', 2),
+      ],
+    ],
+    ['config.json', 'model.safetensors.index.json', ...shards('model', 'safetensors', 2)],
+  ],
 ])('takes %s', (_, files, expected) => {
   expect(chosen(files)).toEqual(expected);
 });
@@ -72,10 +107,18 @@ it('takes the weights that are named', () => {
     'q/b-q4.gguf',
   ]);
   expect(() => chosen(['config.json', 'a.gguf'], 'b.gguf')).toThrow(/no file b\.gguf/);
+  const cut = ['original/consolidated.00.pth', 'original/consolidated.01.pth'];
+  expect(chosen(['config.json', ...cut.slice(0, 1)], cut[0])).toEqual(['config.json', cut[0]]);
+  expect(() => chosen(['config.json', ...cut], cut[0])).toThrow(/a\/b are cut/);
 });
 
 it.each<[string, readonly string[], object]>([
   ['several versions', ['a-q4.gguf', 'a-q8.gguf'], { code: 'invalid_option', hint: /a-q4\.gguf, a-q8\.gguf/ }],
+  [
+    'weights that are cut for several devices',
+    ['params.json', 'consolidated.00.pth', 'consolidated.01.pth'],
+    { code: 'unsupported_model', message: /a\/b are cut/ },
+  ],
   ['no weights', ['config.json', 'README.md'], { code: 'file_missing' }],
   ['an index without shards', ['config.json', 'model.safetensors.index.json'], { code: 'file_missing' }],
 ])('says what is wrong with %s', (_, files, error) => {

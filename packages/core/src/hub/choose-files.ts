@@ -1,6 +1,7 @@
 // Which files of a model are needed: its configuration and texts, and its weights once, in the format that is read best.
 // Hubs keep the same weights in several formats, and much else beside them.
 import { PagemindError } from '../errors.js';
+import { CONSOLIDATED, cutForDevices, SECOND_CUT } from '../load/consolidated.js';
 
 /** What is looked at of a file. */
 export interface ListedFile {
@@ -10,13 +11,14 @@ export interface ListedFile {
 
 /** Texts are small; what is larger is something else. Some vocabularies have 35 MB. */
 const MAX_TEXT_BYTES = 128 * 2 ** 20;
-const TEXT = /\.(json|jinja|model|tiktoken|txt)$/;
+const TEXT = /\.(json|jinja|model|model\.v3|tiktoken|txt)$/;
 const NO_TEXT = /^(README|LICENSE|NOTICE|requirements|.*\.index\.json$)/i;
 
 /** Vocabularies, of which the first that is there counts; the others are not read. */
 const VOCABULARIES: readonly (readonly string[])[] = [
   ['tokenizer.json'],
   ['tokenizer.model'],
+  ['tokenizer.model.v3'],
   ['qwen.tiktoken'],
   ['vocab.json', 'merges.txt'],
 ];
@@ -28,7 +30,7 @@ const VOCABULARIES: readonly (readonly string[])[] = [
 const WEIGHTS: readonly { readonly whole: RegExp; readonly shard: RegExp; readonly index?: string }[] = [
   {
     whole: /^model\.safetensors$/,
-    shard: /^(model|.*-\d+-of-\d+).*\.safetensors$/,
+    shard: /^(?!consolidated)(model|.*-\d+-of-\d+).*\.safetensors$/,
     index: 'model.safetensors.index.json',
   },
   { whole: /\.gguf$/, shard: /-\d{5}-of-\d{5}\.gguf$/ },
@@ -37,13 +39,19 @@ const WEIGHTS: readonly { readonly whole: RegExp; readonly shard: RegExp; readon
     shard: /^pytorch_model-\d+-of-\d+\.bin$/,
     index: 'pytorch_model.bin.index.json',
   },
+  {
+    whole: /^consolidated\.safetensors$/,
+    shard: /^consolidated-\d+-of-\d+\.safetensors$/,
+    index: 'consolidated.safetensors.index.json',
+  },
   { whole: /\.pth$/, shard: /\.pth$/ },
 ];
 
 /**
  * The files to download, small ones first.
  * @param weightsFile one file of weights to take instead of what would be chosen, e.g. a `.gguf` among several
- * @throws PagemindError `file_missing` when the model has no weights, `invalid_option` when they have to be named.
+ * @throws PagemindError `file_missing` when the model has no weights, `invalid_option` when they have to be named,
+ * `unsupported_model` when they are cut for several devices.
  */
 export function chooseFiles<File extends ListedFile>(id: string, files: readonly File[], weightsFile?: string): File[] {
   const top = files.filter(({ path }) => !path.includes('/'));
@@ -63,7 +71,9 @@ function weightsOf<File extends ListedFile>(
   named: string | undefined,
 ): readonly File[] {
   if (named !== undefined) {
-    const file = files.find(({ path }) => path === named);
+    const find = (wanted: string): File | undefined => files.find(({ path }) => path === wanted);
+    if (named.endsWith(CONSOLIDATED) && find(named.replace(CONSOLIDATED, SECOND_CUT))) throw cutForDevices(id);
+    const file = find(named);
     if (file) return [file];
     throw new PagemindError('file_missing', `${id} has no file ${named}.`, { hint: hintOf(files) });
   }
@@ -72,6 +82,7 @@ function weightsOf<File extends ListedFile>(
     const indexed = index === undefined ? undefined : top.find(({ path }) => path === index);
     const wholes = top.filter(({ path }) => whole.test(path));
     if (wholes.length === 1) return wholes;
+    if (wholes.some(({ path }) => path === SECOND_CUT)) throw cutForDevices(id);
     if (indexed && shards.length > 0) return [indexed, ...shards];
     // Shards of one file; several files are versions of the model, among which nobody but the person can choose.
     if (wholes.length > 1 && sameStem(wholes)) return wholes;

@@ -99,9 +99,10 @@ export function withTensors(checkpoint: Checkpoint, tensors: LayerTensors): Chec
 }
 
 async function readTensor(name: string, entry: TensorEntry, signal: AbortSignal | undefined): Promise<LayerTensor> {
-  const { dtype, shape, source, offset, length } = entry;
-  const bytes = await source.read(offset, length, signal);
+  const { dtype, shape, source, offset, length, headDim } = entry;
   const [numRows = 1, numCols = 1] = shape;
+  const stored = await source.read(offset, length, signal);
+  const bytes = headDim === undefined ? stored : inHalves(stored, length / numRows, headDim);
   const size = { numRows, numCols, shape };
   if (dtype === 'F32') return { ...size, dtype, values: new Float32Array(bytes.buffer, bytes.byteOffset, length / 4) };
   if (dtype === 'F16' || dtype === 'BF16') {
@@ -111,6 +112,17 @@ async function readTensor(name: string, entry: TensorEntry, signal: AbortSignal 
   throw new PagemindError('unsupported_format', `Tensor ${name} is stored in ${dtype}.`, {
     hint: 'Only checkpoints in float32, float16 or bfloat16 can be quantised here.',
   });
+}
+
+/** Rows of heads whose halves come in turns, each half in one piece. */
+function inHalves(paired: Uint8Array, rowBytes: number, headDim: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(paired.length);
+  for (let row = 0; row * rowBytes < paired.length; row++) {
+    const inHead = row % headDim;
+    const to = row - inHead + (inHead % 2) * (headDim / 2) + Math.floor(inHead / 2);
+    bytes.set(paired.subarray(row * rowBytes, (row + 1) * rowBytes), to * rowBytes);
+  }
+  return bytes;
 }
 
 function bytesOf(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -1,10 +1,21 @@
 // Opens a checkpoint as the hub lays it out: its configuration, where every tensor lies, and its text files. All of it is
 // untrusted. Nothing of a tensor but its place is read here, and no model family is known.
 import { PagemindError } from '../errors.js';
+import {
+  CONSOLIDATED,
+  completeConfig,
+  cutForDevices,
+  hasPublishedNames,
+  PARAMS,
+  readParams,
+  renameTensors,
+  SECOND_CUT,
+} from './consolidated.js';
 import { joinF8Scales } from './f8-scales.js';
 import { findQuantized } from './find-quantized.js';
 import { findGguf, openGguf } from './gguf-checkpoint.js';
 import { isRecord, parseJsonObject } from './json.js';
+import { memorySource } from './memory-source.js';
 import { joinPacked, type PackedFile, type PackedWeights, readPackedMetadata } from './packed-format.js';
 import { readPytorchFile } from './pytorch.js';
 import type { QuantizedMatrix } from './quantized.js';
@@ -16,7 +27,7 @@ import type { TensorEntry } from './tensor-entry.js';
 /** An opened checkpoint. */
 export interface Checkpoint extends SmallFiles {
   readonly name: string;
-  /** config.json as it is, or what a GGUF file says in its terms. */
+  /** config.json as it is, or what a GGUF file or params.json says in its terms. */
   readonly config: Readonly<Record<string, unknown>>;
   /** generation_config.json as it is, where there is one. */
   readonly generationConfig: Readonly<Record<string, unknown>> | undefined;
@@ -25,7 +36,7 @@ export interface Checkpoint extends SmallFiles {
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
   /** Missing: the tensors are a model's, as the hub has them, and not the planes of packed weights. */
   readonly packed?: PackedWeights;
-  /** Where the small files come from, if not from the source: a GGUF file holds them. */
+  /** Where the small files come from, if not from the source: a GGUF file holds them, or config.json is made. */
   readonly texts?: ModelSource;
 }
 
@@ -44,12 +55,18 @@ const SAFETENSORS: Layout = {
   ending: '.safetensors',
 };
 const PYTORCH: Layout = { single: 'pytorch_model.bin', index: 'pytorch_model.bin.index.json', ending: '.bin' };
+/** Mistral's own. */
+const MISTRAL: Layout = {
+  single: 'consolidated.safetensors',
+  index: 'consolidated.safetensors.index.json',
+  ending: '.safetensors',
+};
 
 /**
  * Opens the checkpoint of a source.
  * @param check sees config.json before anything of the weights is asked for, and may throw
  * @throws PagemindError `file_missing`, `file_malformed`, `invalid_config`, `tensor_missing`, `unsupported_format`,
- * `source_unreachable`, `aborted`; what `check` throws.
+ * `unsupported_model`, `source_unreachable`, `aborted`; what `check` throws.
  */
 export async function openCheckpoint(
   source: ModelSource,
@@ -63,22 +80,17 @@ export async function openCheckpoint(
   }
   const files = smallFiles(source);
   const config = await files.readText('config.json', signal);
-  if (config === undefined) {
-    throw missing(source, 'no config.json');
-  }
-  const generationConfig = await files.readText('generation_config.json', signal);
+  if (config === undefined) return openPublished(source, signal);
   const values = parseJsonObject(config, 'config.json', 'invalid_config');
   check(values);
-  const { tensors: stored, packed } = await findTensors(source, signal);
+  const { tensors: found, packed } = await findTensors(source, signal);
+  const stored = hasPublishedNames(found) ? renameTensors(found, headDimOf(values)) : found;
   const tensors = packed ? stored : await joinF8Scales(stored, values, signal);
   const quantized = packed ? undefined : await findQuantized(tensors, values, files.readText, signal);
   return {
     name: source.name,
     config: values,
-    generationConfig:
-      generationConfig === undefined
-        ? undefined
-        : parseJsonObject(generationConfig, 'generation_config.json', 'invalid_config'),
+    generationConfig: await readGenerationConfig(files, signal),
     tensors,
     ...(packed && { packed }),
     ...(quantized?.size && { quantized }),
@@ -91,6 +103,37 @@ async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefin
   return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
 }
 
+/** A checkpoint as Meta and Mistral publish theirs, with params.json in place of config.json. */
+async function openPublished(source: ModelSource, signal: AbortSignal | undefined): Promise<Checkpoint> {
+  const text = await smallFiles(source).readText(PARAMS, signal);
+  if (text === undefined) throw missing(source, 'no config.json');
+  const params = readParams(parseJsonObject(text, PARAMS, 'invalid_config'), source.name);
+  const stored = await findPublished(source, signal);
+  if (!stored) throw missing(source, `${PARAMS}, but neither ${MISTRAL.single} nor ${CONSOLIDATED}`);
+  const config = completeConfig(params, stored, source.name);
+  const made = memorySource({ 'config.json': JSON.stringify(config) });
+  const open: ModelSource['open'] = async (path) => (await made.open(path)) ?? source.open(path, signal);
+  const texts = { name: source.name, open };
+  const files = smallFiles(texts);
+  const generationConfig = await readGenerationConfig(files, signal);
+  const tensors = renameTensors(stored, params.headDim);
+  return { name: source.name, config, generationConfig, tensors, texts, ...files };
+}
+
+/** `head_dim` of a config.json that a family could read. */
+function headDimOf({ head_dim, hidden_size, num_attention_heads }: Checkpoint['config']): number {
+  return Number(head_dim ?? Number(hidden_size) / Number(num_attention_heads));
+}
+
+async function readGenerationConfig(
+  files: SmallFiles,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint['generationConfig']> {
+  const path = 'generation_config.json';
+  const text = await files.readText(path, signal);
+  return text === undefined ? undefined : parseJsonObject(text, path, 'invalid_config');
+}
+
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
@@ -99,11 +142,25 @@ async function findTensors(
     const found = await readLayout(source, layout, signal);
     if (found) return found;
   }
+  const published = await findPublished(source, signal);
+  if (published) return { tensors: published };
   // Checkpoints of PyTorch have many names; one file alone leaves no doubt.
   const [path, ...others] = ((await source.list?.()) ?? []).filter((name) => /\.(bin|pth|pt)$/.test(name));
   const file = path === undefined || others.length > 0 ? undefined : await source.open(path, signal);
   if (path !== undefined && file) return { tensors: (await readShard(file, path, signal)).tensors };
   throw missing(source, `neither ${SAFETENSORS.single} nor ${SAFETENSORS.index}`);
+}
+
+/** The tensors of Mistral's or Meta's files. */
+async function findPublished(
+  source: ModelSource,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint['tensors'] | undefined> {
+  const layout = await readLayout(source, MISTRAL, signal);
+  if (layout) return layout.tensors;
+  if (await source.open(SECOND_CUT, signal)) throw cutForDevices(source.name);
+  const file = await source.open(CONSOLIDATED, signal);
+  return file && (await readShard(file, CONSOLIDATED, signal)).tensors;
 }
 
 async function readLayout(

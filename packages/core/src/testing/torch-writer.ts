@@ -134,34 +134,28 @@ const int = (value: number): number[] => [0x4a, ...u32(value)];
 const tuple = (...items: readonly number[][]): number[] => [0x28, ...items.flat(), 0x74];
 const global = (module: string, name: string): number[] => latin(`c${module}\n${name}\n`);
 
-/** A state dict as torch.save writes it. */
+/** A state dict as torch.save writes it: tensors over the same storage share it. */
 export function writeTorch(
   tensors: Readonly<Record<string, TorchTensor>>,
   options: ArchiveOptions & { readonly byteOrder?: string } = {},
 ): Uint8Array {
-  const entries: ArchiveEntry[] = [];
-  const items = Object.entries(tensors).flatMap(
-    ([name, { storage, storageClass, offset = 0, shape, strides }], key) => {
-      entries.push([`archive/data/${key}`, new Uint8Array(storage.slice().buffer)]);
-      const id = tuple(
-        text('storage'),
-        global('torch', storageClass ?? 'FloatStorage'),
-        text(`${key}`),
-        text('cpu'),
-        int(storage.length),
-      );
-      const hooks = [...global('collections', 'OrderedDict'), 0x29, 0x52];
-      const args = tuple(
-        [...id, 0x51],
-        int(offset),
-        tuple(...shape.map(int)),
-        tuple(...strides.map(int)),
-        [0x89],
-        hooks,
-      );
-      return [...text(name), ...global('torch._utils', '_rebuild_tensor_v2'), ...args, 0x52];
-    },
+  const storages = [...new Set(Object.values(tensors).map(({ storage }) => storage))];
+  const entries = storages.map(
+    (storage, key): ArchiveEntry => [`archive/data/${key}`, new Uint8Array(storage.slice().buffer)],
   );
+  const items = Object.entries(tensors).flatMap(([name, { storage, storageClass, offset = 0, shape, strides }]) => {
+    const key = storages.indexOf(storage);
+    const id = tuple(
+      text('storage'),
+      global('torch', storageClass ?? 'FloatStorage'),
+      text(`${key}`),
+      text('cpu'),
+      int(storage.length),
+    );
+    const hooks = [...global('collections', 'OrderedDict'), 0x29, 0x52];
+    const args = tuple([...id, 0x51], int(offset), tuple(...shape.map(int)), tuple(...strides.map(int)), [0x89], hooks);
+    return [...text(name), ...global('torch._utils', '_rebuild_tensor_v2'), ...args, 0x52];
+  });
   const pickle = [0x80, 2, 0x7d, 0x28, ...items, 0x75, 0x2e];
   const { byteOrder = 'little' } = options;
   return writeZip(

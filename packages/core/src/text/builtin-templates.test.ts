@@ -133,6 +133,13 @@ const CASES: readonly {
     stops: ['</s>'],
   },
   {
+    name: 'mistral',
+    traits: { modelType: 'mistral', tokenizer: vocabulary({ '</s>': 2, '[INST]': 3 }) },
+    turns: '[INST]A[/INST]B</s>[INST]C[/INST]',
+    withSystem: '[INST]S\n\nA[/INST]',
+    stops: ['</s>'],
+  },
+  {
     name: 'gemma',
     traits: { modelType: 'gemma', tokenizer: vocabulary({ '<start_of_turn>': 106 }) },
     turns:

@@ -183,7 +183,13 @@ const TABLE: readonly Entry[] = [
   {
     name: 'mistral',
     matches: (traits) => ['mistral', 'mixtral'].includes(traits.languageModelType) && has(traits, '</s>'),
-    frame: () => ({ system: ['', '\n\n'], insideUser: true, user: ['[INST] ', ' [/INST]'], assistant: ['', '</s>'] }),
+    frame: (tokenizer) => ({
+      system: ['', '\n\n'],
+      insideUser: true,
+      // Where the marks are tokens (version 3), a text behind one begins as if it stood alone.
+      user: tokenizer.tokenToId('[INST]') === undefined ? ['[INST] ', ' [/INST]'] : ['[INST]', '[/INST]'],
+      assistant: ['', '</s>'],
+    }),
     stopTokens: () => ['</s>'],
   },
   {

@@ -13,7 +13,7 @@ import type { Tokenizer } from './tokenizer.js';
 /** The tokenizer files of a checkpoint. What is there first in this order is used. */
 export interface TokenizerFiles extends AddedTokenFiles {
   readonly tokenizerJson?: string | undefined;
-  /** tokenizer.model or qwen.tiktoken: SentencePiece or tiktoken, which its content tells. */
+  /** tokenizer.model, qwen.tiktoken and the like: SentencePiece or tiktoken, which its content tells. */
   readonly vocabulary?: Uint8Array | undefined;
   /** Both, or neither. */
   readonly vocabJson?: string | undefined;
@@ -27,7 +27,7 @@ export interface FileReader {
 }
 
 /** Names of the files that {@link TokenizerFiles.vocabulary} may come from. */
-const VOCABULARIES: readonly string[] = ['tokenizer.model', 'qwen.tiktoken'];
+const VOCABULARIES: readonly string[] = ['tokenizer.model', 'tokenizer.model.v3', 'qwen.tiktoken'];
 
 /** Names of all files that a tokenizer may come from. */
 export const TOKENIZER_FILES: readonly string[] = ['tokenizer.json', ...VOCABULARIES, 'vocab.json', 'merges.txt'];

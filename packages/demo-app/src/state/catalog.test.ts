@@ -10,6 +10,11 @@ describe('the list of models', () => {
       { path: 'b.safetensors', size: 500 },
     ];
     expect(parseCatalog([{ id: 'm', files }])).toEqual([{ id: 'm', numBytes: 1500 }]);
+    const published = [
+      { path: 'params.json', size: 10 },
+      { path: 'consolidated.00.pth', size: 300 },
+    ];
+    expect(parseCatalog([{ id: 'p', files: published }])).toEqual([{ id: 'p', numBytes: 300 }]);
   });
 
   it.each([

@@ -33,8 +33,8 @@ export function parseCatalog(list: unknown): HostedModel[] {
     const { id, files } = (entry ?? {}) as { readonly id?: unknown; readonly files?: unknown };
     if (typeof id !== 'string' || !Array.isArray(files)) return [];
     const known = files.filter((file): file is { path: string; size: number } => typeof file?.path === 'string');
-    if (!known.some(({ path }) => path === 'config.json')) return [];
-    const weights = known.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
+    if (!known.some(({ path }) => path === 'config.json' || path === 'params.json')) return [];
+    const weights = known.filter(({ path }) => /\.(safetensors|gguf)$|^consolidated\.00\.pth$/.test(path));
     return [{ id, numBytes: weights.reduce((sum, { size }) => sum + (Number(size) || 0), 0) }];
   });
 }

@@ -8,7 +8,7 @@ export interface Dropped {
 }
 
 const IMAGE_ROW = /\.(png|jpe?g|gif|webp|bmp|avif|heic|heif|tiff?|svg|ico)$/i;
-const MODEL = /\.(json|safetensors|gguf|jinja|model|txt|bin)$/i;
+const MODEL = /\.(json|safetensors|gguf|jinja|model|txt|bin|pth)$/i;
 
 export function isPicture({ name, type }: Pick<File, 'name' | 'type'>): boolean {
   return type.startsWith('image/') || IMAGE_ROW.test(name);
