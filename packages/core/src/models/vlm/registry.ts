@@ -1,5 +1,6 @@
 // The vision-language families, as an explicit list: a new one is one file and one line here.
 import { deepseekVl, deepseekVlHybrid } from './families/deepseek-vl.js';
+import { multiModality } from './families/deepseek-vl-original.js';
 import { idefics3, smolvlm } from './families/idefics3.js';
 import { internvl } from './families/internvl.js';
 import { internvlChat } from './families/internvl-original.js';
@@ -28,4 +29,5 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   llavaLlama,
   llavaMistral,
   internvlChat,
+  multiModality,
 ];
