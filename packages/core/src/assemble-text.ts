@@ -12,7 +12,7 @@ import { GREEDY, resolveSamplingParams, type SamplingParams } from './sampling/p
 import { type AnswerFormats, findAnswerFormats } from './text/answer-formats.js';
 import { findBuiltinTemplate, type ModelTraits } from './text/builtin-templates.js';
 import { createChatTemplate, findChatTemplate } from './text/chat-template.js';
-import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES } from './text/create-tokenizer.js';
+import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES, type TokenizerFiles } from './text/create-tokenizer.js';
 import { readSpecialTokens, turnEndsOf } from './text/special-tokens.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
@@ -38,7 +38,7 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
     const formats = { tools: undefined, reasoning: undefined };
     return { tools: undefined, defaults, hasChatTemplate: false, formats };
   }
-  const tokenizer = createTokenizer(files);
+  const tokenizer = tokenizerOf(checkpoint, files);
   const own = findChatTemplate({
     chatTemplateJinja: await read('chat_template.jinja'),
     tokenizerConfigJson: files.tokenizerConfigJson,
@@ -63,6 +63,15 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
     hasChatTemplate: template !== undefined,
     formats: findAnswerFormats(traits),
   };
+}
+
+/** The tokenizer, in which images have a token where the authors' code replaces a text instead. */
+function tokenizerOf({ config }: Checkpoint, files: TokenizerFiles): Tokenizer {
+  const tokenizer = createTokenizer(files);
+  const token = findVlmFamily(config)?.imageToken?.(new RawConfig(config));
+  if (!token || tokenizer.tokenToId(token.content) !== undefined || tokenizer.decode([token.id]) !== '')
+    return tokenizer;
+  return createTokenizer(files, [{ ...token, special: true }]);
 }
 
 function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {

@@ -5,13 +5,19 @@ import type { ModelSource } from './load/source.js';
 import { createEngine } from './node.js';
 import { describeWithFixtures, fixturesPath } from './testing/fixtures.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE, generateIds, idsOf, readGolden } from './testing/goldens.js';
-import { deepseekVlHybridOriginal, deepseekVlOriginal, internvlOriginal } from './testing/original-layouts.js';
+import {
+  deepseekVlHybridOriginal,
+  deepseekVlOriginal,
+  internvlOriginal,
+  llavaQwenOriginal,
+} from './testing/original-layouts.js';
 
 describeWithFixtures('original layouts', 'goldens/README.md', () => {
   it.each<[golden: string, write: () => ModelSource, family: string, architecture: string]>([
     ['internvl', internvlOriginal, 'internvl_chat', 'InternVLChatModel'],
     ['deepseek_vl', deepseekVlOriginal, 'multi_modality', 'MultiModalityCausalLM'],
     ['deepseek_vl_hybrid', deepseekVlHybridOriginal, 'multi_modality', 'MultiModalityCausalLM'],
+    ['llava_onevision', llavaQwenOriginal, 'llava_qwen', 'LlavaQwenForCausalLM'],
   ])('%s gives the reference logits and ids, from the picture on', async (name, write, family, architecture) => {
     const golden = readGolden(name);
     const [ids, greedy] = [idsOf(golden, 'input_ids'), idsOf(golden, 'greedy_ids')];

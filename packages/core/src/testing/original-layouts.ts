@@ -30,7 +30,7 @@ function rewritten(golden: string, layoutOf: (config: Json, preprocessor: Json) 
   const read = (file: string): Json => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8'));
   const own = read('config.json');
   const { config, preprocessor, imageToken, ...naming } = layoutOf(own, read('preprocessor_config.json'));
-  const imageTokenId = own['image_token_id'] as number;
+  const imageTokenId = (own['image_token_id'] ?? own['image_token_index']) as number;
   const { vocab_size: numTokens } = own['text_config'] as { readonly vocab_size: number };
   return memorySource({
     'config.json': JSON.stringify(config),
@@ -184,6 +184,37 @@ function deepseekNaming(low: string): Naming {
     ],
   };
 }
+
+/** The golden's tower has the layers that are used; that of a checkpoint has another, which is not stored. */
+export function llavaQwenOriginal(): ModelSource {
+  return rewritten('llava_onevision', (own, { size, image_mean, image_std }) => {
+    const { text_config, vision_config, image_grid_pinpoints, vision_aspect_ratio, image_token_index } = own;
+    const vision = vision_config as { readonly num_hidden_layers: number };
+    const widthFirst = (image_grid_pinpoints as number[][]).map((pair) => pair.toReversed());
+    return {
+      ...LLAVA,
+      config: {
+        ...{ ...(text_config as Json), architectures: ['LlavaQwenForCausalLM'], model_type: 'llava' },
+        ...{ image_aspect_ratio: vision_aspect_ratio, image_grid_pinpoints: widthFirst, image_token_index },
+        ...{ mm_patch_merge_type: 'spatial_unpad', mm_projector_type: 'mlp2x_gelu', mm_vision_select_layer: -2 },
+        mm_vision_tower: 'google/siglip-so400m-patch14-384',
+        vision_config: { ...vision, num_hidden_layers: vision.num_hidden_layers + 1 },
+      },
+      preprocessor: { size, image_mean, image_std },
+      imageToken: '<image>',
+    };
+  });
+}
+
+const LLAVA: Naming = {
+  names: [
+    [/^vision_tower\./, 'model.vision_tower.vision_tower.'],
+    [/^multi_modal_projector\.linear_1\./, 'model.mm_projector.0.'],
+    [/^multi_modal_projector\.linear_2\./, 'model.mm_projector.2.'],
+    [/^image_newline$/, 'model.image_newline'],
+    [/^language_model\./, ''],
+  ],
+};
 
 /** One token an id, and one that means images. */
 function tokenizer(numTokens: number, imageTokenId: number, imageToken: string): string {

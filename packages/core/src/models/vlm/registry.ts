@@ -6,7 +6,7 @@ import { internvl } from './families/internvl.js';
 import { internvlChat } from './families/internvl-original.js';
 import { llava } from './families/llava.js';
 import { llavaNext, llavaOnevision } from './families/llava-next.js';
-import { llavaLlama, llavaMistral } from './families/llava-original.js';
+import { llavaLlama, llavaMistral, llavaQwen } from './families/llava-original.js';
 import { qwenVl } from './families/qwen-vl.js';
 import { qwen2Vl, qwen25Vl } from './families/qwen2-vl.js';
 import { xcomposer } from './families/xcomposer.js';
@@ -28,6 +28,7 @@ export const VLM_FAMILIES: readonly VlmFamily[] = [
   xcomposer,
   llavaLlama,
   llavaMistral,
+  llavaQwen,
   internvlChat,
   multiModality,
 ];

@@ -139,6 +139,11 @@ export interface VlmFamily {
   readonly ignored: RegExp;
   readonly example?: FamilyExample;
   /**
+   * Of families whose authors replace a text by an image before the tokenizer sees it: the token that it becomes, where the
+   * tokenizer has none of that id.
+   */
+  imageToken?(raw: RawConfig): { readonly id: number; readonly content: string };
+  /**
    * Of families whose checkpoints name a tower that may lie elsewhere: the folder beside config.json that describes it, if
    * that is needed. What its config.json says becomes `vision_config`, its preprocessor_config.json the model's.
    */
