@@ -83,7 +83,8 @@ function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
   const languageModelType =
     ['text_config', 'language_config', 'llm_config'].map((key) => typeOf(config[key])).find(Boolean) ??
     findVlmFamily(config)?.decoderType;
-  return { modelType: typeOf(config) ?? '', languageModelType, tokenizer };
+  const projectorType = typeof config['mm_projector_type'] === 'string' ? config['mm_projector_type'] : undefined;
+  return { modelType: typeOf(config) ?? '', languageModelType, projectorType, tokenizer };
 }
 
 /**

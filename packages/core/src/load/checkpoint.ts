@@ -91,14 +91,23 @@ async function hasSafetensors(source: ModelSource, signal: AbortSignal | undefin
   return ((await source.open(single, signal)) ?? (await source.open(index, signal))) !== undefined;
 }
 
+/**
+ * Where the tensors of a folder lie; undefined where it has no weights under the names that the hub has for them.
+ * @throws PagemindError as {@link openCheckpoint}.
+ */
+export async function openTensors(
+  source: ModelSource,
+  signal?: AbortSignal,
+): Promise<Pick<Checkpoint, 'tensors' | 'packed'> | undefined> {
+  return (await readLayout(source, SAFETENSORS, signal)) ?? (await readLayout(source, PYTORCH, signal));
+}
+
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
 ): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
-  for (const layout of [SAFETENSORS, PYTORCH]) {
-    const found = await readLayout(source, layout, signal);
-    if (found) return found;
-  }
+  const found = await openTensors(source, signal);
+  if (found) return found;
   // Checkpoints of PyTorch have many names; one file alone leaves no doubt.
   const [path, ...others] = ((await source.list?.()) ?? []).filter((name) => /\.(bin|pth|pt)$/.test(name));
   const file = path === undefined || others.length > 0 ? undefined : await source.open(path, signal);

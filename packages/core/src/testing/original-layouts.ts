@@ -24,19 +24,33 @@ interface Layout extends Naming {
   readonly imageToken: string;
 }
 
+interface Golden {
+  readonly config: Json;
+  readonly preprocessor: Json;
+  readonly weights: Uint8Array;
+}
+
+function openGolden(golden: string): Golden {
+  const read = (file: string): Buffer => readFileSync(fixturesPath(`goldens/${golden}/${file}`));
+  const json = (file: string): Json => JSON.parse(read(file).toString());
+  return {
+    config: json('config.json'),
+    preprocessor: json('preprocessor_config.json'),
+    weights: read('model.safetensors'),
+  };
+}
+
 /** @param layoutOf what its files become */
 function rewritten(golden: string, layoutOf: (config: Json, preprocessor: Json) => Layout): ModelSource {
-  const folder = fixturesPath(`goldens/${golden}`);
-  const read = (file: string): Json => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8'));
-  const own = read('config.json');
-  const { config, preprocessor, imageToken, ...naming } = layoutOf(own, read('preprocessor_config.json'));
-  const imageTokenId = (own['image_token_id'] ?? own['image_token_index']) as number;
-  const { vocab_size: numTokens } = own['text_config'] as { readonly vocab_size: number };
+  const own = openGolden(golden);
+  const { config, preprocessor, imageToken, ...naming } = layoutOf(own.config, own.preprocessor);
+  const imageTokenId = (own.config['image_token_id'] ?? own.config['image_token_index']) as number;
+  const { vocab_size: numTokens } = own.config['text_config'] as { readonly vocab_size: number };
   return memorySource({
     'config.json': JSON.stringify(config),
     'preprocessor_config.json': JSON.stringify(preprocessor),
     'tokenizer.json': tokenizer(numTokens, imageTokenId, imageToken),
-    'model.safetensors': writeSafetensors(renamed(readFileSync(`${folder}/model.safetensors`), naming)),
+    'model.safetensors': writeSafetensors(renamed(own.weights, naming)),
   });
 }
 
@@ -203,6 +217,27 @@ export function llavaQwenOriginal(): ModelSource {
       preprocessor: { size, image_mean, image_std },
       imageToken: '<image>',
     };
+  });
+}
+
+/** LLaVA with a projector of another kind, its tower in a folder of its own. */
+export function llavaOriginal(mm_projector_type: string, projector: Record<string, TensorData>): ModelSource {
+  const { config, preprocessor, weights } = openGolden('llava');
+  const { text_config, vision_config, vision_feature_layer, image_token_index } = config;
+  const tensors = Object.entries(renamed(weights, LLAVA));
+  const stem = 'model.vision_tower.vision_tower.';
+  const tower = tensors.flatMap(([name, data]) => (name.startsWith(stem) ? [[name.slice(stem.length), data]] : []));
+  const others = tensors.filter(([name]) => !/^model\.(vision_tower|mm_projector)\./.test(name));
+  return memorySource({
+    'config.json': JSON.stringify({
+      ...{ ...(text_config as Json), architectures: ['LlavaLlamaForCausalLM'], model_type: 'llava' },
+      ...{ mm_projector_type, mm_vision_tower: './vit/small', mm_vision_select_layer: vision_feature_layer },
+      image_token_index,
+    }),
+    'model.safetensors': writeSafetensors({ ...Object.fromEntries(others), ...projector }),
+    'vit/small/config.json': JSON.stringify(vision_config),
+    'vit/small/preprocessor_config.json': JSON.stringify(preprocessor),
+    'vit/small/model.safetensors': writeSafetensors(Object.fromEntries(tower)),
   });
 }
 

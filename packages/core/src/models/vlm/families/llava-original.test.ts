@@ -103,6 +103,18 @@ describe('llava in its original layout', () => {
     }
   });
 
+  it('has norms behind its linear layers where Yi-VL has them', () => {
+    const names = [`${TOWER}pre_layrnorm.weight`, ...[0, 1, 3, 4].map((i) => `model.mm_projector.${i}.weight`)];
+    const { vision, checkpoint } = resolve({ ...LLAVA_15, mm_projector_type: 'mlp2x_gelu_Norm' }, names);
+    expect(vision?.projector).toMatchObject([
+      { name: 'projector.linear_1', activation: 'gelu', norm: { name: 'projector.norm_1', epsilon: 1e-5 } },
+      { name: 'projector.linear_2', activation: undefined, norm: { name: 'projector.norm_2', epsilon: 1e-5 } },
+    ]);
+    expect([...checkpoint.tensors.keys()].slice(1)).toEqual(
+      ['linear_1', 'norm_1', 'linear_2', 'norm_2'].map((part) => `projector.${part}.weight`),
+    );
+  });
+
   it('puts marks around the rows of an image where config.json says so', () => {
     const textWith = (change: object): string | undefined => {
       const tiles = { width: 336, height: 336, numTiles: 1, gridRows: 0, gridCols: 0 };
@@ -130,7 +142,7 @@ describe('llava in its original layout', () => {
 
   it.each([
     ['a tower that nobody knows', { mm_vision_tower: 'somebody/eva' }],
-    ['a projector with norms', { mm_projector_type: 'mlp2x_gelu_Norm' }],
+    ['three linear layers', { mm_projector_type: 'mlp3x_gelu' }],
     ['a resampler', { mm_resampler_type: 'spatial_pool' }],
     ['a grid for another tower', { ...LLAVA_16, image_aspect_ratio: 'anyres_max_9' }],
     ['borders for another tower', { mm_vision_tower: 'google/siglip-so400m-patch14-384' }],
@@ -143,17 +155,23 @@ describe('llava in its original layout', () => {
   });
 });
 
-describe('a tower that a folder describes', () => {
-  const config = JSON.stringify({ ...LLAVA_15, mm_vision_tower: 'towers/small' });
-  const tower = JSON.stringify({ model_type: 'clip_vision_model', image_size: 28, patch_size: 14 });
-  const weights = writeSafetensors({});
+describe('a tower in a folder', () => {
+  const config = JSON.stringify({ ...LLAVA_15, mm_vision_tower: './towers/small' });
+  const tower = { model_type: 'clip_vision_model', image_size: 28, patch_size: 14 };
+  const weights = (...names: readonly string[]): Uint8Array<ArrayBuffer> =>
+    writeSafetensors(
+      Object.fromEntries(names.map((name) => [name, { dtype: 'F32', shape: [1], data: new Uint8Array(4) }])),
+    );
   const open = (files: object) =>
-    openModel(memorySource({ 'config.json': config, 'model.safetensors': weights, ...files }));
+    openModel(memorySource({ 'config.json': config, 'model.safetensors': weights('model.norm.weight'), ...files }));
+  const described = {
+    'towers/small/config.json': JSON.stringify(tower),
+    'towers/small/preprocessor_config.json': '{"size":28}',
+  };
 
   it('is as its config.json says, and so is what makes images ready', async () => {
-    const files = { 'towers/small/config.json': tower, 'towers/small/preprocessor_config.json': '{"size":28}' };
-    const checkpoint = await open(files);
-    expect(checkpoint.config['vision_config']).toMatchObject({ image_size: 28 });
+    const checkpoint = await open(described);
+    expect(checkpoint.config['vision_config']).toEqual(tower);
     expect(await checkpoint.readText('preprocessor_config.json')).toBe('{"size":28}');
     // Whoever copies the texts copies all that was found.
     const copied = await checkpoint.texts?.open('config.json');
@@ -161,7 +179,41 @@ describe('a tower that a folder describes', () => {
     expect(JSON.parse(text)).toEqual(checkpoint.config);
   });
 
+  it('may be one half of a model of pictures and texts', async () => {
+    const whole = JSON.stringify({ model_type: 'clip', text_config: {}, vision_config: tower });
+    const checkpoint = await open({ ...described, 'towers/small/config.json': whole });
+    expect(checkpoint.config['vision_config']).toEqual(tower);
+  });
+
   it('is not known without the folder', async () => {
     expect((await open({})).config['vision_config']).toBeUndefined();
+  });
+
+  it('lends its weights to a model that has none of a tower', async () => {
+    const lent = weights('vision_model.pre_layrnorm.weight', 'text_model.x', 'logit_scale');
+    const checkpoint = await open({ ...described, 'towers/small/model.safetensors': lent });
+    expect([...checkpoint.tensors].map(([name, { file }]) => [name, file])).toEqual([
+      ['model.norm.weight', 'model.safetensors'],
+      [`${TOWER}pre_layrnorm.weight`, 'towers/small/model.safetensors'],
+    ]);
+    expect([...resolveModel(checkpoint).checkpoint.tensors.keys()]).toContain('vision.pre_layrnorm.weight');
+    const own = weights(`${TOWER}pre_layrnorm.weight`);
+    const trained = await open({
+      ...{ ...described, 'model.safetensors': own },
+      'towers/small/model.safetensors': lent,
+    });
+    expect(Array.from(trained.tensors.values(), ({ file }) => file)).toEqual(['model.safetensors']);
+  });
+
+  it('lends them, too, when its name says enough', async () => {
+    const checkpoint = await openModel(
+      memorySource({
+        'config.json': JSON.stringify(LLAVA_15),
+        'model.safetensors': weights('model.norm.weight'),
+        'openai/clip-vit-large-patch14-336/model.safetensors': weights('vision_model.pre_layrnorm.weight'),
+      }),
+    );
+    expect(checkpoint.tensors.has(`${TOWER}pre_layrnorm.weight`)).toBe(true);
+    expect(checkpoint.config['vision_config']).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
-// LLaVA 1.0 to 1.6 and LLaVA-OneVision as their authors store them: the decoder's config with keys of the vision side beside
-// its own, the tower under its name alone. The keys become those of transformers, and the families that read them do the rest.
+// LLaVA 1.0 to 1.6, LLaVA-OneVision and Yi-VL as their authors store them: the decoder's config with keys of the vision side
+// beside its own, the tower under its name alone. The keys become those of transformers, whose families do the rest.
 import { PagemindError } from '../../../errors.js';
 import { RawConfig } from '../../raw-config.js';
 import { knownTower } from '../../vision/known-towers.js';
@@ -58,10 +58,16 @@ function cuttingOf(raw: RawConfig, isSiglip: boolean): { readonly family: VlmFam
 }
 
 function projectorOf(raw: RawConfig, { projector, tower }: VlmConfig): VlmConfig['projector'] {
-  const type = raw.text('mm_projector_type', 'linear');
-  if (type === 'mlp2x_gelu') return projector;
-  if (type !== 'linear') unsupportedKey(raw, 'mm_projector_type');
-  return projector.slice(-1).map((layer) => ({ ...layer, name: 'projector.linear', numInputs: tower.hiddenSize }));
+  switch (raw.text('mm_projector_type', 'linear')) {
+    case 'mlp2x_gelu':
+      return projector;
+    case 'mlp2x_gelu_Norm':
+      return projector.map((layer, i) => ({ ...layer, norm: { name: `projector.norm_${i + 1}`, epsilon: 1e-5 } }));
+    case 'linear':
+      return projector.slice(-1).map((layer) => ({ ...layer, name: 'projector.linear', numInputs: tower.hiddenSize }));
+    default:
+      return unsupportedKey(raw, 'mm_projector_type');
+  }
 }
 
 /** `mm_use_im_start_end` */
@@ -92,6 +98,9 @@ export const llavaLlama: VlmFamily = {
   decoderType: 'llama',
   renames: [
     [/^model\.vision_tower\.vision_tower\.vision_model\./, 'vision.'],
+    [/^model\.mm_projector\.1\./, 'projector.norm_1.'],
+    [/^model\.mm_projector\.3\./, 'projector.linear_2.'],
+    [/^model\.mm_projector\.4\./, 'projector.norm_2.'],
     [/^model\.mm_projector\.0\./, 'projector.linear_1.'],
     [/^model\.mm_projector\.2\./, 'projector.linear_2.'],
     [/^model\.mm_projector\.(weight|bias)$/, 'projector.linear.$1'],
@@ -100,7 +109,8 @@ export const llavaLlama: VlmFamily = {
   ignored: llava.ignored,
   towerFolder: (raw) => {
     const name = raw.text('mm_vision_tower');
-    return raw.get('vision_config') || knownTower(name) ? undefined : name;
+    const isDescribed = raw.get('vision_config') !== undefined || knownTower(name) !== undefined;
+    return { path: name.replace(/^\.\//, ''), isDescribed, stem: 'model.vision_tower.vision_tower.' };
   },
   example: {
     model: 'liuhaotian/llava-v1.6-vicuna-7b',
