@@ -35,4 +35,5 @@ it('counts towers', () => {
 it('counts the same bytes in another layout', () => {
   const bytesOf = (family: string): number | undefined => families.get(family)?.example?.weightBytes;
   expect(bytesOf('multi_modality')).toBe(bytesOf('deepseek_vl_hybrid'));
+  expect(bytesOf('internvl_chat')).toBe(bytesOf('internvl'));
 });

@@ -53,12 +53,13 @@ function readHybrid(vision: RawConfig, decoderHiddenSize: number): VlmConfig {
   return {
     ...config,
     processor: (own) => {
+      const side = sideOf(own);
       // Each of the towers normalises in its own way.
       if (own['do_normalize'] !== false) refuse('its processor normalises pixels, too');
       return {
         ...own,
         ...{ image_processor_type: PROCESSOR, do_normalize: true },
-        ...{ high_res_size: sideOf(own), size: config.tower.imageSize, resample: BILINEAR },
+        ...{ high_res_size: side, size: config.tower.imageSize, resample: BILINEAR },
         ...{ high_res_image_mean: colour(high, 'pixel_mean'), high_res_image_std: colour(high, 'pixel_std') },
         ...{ image_mean: colour(low, 'pixel_mean'), image_std: colour(low, 'pixel_std') },
       };

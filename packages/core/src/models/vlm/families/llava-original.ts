@@ -98,12 +98,12 @@ export const llavaLlama: VlmFamily = {
   decoderType: 'llama',
   renames: [
     [/^model\.vision_tower\.vision_tower\.vision_model\./, 'vision.'],
-    [/^model\.mm_projector\.1\./, 'projector.norm_1.'],
-    [/^model\.mm_projector\.3\./, 'projector.linear_2.'],
-    [/^model\.mm_projector\.4\./, 'projector.norm_2.'],
-    [/^model\.mm_projector\.0\./, 'projector.linear_1.'],
-    [/^model\.mm_projector\.2\./, 'projector.linear_2.'],
+    // Of one layer, of two, and of two with norms behind them.
     [/^model\.mm_projector\.(weight|bias)$/, 'projector.linear.$1'],
+    [/^model\.mm_projector\.0\./, 'projector.linear_1.'],
+    [/^model\.mm_projector\.1\./, 'projector.norm_1.'],
+    [/^model\.mm_projector\.[23]\./, 'projector.linear_2.'],
+    [/^model\.mm_projector\.4\./, 'projector.norm_2.'],
     [/^model\.image_newline$/, 'newline'],
   ],
   ignored: llava.ignored,
