@@ -81,6 +81,15 @@ describe('assembleText', () => {
     expect(hasChatTemplate).toBe(true);
   });
 
+  it('gives images a token where the authors’ code replaces a text, unless the vocabulary has one', async () => {
+    const config = { architectures: ['LlavaQwenForCausalLM'], image_token_index: 99 };
+    const { tools } = await assembleText(checkpointOf(config, {}), undefined);
+    expect(tools?.tokenizer.encode('a<image>b', { addSpecialTokens: false })).toContain(99);
+    expect(tools?.tokenizer.decode([99])).toBe('<image>');
+    const taken = await assembleText(checkpointOf({ ...config, image_token_index: 3 }, {}), undefined);
+    expect(taken.tools?.tokenizer.tokenToId('<image>')).toBeUndefined();
+  });
+
   it('joins contents as they are for families that are not known to chat', async () => {
     const { tools, hasChatTemplate } = await assembleText(checkpointOf({ model_type: 'llama' }, {}), undefined);
     expect([tools?.chatTemplate?.render(MESSAGES), hasChatTemplate]).toEqual(['a', false]);

@@ -12,7 +12,7 @@ import { GREEDY, resolveSamplingParams, type SamplingParams } from './sampling/p
 import { type AnswerFormats, findAnswerFormats } from './text/answer-formats.js';
 import { findBuiltinTemplate, type ModelTraits } from './text/builtin-templates.js';
 import { createChatTemplate, findChatTemplate } from './text/chat-template.js';
-import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES } from './text/create-tokenizer.js';
+import { createTokenizer, readTokenizerFiles, TOKENIZER_FILES, type TokenizerFiles } from './text/create-tokenizer.js';
 import { readSpecialTokens, turnEndsOf } from './text/special-tokens.js';
 import type { Tokenizer } from './text/tokenizer.js';
 
@@ -38,7 +38,7 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
     const formats = { tools: undefined, reasoning: undefined };
     return { tools: undefined, defaults, hasChatTemplate: false, formats };
   }
-  const tokenizer = createTokenizer(files);
+  const tokenizer = tokenizerOf(checkpoint, files);
   const own = findChatTemplate({
     chatTemplateJinja: await read('chat_template.jinja'),
     tokenizerConfigJson: files.tokenizerConfigJson,
@@ -65,6 +65,15 @@ export async function assembleText(checkpoint: Checkpoint, signal: AbortSignal |
   };
 }
 
+/** The tokenizer, in which images have a token where the authors' code replaces a text instead. */
+function tokenizerOf({ config }: Checkpoint, files: TokenizerFiles): Tokenizer {
+  const tokenizer = createTokenizer(files);
+  const token = findVlmFamily(config)?.imageToken?.(new RawConfig(config));
+  if (!token || tokenizer.tokenToId(token.content) !== undefined || tokenizer.decode([token.id]) !== '')
+    return tokenizer;
+  return createTokenizer(files, [{ ...token, special: true }]);
+}
+
 function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
   const typeOf = (value: unknown): string | undefined => {
     const type =
@@ -74,7 +83,8 @@ function traitsOf({ config }: Checkpoint, tokenizer: Tokenizer): ModelTraits {
   const languageModelType =
     ['text_config', 'language_config', 'llm_config'].map((key) => typeOf(config[key])).find(Boolean) ??
     findVlmFamily(config)?.decoderType;
-  return { modelType: typeOf(config) ?? '', languageModelType, tokenizer };
+  const projectorType = typeof config['mm_projector_type'] === 'string' ? config['mm_projector_type'] : undefined;
+  return { modelType: typeOf(config) ?? '', languageModelType, projectorType, tokenizer };
 }
 
 /**

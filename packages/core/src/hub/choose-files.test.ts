@@ -55,6 +55,22 @@ it.each<[string, readonly string[], readonly string[]]>([
     ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'],
     ['config.json', 'vocab.json', 'merges.txt', 'model.safetensors'],
   ],
+  [
+    'a tower in a folder of its own, as it is beside the model',
+    [
+      ...['config.json', 'model.safetensors', 'vit/README.md', 'vit/x/README.md', 'vit/x/config.json'],
+      ...[
+        'vit/x/preprocessor_config.json',
+        'vit/x/pytorch_model.bin',
+        'onnx/y/config.json',
+        'onnx/y/model.safetensors',
+      ],
+    ],
+    [
+      ...['config.json', 'model.safetensors', 'vit/x/config.json', 'vit/x/preprocessor_config.json'],
+      'vit/x/pytorch_model.bin',
+    ],
+  ],
   ['a GGUF file', ['README.md', 'b-q4.gguf'], ['b-q4.gguf']],
   ['the shards of a GGUF file', shards('b', 'gguf', 2), shards('b', 'gguf', 2)],
   [

@@ -12,6 +12,8 @@ export interface ListedFile {
 /** Texts are small; what is larger is something else. Some vocabularies have 35 MB. */
 const MAX_TEXT_BYTES = 128 * 2 ** 20;
 const TEXT = /\.(json|jinja|model|model\.v3|tiktoken|txt)$/;
+/** Yi-VL has its tower in a folder of this one. */
+const TOWERS = /^vit\/[^/]+\//;
 const NO_TEXT = /^(README|LICENSE|NOTICE|requirements|.*\.index\.json$)/i;
 
 /** Vocabularies, of which the first that is there counts; the others are not read. */
@@ -61,7 +63,17 @@ export function chooseFiles<File extends ListedFile>(id: string, files: readonly
   const texts = top.filter(({ path, size }) => {
     return TEXT.test(path) && !NO_TEXT.test(path) && size <= MAX_TEXT_BYTES && !unused.has(path);
   });
-  return [...texts, ...weightsOf(id, files, top, weightsFile)];
+  return [...texts, ...weightsOf(id, files, top, weightsFile), ...towerFiles(id, files)];
+}
+
+/** Those of a tower that is a folder of its own. */
+function towerFiles<File extends ListedFile>(id: string, files: readonly File[]): readonly File[] {
+  const [folder] = files.map(({ path }) => TOWERS.exec(path)?.[0]).filter((found) => found !== undefined);
+  if (folder === undefined) return [];
+  const inside = files
+    .filter(({ path }) => path.startsWith(folder))
+    .map((file) => ({ path: file.path.slice(folder.length), size: file.size, file }));
+  return inside.some(({ path }) => path === 'config.json') ? chooseFiles(id, inside).map(({ file }) => file) : [];
 }
 
 function weightsOf<File extends ListedFile>(

@@ -40,6 +40,7 @@ const SMALL: Readonly<Record<string, Settings>> = {
   Qwen2VLImageProcessor: { min_pixels: 64, max_pixels: 256, patch_size: 2 },
   SiglipImageProcessor: { size },
   SmolVLMImageProcessor: { size: 32, max_image_size: 8, do_image_splitting: false },
+  VLMImageProcessor: { size, min_size: 2, high_res_size: 16 },
 };
 
 const create = (type: string, more: Settings = {}, model: Settings = {}) =>
@@ -217,6 +218,15 @@ describe('process', () => {
     expect(processor.process(image(24, 12))).toMatchObject({ tileWidth: 20, tileHeight: 8 });
     expect(processor.process(image(24, 12), { maxPixels: 64 })).toMatchObject({ tileWidth: 8, tileHeight: 4 });
     expect(processor.process(image(24, 12), { maxPixels: 1e6 })).toMatchObject({ tileWidth: 20, tileHeight: 8 });
+  });
+
+  it('cuts lengths as the authors of DeepSeek-VL do, where transformers rounds them', () => {
+    const numBordered = (type: string): number => {
+      const settings = { do_normalize: false, high_res_size: undefined };
+      const { tiles } = create(type, settings).process(image(16, 15, 255));
+      return tiles.filter((value) => value < 1).length;
+    };
+    expect([numBordered('DeepseekVLImageProcessor'), numBordered('VLMImageProcessor')]).toEqual([0, 3 * 8]);
   });
 
   it('cuts an image of LLaVA-OneVision only when it is alone', () => {

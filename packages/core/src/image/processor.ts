@@ -3,7 +3,11 @@ import { PagemindError } from '../errors.js';
 import type { ImageProcessor } from './processed-image.js';
 import { ProcessorConfig, type Settings } from './processor-config.js';
 import { createClipProcessor } from './processors/clip.js';
-import { createDeepseekVlHybridProcessor, createDeepseekVlProcessor } from './processors/deepseek-vl.js';
+import {
+  createDeepseekVlHybridProcessor,
+  createDeepseekVlProcessor,
+  createVlmProcessor,
+} from './processors/deepseek-vl.js';
 import { createGotOcr2Processor } from './processors/got-ocr2.js';
 import { createIdefics3Processor } from './processors/idefics3.js';
 import { createLlavaProcessor } from './processors/llava.js';
@@ -26,6 +30,7 @@ const PROCESSORS: Readonly<Record<string, (settings: Settings, model: Settings) 
   Qwen2_5_VL: createQwen2VlProcessor,
   Siglip: createSiglipProcessor,
   SmolVLM: createIdefics3Processor,
+  VLM: createVlmProcessor,
 };
 
 /**

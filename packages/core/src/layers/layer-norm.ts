@@ -9,14 +9,22 @@ export interface LayerNormWeight {
   readonly epsilon: number;
 }
 
-/** y = LayerNorm(x); both `[numRows, width]` f32 in buffers of their own. */
+/** What a LayerNorm is taken of. */
+export interface LayerNormUse {
+  readonly x: GPUBuffer;
+  readonly y: GPUBuffer;
+  readonly numRows: number;
+  readonly activation?: 'gelu' | undefined;
+}
+
+/** y = LayerNorm(x), perhaps activated; both `[numRows, width]` f32 in buffers of their own. */
 export function layerNorm(
   { profile, dispatch }: KernelContext,
   { gamma, beta, epsilon }: LayerNormWeight,
-  { x, y, numRows }: { readonly x: GPUBuffer; readonly y: GPUBuffer; readonly numRows: number },
+  { x, y, numRows, activation }: LayerNormUse,
 ): void {
   const width = gamma.length;
   const hasBias = beta !== undefined;
-  const plan = layernorm.plan({ numRows, width, stride: rowStride(width), epsilon, hasBias }, profile);
+  const plan = layernorm.plan({ numRows, width, stride: rowStride(width), epsilon, hasBias, activation }, profile);
   dispatch(plan, { x, gamma: gamma.buffer, ...(beta && { beta: beta.buffer }), y });
 }

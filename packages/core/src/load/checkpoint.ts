@@ -134,14 +134,23 @@ async function readGenerationConfig(
   return text === undefined ? undefined : parseJsonObject(text, path, 'invalid_config');
 }
 
+/**
+ * Where the tensors of a folder lie; undefined where it has no weights under the names that the hub has for them.
+ * @throws PagemindError as {@link openCheckpoint}.
+ */
+export async function openTensors(
+  source: ModelSource,
+  signal?: AbortSignal,
+): Promise<Pick<Checkpoint, 'tensors' | 'packed'> | undefined> {
+  return (await readLayout(source, SAFETENSORS, signal)) ?? (await readLayout(source, PYTORCH, signal));
+}
+
 async function findTensors(
   source: ModelSource,
   signal: AbortSignal | undefined,
 ): Promise<Pick<Checkpoint, 'tensors' | 'packed'>> {
-  for (const layout of [SAFETENSORS, PYTORCH]) {
-    const found = await readLayout(source, layout, signal);
-    if (found) return found;
-  }
+  const found = await openTensors(source, signal);
+  if (found) return found;
   const published = await findPublished(source, signal);
   if (published) return { tensors: published };
   // Checkpoints of PyTorch have many names; one file alone leaves no doubt.

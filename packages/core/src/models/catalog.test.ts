@@ -31,3 +31,9 @@ it('counts towers', () => {
   expect(llava?.example?.weightBytes).toBeGreaterThan(6.476e9 * (0.5 + 3 / 64) + 2 * (0.262e9 + 0.29e9));
   expect(llava?.example?.weightBytes).toBeLessThan(6.476e9 * (0.5 + 3 / 64) + 2 * (0.263e9 + 0.33e9));
 });
+
+it('counts the same bytes in another layout', () => {
+  const bytesOf = (family: string): number | undefined => families.get(family)?.example?.weightBytes;
+  expect(bytesOf('multi_modality')).toBe(bytesOf('deepseek_vl_hybrid'));
+  expect(bytesOf('internvl_chat')).toBe(bytesOf('internvl'));
+});

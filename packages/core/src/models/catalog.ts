@@ -76,6 +76,7 @@ function kvBytesPerToken({ numLayers, numKvHeads, headDim }: DecoderConfig): num
 
 /** Whether the decoder of a vision-language model has a head of its own, which in a checkpoint shows in the tensors. */
 function isUntied({ config }: FamilyExample, { textKey = 'text_config' }: VlmFamily): () => boolean {
-  const isTied = new RawConfig(config).object(textKey)?.flag('tie_word_embeddings', false) ?? false;
+  const raw = new RawConfig(config);
+  const isTied = (raw.object(textKey) ?? raw).flag('tie_word_embeddings', false);
   return () => !isTied;
 }

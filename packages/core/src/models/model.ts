@@ -1,7 +1,7 @@
 // From a checkpoint to everything that is to be loaded and run: the decoder, and for vision-language models the tower in
 // front of it, whose tensors get the names that both sides expect. Which families there are is in the two registries.
 import { PagemindError } from '../errors.js';
-import { type Checkpoint, hasTensor, openCheckpoint } from '../load/checkpoint.js';
+import { type Checkpoint, hasTensor, openCheckpoint, openTensors } from '../load/checkpoint.js';
 import { parseJsonObject } from '../load/json.js';
 import { memorySource } from '../load/memory-source.js';
 import { smallFiles } from '../load/small-files.js';
@@ -14,7 +14,7 @@ import { RawConfig } from './raw-config.js';
 import { FAMILIES, resolveFamily } from './registry.js';
 import { vlmWeights } from './vlm/projector.js';
 import { VLM_FAMILIES } from './vlm/registry.js';
-import type { VlmConfig, VlmFamily } from './vlm/vlm-config.js';
+import type { TowerFolder, VlmConfig, VlmFamily } from './vlm/vlm-config.js';
 
 const PROCESSOR = 'preprocessor_config.json';
 
@@ -43,22 +43,32 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
     const vlm = findVlmFamily(config);
     resolveFamily(vlm ? textConfigOf(config, vlm, () => true) : config);
   });
-  const folder = findVlmFamily(checkpoint.config)?.towerFolder?.(new RawConfig(checkpoint.config));
-  return folder !== undefined && splitPath(folder) ? withTower(checkpoint, source, folder, signal) : checkpoint;
+  const vlm = findVlmFamily(checkpoint.config);
+  const folder = checkpoint.packed ? undefined : vlm?.towerFolder?.(new RawConfig(checkpoint.config));
+  if (!vlm || !folder || !splitPath(folder.path)) return checkpoint;
+  const beside = folderOf(source, folder.path);
+  const described = folder.isDescribed ? checkpoint : await withTowerConfig(checkpoint, source, beside, signal);
+  return hasTower(rename(described, vlm.renames)) ? described : withTowerWeights(described, folder, beside, signal);
+}
+
+function folderOf(source: ModelSource, path: string): ModelSource {
+  return { name: `${source.name}/${path}`, open: (file, signal) => source.open(`${path}/${file}`, signal) };
 }
 
 /** The checkpoint with what a folder says of its tower, if there is such a folder. */
-async function withTower(
+async function withTowerConfig(
   checkpoint: Checkpoint,
   source: ModelSource,
-  folder: string,
+  beside: ModelSource,
   signal: AbortSignal | undefined,
 ): Promise<Checkpoint> {
-  const file = `${folder}/config.json`;
-  const text = await checkpoint.readText(file, signal);
+  const files = smallFiles(beside);
+  const text = await files.readText('config.json', signal);
   if (text === undefined) return checkpoint;
-  const config = { ...checkpoint.config, vision_config: parseJsonObject(text, file, 'invalid_config') };
-  const processor = await checkpoint.readText(`${folder}/${PROCESSOR}`, signal);
+  const tower = parseJsonObject(text, `config.json of ${beside.name}`, 'invalid_config');
+  // A model of pictures and texts has the tower of its pictures one level down.
+  const config = { ...checkpoint.config, vision_config: tower['vision_config'] ?? tower };
+  const processor = await files.readText(PROCESSOR, signal);
   const made = memorySource({
     'config.json': JSON.stringify(config),
     ...(processor !== undefined && { [PROCESSOR]: processor }),
@@ -66,6 +76,22 @@ async function withTower(
   const open: ModelSource['open'] = async (path) => (await made.open(path)) ?? source.open(path, signal);
   const texts = { name: source.name, open };
   return { ...checkpoint, config, texts, ...smallFiles(texts) };
+}
+
+/** The checkpoint with the weights that a folder has of its tower, if it has some. */
+async function withTowerWeights(
+  checkpoint: Checkpoint,
+  { path, stem }: TowerFolder,
+  beside: ModelSource,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  const found = await openTensors(beside, signal);
+  if (!found || found.packed) return checkpoint;
+  const tensors = new Map(checkpoint.tensors);
+  for (const [name, entry] of found.tensors) {
+    if (name.startsWith('vision_model.')) tensors.set(`${stem}${name}`, { ...entry, file: `${path}/${entry.file}` });
+  }
+  return { ...checkpoint, tensors };
 }
 
 /**
@@ -93,8 +119,12 @@ function resolveText(original: Checkpoint): ModelPlan {
 
 function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   const checkpoint = original.packed ? original : rename(original, vlm.renames);
-  if (vlm.towerFolder && !original.packed) checkHasTower(checkpoint);
   const raw = new RawConfig(checkpoint.config);
+  if (!original.packed && vlm.towerFolder && !hasTower(checkpoint)) {
+    throw new PagemindError('unsupported_model', `${checkpoint.name} lacks the weights of its vision tower.`, {
+      hint: `Put them into the folder ${vlm.towerFolder(raw).path} beside config.json, or load a checkpoint that has them.`,
+    });
+  }
   const { packed } = checkpoint;
   const hasHead = (tensor: string): boolean => packed?.weights.has(weightName.head) ?? hasTensor(checkpoint, tensor);
   const { family, config: decoder } = resolveFamily(textConfigOf(checkpoint.config, vlm, hasHead));
@@ -111,12 +141,9 @@ function resolveVlm(vlm: VlmFamily, original: Checkpoint): ModelPlan {
   };
 }
 
-/** @throws PagemindError `unsupported_model` when all weights of the tower are elsewhere. */
-function checkHasTower({ name, tensors, config }: Checkpoint): void {
-  for (const tensor of tensors.keys()) if (tensor.startsWith('vision.')) return;
-  throw new PagemindError('unsupported_model', `${name} lacks the weights of its vision tower.`, {
-    hint: `They are those of ${config['mm_vision_tower']}. Load a checkpoint that has them, e.g. one stored by transformers.`,
-  });
+/** Whether a checkpoint, its tensors renamed, has weights of its tower. */
+function hasTower({ tensors }: Checkpoint): boolean {
+  return [...tensors.keys()].some((tensor) => tensor.startsWith('vision.'));
 }
 
 /** The vision-language family of a config.json, if it is of one. */

@@ -155,6 +155,7 @@ function projectorBytes(config: VlmConfig): BytesOf<ProjectorBuffers> {
     selected,
     normed: projectorNorm ? selected : 0,
     between: tileRows * rowStride(betweenWidth(config)) * 4,
+    unnormed: tileRows * rowStride(Math.max(...projector.map((layer) => (layer.norm ? layer.numOutputs : 0)))) * 4,
     projected: tileRows * rowStride(projector.at(-1)?.numOutputs ?? 0) * 4,
   };
 }

@@ -5,6 +5,7 @@ import { assembleVision } from '../assemble-vision.js';
 import { GpuContext } from '../gpu/context.js';
 import { BufferUsage, MAP_READ } from '../gpu/usage.js';
 import { rowStride } from '../layers/context.js';
+import type { TensorData } from '../load/safetensors-writer.js';
 import type { ModelSource } from '../load/source.js';
 import { loadWeights } from '../load/weight-loader.js';
 import { openModel, resolveModel } from '../models/model.js';
@@ -13,6 +14,7 @@ import { createNodePlatform } from '../platform/node.js';
 import { describeWithFixtures, fixturesPath } from '../testing/fixtures.js';
 import { goldenModel } from '../testing/golden-model.js';
 import { errorOf, floatsOf, GOLDEN_TOLERANCE } from '../testing/goldens.js';
+import { llavaOriginal } from '../testing/original-layouts.js';
 import { readTensors } from '../testing/tensors.js';
 import { allocateImageBuffers } from './image-buffers.js';
 import { ImageRunner } from './image-runner.js';
@@ -50,6 +52,71 @@ describeWithFixtures('image features', 'goldens/README.md', () => {
     });
   });
 });
+
+describeWithFixtures('projectors of LLaVA’s authors, behind a tower in a folder', 'goldens/README.md', () => {
+  const [width, hidden] = [48, 64];
+  const images = [fixturesPath('goldens/llava/image.png')];
+  /** Numbers that f16 holds, from -1 to 1. */
+  const numbers = (length: number, step: number): Float32Array =>
+    Float32Array.from({ length }, (_, i) => (((i + 1) * step) % 129) / 64 - 1);
+  const tensor = (shape: readonly number[], values: Float32Array): TensorData => ({
+    ...{ dtype: 'F32', shape, data: new Uint8Array(values.buffer) },
+  });
+
+  it('are one linear layer, or two with norms behind them', async () => {
+    const identity = Float32Array.from({ length: hidden * width }, (_, i) =>
+      i % width === Math.floor(i / width) ? 1 : 0,
+    );
+    const linear = llavaOriginal('linear', {
+      'model.mm_projector.weight': tensor([hidden, width], identity),
+      'model.mm_projector.bias': tensor([hidden], new Float32Array(hidden)),
+    });
+    const rows = await featuresOf(linear, images, 2048);
+    expect(rows.every((value, i) => i % hidden < width || value === 0)).toBe(true);
+
+    const [first, second] = [numbers(hidden * width, 37), numbers(hidden * hidden, 53)];
+    const [bias1, gamma1, beta1] = [numbers(hidden, 17), numbers(hidden, 29), numbers(hidden, 41)];
+    const [bias2, gamma2, beta2] = [numbers(hidden, 61), numbers(hidden, 71), numbers(hidden, 83)];
+    const normed = llavaOriginal('mlp2x_gelu_Norm', {
+      'model.mm_projector.0.weight': tensor([hidden, width], first),
+      'model.mm_projector.0.bias': tensor([hidden], bias1),
+      'model.mm_projector.1.weight': tensor([hidden], gamma1),
+      'model.mm_projector.1.bias': tensor([hidden], beta1),
+      'model.mm_projector.3.weight': tensor([hidden, hidden], second),
+      'model.mm_projector.3.bias': tensor([hidden], bias2),
+      'model.mm_projector.4.weight': tensor([hidden], gamma2),
+      'model.mm_projector.4.bias': tensor([hidden], beta2),
+    });
+    const expected = Array.from({ length: rows.length / hidden }, (_, row) => {
+      const x = [...rows.subarray(row * hidden, row * hidden + width)];
+      const between = norm(product(first, x, bias1), gamma1, beta1).map(gelu);
+      return norm(product(second, between, bias2), gamma2, beta2);
+    });
+    const features = await featuresOf(normed, images, 2048);
+    expect(errorOf(features, Float32Array.from(expected.flat()))).toBeLessThan(GOLDEN_TOLERANCE);
+  });
+});
+
+/** `weight` is `[bias.length, x.length]`. */
+function product(weight: Float32Array, x: readonly number[], bias: Float32Array): number[] {
+  return Array.from(bias, (sum, row) => x.reduce((all, v, i) => all + v * (weight[row * x.length + i] ?? 0), sum));
+}
+
+function norm(x: readonly number[], gamma: Float32Array, beta: Float32Array): number[] {
+  const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+  const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
+  return x.map((value, i) => ((value - mean) / Math.sqrt(variance + 1e-5)) * (gamma[i] ?? 0) + (beta[i] ?? 0));
+}
+
+/** With the power series of the error function. */
+function gelu(x: number): number {
+  let [sum, term] = [0, x / Math.SQRT2];
+  for (let n = 0; n < 100; n++) {
+    sum += term / (2 * n + 1);
+    term *= -(x * x) / 2 / (n + 1);
+  }
+  return (x * (1 + (2 / Math.sqrt(Math.PI)) * sum)) / 2;
+}
 
 /** Rows of all images, one after the other, `[numRows, hidden]`. */
 async function featuresOf(source: ModelSource, files: readonly string[], maxRowsAtOnce: number): Promise<Float32Array> {

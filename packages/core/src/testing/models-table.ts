@@ -18,6 +18,10 @@ export function withModelsTable(document: string): string {
   return `${before}${BEGIN}\n${modelsTable()}\n${END}${after}`;
 }
 
+/** The test that rewrites goldens for the layouts of authors: each line of its table has a golden, and then a family. */
+const LAYOUTS_TEST = 'original-layouts.model.test.ts';
+const LAYOUTS_LINE = /^ +\['([\w-]+)', \w+, '(\w+)', /gm;
+
 function modelsTable(): string {
   const goldens = testedGoldens();
   const line = (...cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
@@ -46,16 +50,19 @@ function modelsTable(): string {
 
 /** The goldens that tests name, but for those that only differ in how they are quantised, by family. */
 function testedGoldens(): ReadonlyMap<string, readonly string[]> {
-  const text = TESTS.map((test) => readFileSync(new URL(`../${test}`, import.meta.url), 'utf8')).join('\n');
+  const read = (test: string): string => readFileSync(new URL(`../${test}`, import.meta.url), 'utf8');
+  const text = TESTS.map(read).join('\n');
   const found = new Map<string, string[]>();
+  const add = (family: string, golden: string): void => void found.set(family, [...(found.get(family) ?? []), golden]);
   for (const name of readdirSync(fixturesPath('goldens')).sort()) {
     const path = fixturesPath(`goldens/${name}/config.json`);
     if (!new RegExp(`^ +'?${name}'?(,|: )`, 'm').test(text) || !existsSync(path)) continue;
     const config = JSON.parse(readFileSync(path, 'utf8'));
     if (config.quantization_config ?? config.quantization) continue;
     const { modelType } = findVlmFamily(config) ?? resolveFamily(config).family;
-    found.set(modelType, [...(found.get(modelType) ?? []), name]);
+    add(modelType, name);
   }
+  for (const [, golden = '', family = ''] of read(LAYOUTS_TEST).matchAll(LAYOUTS_LINE)) add(family, golden);
   return found;
 }
 

@@ -104,6 +104,16 @@ const CASES: readonly {
     stops: ['<|im_end|>', '<|endoftext|>'],
   },
   {
+    name: 'yi-vl',
+    traits: {
+      ...{ modelType: 'llava', languageModelType: 'llama', projectorType: 'mlp2x_gelu_Norm' },
+      tokenizer: vocabulary({ ...CHATML, '###': 8308 }, 64_000),
+    },
+    turns: '### Human: A\n### Assistant: B\n### Human: C\n### Assistant:',
+    withSystem: 'S\n\n### Human: A\n### Assistant:',
+    stops: ['###'],
+  },
+  {
     name: 'dbrx',
     traits: { modelType: 'dbrx', tokenizer: vocabulary(CHATML) },
     turns:

@@ -8,6 +8,8 @@ export interface ModelTraits {
   /** `model_type` of config.json, and that of its language model where it is one of several parts. */
   readonly modelType: string;
   readonly languageModelType?: string | undefined;
+  /** `mm_projector_type` of config.json, where images pass one. */
+  readonly projectorType?: string | undefined;
   readonly tokenizer: Tokenizer;
 }
 
@@ -78,6 +80,15 @@ const CHATGLM2: string = [
   '{% endfor %}{% if add_generation_prompt %}{{ "答：" }}{% endif %}',
 ].join('');
 
+/** What comes behind the last question ends without a space, which answers begin with. */
+const YI_VL: string = [
+  `{% for message in messages %}{% if message.role == 'user' %}{{ "### Human: " + message.content + "\\n" }}`,
+  `{% elif message.role == 'assistant' %}{{ "### Assistant: " + message.content.strip() + "\\n" }}`,
+  `{% elif message.role == 'system' and loop.first %}{{ message.content + "\\n\\n" }}`,
+  '{% else %}{{ raise_exception("There is no place for the role " + message.role) }}{% endif %}',
+  '{% endfor %}{% if add_generation_prompt %}{{ "### Assistant:" }}{% endif %}',
+].join('');
+
 /** InternLM2 as it was trained, for vocabularies in which its marks have no names yet. */
 const INTERNLM2_UNNAMED: Around = ['[UNUSED_TOKEN_146]', '[UNUSED_TOKEN_145]'];
 
@@ -144,6 +155,12 @@ const TABLE: readonly Entry[] = [
     matches: (traits) => /^qwen/.test(traits.languageModelType) && hasChatml(traits),
     frame: () => chatml('You are a helpful assistant.'),
     stopTokens: () => ['<|im_end|>', '<|endoftext|>'],
+  },
+  {
+    name: 'yi-vl',
+    matches: (traits) => traits.projectorType === 'mlp2x_gelu_Norm' && has(traits, '###'),
+    frame: () => YI_VL,
+    stopTokens: () => ['###'],
   },
   {
     name: 'yi',

@@ -2,8 +2,9 @@
 import { PagemindError } from '../errors.js';
 import { type AddedTokenFiles, readSpecialTokenRules, readTokenizerClass } from './added-tokens.js';
 import { joinBpeFiles } from './bpe-files.js';
+import type { AddedToken } from './codec.js';
 import { CodecTokenizer } from './codec-tokenizer.js';
-import { parseJsonObject } from './json.js';
+import { type JsonObject, own, parseJsonObject } from './json.js';
 import { JsonTokenizer } from './json-tokenizer.js';
 import { SentencePieceCodec } from './sentencepiece.js';
 import { readSentencePieceModel } from './sentencepiece-model.js';
@@ -69,36 +70,38 @@ const PROBE = 'a 1 é 🙂\n';
 /**
  * Makes the tokenizer of a checkpoint.
  * Regular expressions of tokenizer.json run as they are, so a hostile one can be slow; everything else is checked.
+ * @param more tokens that none of the files has
  * @throws PagemindError `invalid_tokenizer`.
  */
-export function createTokenizer(files: TokenizerFiles): Tokenizer {
-  const tokenizer = openTokenizer(files);
+export function createTokenizer(files: TokenizerFiles, more: readonly AddedToken[] = []): Tokenizer {
+  const tokenizer = openTokenizer(files, more);
   tokenizer.decode(tokenizer.encode(PROBE));
   return tokenizer;
 }
 
-function openTokenizer(files: TokenizerFiles): Tokenizer {
+function openTokenizer(files: TokenizerFiles, more: readonly AddedToken[]): Tokenizer {
   const { tokenizerJson, vocabulary, vocabJson, mergesTxt, tokenizerConfigJson } = files;
   if (tokenizerJson !== undefined) {
-    return new JsonTokenizer(
-      parseJsonObject(tokenizerJson, 'tokenizer.json', 'invalid_tokenizer'),
-      tokenizerConfigJson,
-    );
+    const json = parseJsonObject(tokenizerJson, 'tokenizer.json', 'invalid_tokenizer');
+    return new JsonTokenizer(withTokens(json, more), tokenizerConfigJson);
   }
   if (vocabulary) {
     const tokenizerClass = readTokenizerClass(files);
     const codec = isTiktoken(vocabulary)
       ? new TiktokenCodec(vocabulary, tokenizerClass)
       : new SentencePieceCodec(readSentencePieceModel(vocabulary), tokenizerClass);
-    return new CodecTokenizer(
-      codec,
-      readSpecialTokenRules(files, (token) => codec.tokenToId(token)),
-    );
+    const rules = readSpecialTokenRules(files, (token) => codec.tokenToId(token));
+    return new CodecTokenizer(codec, { ...rules, addedTokens: [...rules.addedTokens, ...more] });
   }
   if (vocabJson !== undefined && mergesTxt !== undefined) {
-    return new JsonTokenizer(joinBpeFiles(vocabJson, mergesTxt, files), tokenizerConfigJson);
+    return new JsonTokenizer(withTokens(joinBpeFiles(vocabJson, mergesTxt, files), more), tokenizerConfigJson);
   }
   throw new PagemindError('invalid_tokenizer', 'There is no tokenizer file.', {
     hint: `A tokenizer is made from one of ${TOKENIZER_FILES.join(', ')}.`,
   });
+}
+
+function withTokens(json: JsonObject, more: readonly AddedToken[]): JsonObject {
+  const added = own(json, 'added_tokens') ?? [];
+  return Array.isArray(added) ? { ...json, added_tokens: [...added, ...more] } : json;
 }

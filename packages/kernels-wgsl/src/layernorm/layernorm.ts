@@ -1,5 +1,7 @@
 // LayerNorm as a dispatch of its own: vision towers, and decoders that are older than RMSNorm.
 import { type DeviceProfile, defineKernel, type Kernel, supports, type Variant } from '../kernel.js';
+import gelu from '../lib/activation-gelu.wgsl';
+import identity from '../lib/activation-identity.wgsl';
 import reduceSubgroup from '../lib/reduce-subgroup.wgsl';
 import reduceWorkgroup from '../lib/reduce-workgroup.wgsl';
 import source from './layernorm.wgsl';
@@ -14,28 +16,30 @@ export interface LayernormShape {
   readonly epsilon: number;
   /** Whether there is a beta. */
   readonly hasBias: boolean;
+  /** Of what comes out; with a beta only. */
+  readonly activation?: 'gelu' | undefined;
 }
 
-function variantsOf(bias: boolean): readonly Variant[] {
-  const common = { flags: { bias }, slots: { reduce: reduceWorkgroup }, requires: [] };
-  const suffix = bias ? '-bias' : '';
+function variantsOf(suffix: '' | '-bias' | '-bias-gelu'): readonly Variant[] {
+  const slots = { reduce: reduceWorkgroup, activation: suffix.endsWith('gelu') ? gelu : identity };
+  const common = { flags: { bias: suffix !== '' }, slots, requires: [] };
   return [
     { ...common, id: `portable${suffix}`, knobs: { LANES: 256 } },
     {
       ...common,
       id: `subgroup${suffix}`,
       knobs: { LANES: 256 },
-      slots: { reduce: reduceSubgroup },
+      slots: { ...slots, reduce: reduceSubgroup },
       requires: ['subgroups'],
     },
     { ...common, id: `narrow${suffix}`, knobs: { LANES: 16 } },
   ];
 }
 
-const variants: readonly Variant[] = [true, false].flatMap(variantsOf);
+const variants: readonly Variant[] = (['-bias', '-bias-gelu', ''] as const).flatMap(variantsOf);
 
 /**
- * `y[row] = (x[row] - mean) / sqrt(variance + epsilon) * gamma + beta`; x, y `[numRows, stride]`, gamma, beta `[stride]`,
+ * `y[row] = activation((x[row] - mean) / sqrt(variance + epsilon) * gamma + beta)`; x, y `[numRows, stride]`, gamma, beta `[stride]`,
  * all f32. Gamma and beta are zero beyond `width`, which makes y zero there whatever x holds. y is another buffer than x:
  * WebGPU binds no buffer for reading and writing in one dispatch.
  */
@@ -50,9 +54,9 @@ export const layernorm: Kernel<LayernormShape> = defineKernel({
   ],
   constants: ['WIDTH', 'STRIDE', 'EPSILON'],
   variants,
-  pick({ hasBias }: LayernormShape, profile: DeviceProfile): Variant {
+  pick({ hasBias, activation }: LayernormShape, profile: DeviceProfile): Variant {
     const order = profile.isCpu ? ['narrow'] : ['subgroup', 'portable'];
-    const ids = order.map((id) => `${id}${hasBias ? '-bias' : ''}`);
+    const ids = order.map((id) => `${id}${hasBias ? '-bias' : ''}${activation ? `-${activation}` : ''}`);
     const found = ids.map((id) => variants.find((v) => v.id === id)).find((v) => v && supports(profile, v));
     return found as Variant;
   },

@@ -1,6 +1,7 @@
-// y = (x - mean) / sqrt(variance + EPSILON) * gamma + beta, one workgroup per row, statistics in f32 and in two passes:
+// y = activation((x - mean) / sqrt(variance + EPSILON) * gamma + beta), one workgroup per row, statistics in f32 and in two passes:
 // the mean, then the mean square of the differences from it. Both are taken of distances from the row's first element,
 // so that an offset of the whole row, however large, never meets the rounding of a sum.
+import slot::activation::{activate};
 import slot::reduce::{reduce_sum};
 
 override WIDTH: u32;         // elements of a row that count
@@ -37,7 +38,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) l
   let scale = inverseSqrt(reduce_sum(squares, lane) / f32(WIDTH) + EPSILON);
   for (var i = lane; i < STRIDE / 4u; i += LANES) {
     let normal = ((x[row + i] - first) - mean) * scale;
-    @if(bias) y[row + i] = normal * gamma[i] + beta[i];
-    @if(!bias) y[row + i] = normal * gamma[i];
+    @if(bias) y[row + i] = activate(normal * gamma[i] + beta[i], 0u);
+    @if(!bias) y[row + i] = activate(normal * gamma[i], 0u);
   }
 }

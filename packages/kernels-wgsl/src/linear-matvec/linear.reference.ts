@@ -35,7 +35,8 @@ function erf(x: number): number {
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-const gelu = (x: number): number => (x * (1 + erf(x / Math.SQRT2))) / 2;
+/** With the error function. */
+export const gelu = (x: number): number => (x * (1 + erf(x / Math.SQRT2))) / 2;
 const geluTanh = (x: number): number => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2;
 
 /** What an epilogue makes of a sum with its bias, or of a gate. */

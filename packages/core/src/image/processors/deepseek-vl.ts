@@ -14,14 +14,33 @@ const DEEPSEEK_VL_DEFAULTS: Settings = {
   do_pad: true,
 };
 
+/** The length of a side, when the longest becomes `side`. */
+type ScaledLength = (length: number, longest: number, side: number) => number;
+
+const rounded: ScaledLength = (length, longest, side) => roundHalfEven(length * (side / longest));
+const cut: ScaledLength = (length, longest, side) => Math.trunc((length / longest) * side);
+
 export function createDeepseekVlProcessor(settings: Settings): ImageProcessor {
+  return createSingle(settings, rounded);
+}
+
+export function createDeepseekVlHybridProcessor(settings: Settings): ImageProcessor {
+  return createHybrid(settings, rounded);
+}
+
+/** VLMImageProcessor, that of the authors, with the settings of one or the other: it cuts where they round. */
+export function createVlmProcessor(settings: Settings): ImageProcessor {
+  return (settings['high_res_size'] === undefined ? createSingle : createHybrid)(settings, cut);
+}
+
+function createSingle(settings: Settings, scaled: ScaledLength): ImageProcessor {
   const config = new ProcessorConfig(settings, DEEPSEEK_VL_DEFAULTS);
-  const view = squareView(config);
+  const view = squareView(config, scaled);
   const levels = config.levels();
   return { process: (image) => packTiles(image, [view(image)], levels, ONE_VIEW) };
 }
 
-export function createDeepseekVlHybridProcessor(settings: Settings): ImageProcessor {
+function createHybrid(settings: Settings, scaled: ScaledLength): ImageProcessor {
   const config = new ProcessorConfig(settings, DEEPSEEK_VL_DEFAULTS);
   const highRes = new ProcessorConfig(
     {
@@ -33,7 +52,7 @@ export function createDeepseekVlHybridProcessor(settings: Settings): ImageProces
     },
     { ...DEEPSEEK_VL_DEFAULTS, size: { height: 1024, width: 1024 } },
   );
-  const [view, highResView] = [squareView(config), squareView(highRes)];
+  const [view, highResView] = [squareView(config, scaled), squareView(highRes, scaled)];
   const [levels, highResLevels] = [config.levels(), highRes.levels()];
   return {
     process(image) {
@@ -45,7 +64,7 @@ export function createDeepseekVlHybridProcessor(settings: Settings): ImageProces
 }
 
 /** How a picture becomes a square. */
-function squareView(config: ProcessorConfig): (image: RgbImage) => RgbImage {
+function squareView(config: ProcessorConfig, scaled: ScaledLength): (image: RgbImage) => RgbImage {
   config.needs('do_resize');
   config.needs('do_pad');
   const { width: side, height } = config.fixedSize('size');
@@ -54,8 +73,8 @@ function squareView(config: ProcessorConfig): (image: RgbImage) => RgbImage {
   const filter = config.filter();
   const background = config.background();
   return (image) => {
-    const scale = side / Math.max(image.width, image.height);
-    const length = (old: number): number => Math.max(roundHalfEven(old * scale), minSide);
+    const longest = Math.max(image.width, image.height);
+    const length = (old: number): number => Math.max(scaled(old, longest, side), minSide);
     return padToSquare(resize(image, length(image.width), length(image.height), filter), background);
   };
 }

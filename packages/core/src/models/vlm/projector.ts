@@ -36,6 +36,8 @@ export interface ProjectorBuffers {
   readonly normed: GPUBuffer;
   /** f32 `[rowsPerTile, betweenWidth]`, for a projector of two layers. */
   readonly between: GPUBuffer;
+  /** f32 `[rowsPerTile, outputs]`: what layers give to the norms behind them, where there are any. */
+  readonly unnormed: GPUBuffer;
   /** f32 `[rowsPerTile, decoder's hidden]` */
   readonly projected: GPUBuffer;
 }
@@ -49,7 +51,10 @@ export interface ProjectorContext extends Omit<VitContext, 'tile'>, Omit<Resampl
   readonly highRes?: Pick<SamContext, 'vit' | 'tile' | 'sam'> | undefined;
 }
 
-type LoadedLayer = ProjectorLayer & { readonly weight: LinearWeight };
+interface LoadedLayer extends Pick<ProjectorLayer, 'activation' | 'numOutputs'> {
+  readonly weight: LinearWeight;
+  readonly norm: LayerNormWeight | undefined;
+}
 
 export class ImageEncoder {
   readonly config: VlmConfig;
@@ -72,7 +77,10 @@ export class ImageEncoder {
       const matrix = weights.matrices.get(layer.name);
       const loaded = layer.hasBias ? weights.vectors.get(bias) : undefined;
       invariant(matrix && (loaded || !layer.hasBias), `the weight ${layer.name} was not loaded`);
-      return { ...layer, weight: { matrix, bias: loaded } };
+      const { activation, numOutputs } = layer;
+      invariant(!layer.norm || !activation || activation === 'gelu', 'behind a norm there is GELU, or nothing');
+      const norm = layer.norm && normOf(layer.norm, weights);
+      return { activation, numOutputs, weight: { matrix, bias: loaded }, norm };
     };
     this.#layers = projector.map((layer) => load(layer));
     this.#highRes = highRes && {
@@ -83,7 +91,7 @@ export class ImageEncoder {
 
   /** The patches of a tile → its rows, in `projected`. */
   forward(ctx: ProjectorContext): void {
-    const { selectIndex, selected, normed, between, projected } = ctx.projector;
+    const { selectIndex, selected, normed, between, unnormed, projected } = ctx.projector;
     const { tower, pixelShuffle } = this.config;
     const numRows = rowsPerTile(this.config, ctx.tile.numPatches);
 
@@ -96,10 +104,15 @@ export class ImageEncoder {
     if (this.#norm) layerNorm(ctx, this.#norm, { x: found, y: normed, numRows });
     const joined = this.#norm ? normed : found;
     const part = this.#highRes && this.#projectHighRes(ctx, this.#highRes, numRows);
-    this.#layers.forEach(({ weight, activation }, i) => {
+    this.#layers.forEach(({ weight, activation, norm }, i) => {
       const x = i === 0 ? joined : between;
       const y = i === this.#layers.length - 1 ? projected : between;
-      matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store', part: i === 0 ? part : undefined });
+      if (norm) {
+        matmul(ctx, weight, { x, y: unnormed, numRows });
+        layerNorm(ctx, norm, { x: unnormed, y, numRows, activation: activation && 'gelu' });
+      } else {
+        matmul(ctx, weight, { x, y, numRows, epilogue: activation ?? 'store', part: i === 0 ? part : undefined });
+      }
     });
   }
 
@@ -137,14 +150,12 @@ export function vlmWeights(config: VlmConfig): readonly WeightSpec[] {
   const specs: WeightSpec[] = [...vitWeights(tower), ...(highRes ? samWeights(highRes.sam) : [])];
   if (resampler) specs.push(...resamplerWeights(resampler));
   if (qformer) specs.push(...qformerWeights(qformer));
-  if (projectorNorm) {
-    const [{ name }, width] = [projectorNorm, tileRowWidth(config)];
-    specs.push(row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`));
-  }
+  if (projectorNorm) specs.push(...normRows(projectorNorm, tileRowWidth(config)));
   const layers = highRes ? [highRes.projector, ...projector] : projector;
-  for (const { name, numInputs, numOutputs, isTransposed = false } of layers) {
+  for (const { name, numInputs, numOutputs, isTransposed = false, norm } of layers) {
     const pieces = [{ ...wholeTensor(`${name}.weight`, numOutputs), isTransposed }];
     specs.push({ kind: 'matrix', name, numRows: numOutputs, numCols: numInputs, pieces, group: 'vision' });
+    if (norm) specs.push(...normRows(norm, numOutputs));
   }
   projector.forEach((layer, i) => {
     // Of products that make parts of a row, biases are one vector.
@@ -166,6 +177,10 @@ function biasesOf(name: string, parts: readonly ProjectorLayer[]): WeightSpec {
     return wholeTensor(`${part.name}.bias`, part.numOutputs, length - part.numOutputs);
   });
   return { kind: 'vector', name: biasName(name), length, pieces };
+}
+
+function normRows({ name }: ProjectorNorm, width: number): readonly WeightSpec[] {
+  return [row(name, width, `${name}.weight`), row(biasName(name), width, `${name}.bias`)];
 }
 
 function row(name: string, length: number, tensor: string): WeightSpec {

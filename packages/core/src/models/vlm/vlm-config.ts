@@ -46,11 +46,13 @@ export interface ProjectorLayer {
   readonly numOutputs: number;
   readonly hasBias: boolean;
   readonly activation: VisionActivation | undefined;
+  /** LayerNorm behind it, before the activation, which is GELU then; missing: none. */
+  readonly norm?: ProjectorNorm;
   /** Its matrix is stored as `[inputs, outputs]`; missing: no. */
   readonly isTransposed?: boolean;
 }
 
-/** A norm before them. */
+/** A norm before or behind them. */
 export interface ProjectorNorm {
   /** Stem of its tensors, after renaming. */
   readonly name: string;
@@ -118,6 +120,15 @@ export interface VlmConfig {
   readonly promptText: (tiles: ImageTiles, marker: string, numRows: number, number: number) => string;
 }
 
+/** A folder beside config.json for a tower; it may not be there. */
+export interface TowerFolder {
+  readonly path: string;
+  /** config.json and the tower's name say enough. Else the folder's config.json becomes `vision_config`. */
+  readonly isDescribed: boolean;
+  /** What its tensors have before their names, once they are the checkpoint's. They count where that has none of a tower. */
+  readonly stem: string;
+}
+
 export interface VlmFamily {
   /** `model_type` of config.json. */
   readonly modelType: string;
@@ -139,10 +150,12 @@ export interface VlmFamily {
   readonly ignored: RegExp;
   readonly example?: FamilyExample;
   /**
-   * Of families whose checkpoints name a tower that may lie elsewhere: the folder beside config.json that describes it, if
-   * that is needed. What its config.json says becomes `vision_config`, its preprocessor_config.json the model's.
+   * Of families whose authors replace a text by an image before the tokenizer sees it: the token that it becomes, where the
+   * tokenizer has none of that id.
    */
-  towerFolder?(raw: RawConfig): string | undefined;
+  imageToken?(raw: RawConfig): { readonly id: number; readonly content: string };
+  /** Of families whose checkpoints name a tower that may lie elsewhere. */
+  towerFolder?(raw: RawConfig): TowerFolder;
   readConfig(raw: RawConfig, decoderHiddenSize: number): VlmConfig;
 }
 

@@ -81,5 +81,19 @@ export const internvl: VlmFamily = {
     [/^language_model\./, ''],
   ],
   ignored: UNUSED_VISION,
+  example: {
+    model: 'OpenGVLab/InternVL3-1B-hf',
+    config: {
+      image_token_id: 151667,
+      text_config: {
+        ...{ model_type: 'qwen2', hidden_size: 896, intermediate_size: 4864, num_hidden_layers: 24 },
+        ...{ vocab_size: 151674, num_attention_heads: 14, num_key_value_heads: 2, tie_word_embeddings: false },
+      },
+      vision_config: {
+        ...{ model_type: 'internvl_vision', image_size: 448, patch_size: 14, hidden_size: 1024 },
+        ...{ intermediate_size: 4096, num_hidden_layers: 24, num_attention_heads: 16, attention_bias: true },
+      },
+    },
+  },
   readConfig,
 };

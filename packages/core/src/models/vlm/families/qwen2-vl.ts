@@ -56,6 +56,14 @@ export const qwen2Vl: VlmFamily = {
   ],
   decoderType: 'qwen2',
   ignored: NONE,
+  example: {
+    model: 'Qwen/Qwen2-VL-2B-Instruct',
+    config: {
+      ...{ hidden_size: 1536, intermediate_size: 8960, num_hidden_layers: 28, vocab_size: 151936 },
+      ...{ num_attention_heads: 12, num_key_value_heads: 2, tie_word_embeddings: true, image_token_id: 151655 },
+      vision_config: { depth: 32, embed_dim: 1280, mlp_ratio: 4, num_heads: 16, patch_size: 14, spatial_merge_size: 2 },
+    },
+  },
   readConfig: (raw, decoderHiddenSize) => readConfig(raw, decoderHiddenSize, readQwen2VlTower),
 };
 
@@ -63,5 +71,16 @@ export const qwen25Vl: VlmFamily = {
   ...qwen2Vl,
   modelType: 'qwen2_5_vl',
   architectures: ['Qwen2_5_VLForConditionalGeneration'],
+  example: {
+    model: 'Qwen/Qwen2.5-VL-3B-Instruct',
+    config: {
+      ...{ hidden_size: 2048, intermediate_size: 11008, num_hidden_layers: 36, vocab_size: 151936 },
+      ...{ num_attention_heads: 16, num_key_value_heads: 2, tie_word_embeddings: true, image_token_id: 151655 },
+      vision_config: {
+        ...{ depth: 32, hidden_size: 1280, intermediate_size: 3420, num_heads: 16, patch_size: 14 },
+        ...{ spatial_merge_size: 2, window_size: 112, fullatt_block_indexes: [7, 15, 23, 31] },
+      },
+    },
+  },
   readConfig: (raw, decoderHiddenSize) => readConfig(raw, decoderHiddenSize, readQwen25VlTower),
 };
