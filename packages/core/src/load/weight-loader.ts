@@ -45,13 +45,14 @@ export interface LoadOptions {
   /** Called before the first and after every read with the bytes read so far. */
   readonly onProgress?: (loadedBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
-  /** Most bytes of one read; default 16 MiB. Packed checkpoints are read in their own chunks of at most that. */
+  /** Most bytes of one read; default 8 MiB. Packed checkpoints are read in their own chunks of at most that. */
   readonly windowBytes?: number;
   /** Tensors that the model does not use and that need no mention. */
   readonly ignored?: (tensor: string) => boolean;
 }
 
-const DEFAULT_WINDOW_BYTES = 16 * 1024 * 1024;
+/** Two are held, and some that are garbage: an engine of JavaScript collects buffers when some 64 MiB of them are. */
+const DEFAULT_WINDOW_BYTES = 8 * 1024 * 1024;
 
 /**
  * Loads `specs` from a checkpoint. When it fails or is aborted, nothing stays allocated and no read goes on.
