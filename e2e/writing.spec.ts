@@ -25,6 +25,14 @@ async function answer(page: Page, model: string, endpoint?: string): Promise<Ans
   ] as const);
 }
 
+/** A hub that has the model as `stories/tiny`. */
+function startHub(): Promise<HubServer> {
+  const names = readdirSync(MODEL_FOLDER);
+  return HubServer.start({
+    'stories/tiny': Object.fromEntries(names.map((name) => [name, readFileSync(join(MODEL_FOLDER, name))])),
+  });
+}
+
 function quantize(page: Page, folder: string): Promise<{ numLayers: number; numFound: number }> {
   return page.evaluate(([url, to, words]) => globalThis.harness.writing.quantize(url, to, words), [
     MODEL_URL,
@@ -45,11 +53,26 @@ test('a model is packed into the browser, and loads from there', async ({ page }
   expect(complaints).toEqual([]);
 });
 
+test('a model of a hub loads where the browser keeps no files', async ({ page }) => {
+  const hub = await startHub();
+  try {
+    await page.goto(HARNESS_URL);
+    const kept = await answer(page, 'stories/tiny', hub.url);
+    // As in a private window of Firefox or Safari.
+    await page.addInitScript(() => {
+      StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('It is private.', 'SecurityError'));
+    });
+    await page.reload();
+    hub.requests.length = 0;
+    expect(await answer(page, 'stories/tiny', hub.url)).toEqual(kept);
+    expect(hub.requests.length).toBeGreaterThan(0);
+  } finally {
+    await hub.close();
+  }
+});
+
 test('a model of a hub is converted once, and loads packed from then on', async ({ page, context }) => {
-  const names = readdirSync(MODEL_FOLDER);
-  const hub = await HubServer.start({
-    'stories/tiny': Object.fromEntries(names.map((name) => [name, readFileSync(join(MODEL_FOLDER, name))])),
-  });
+  const hub = await startHub();
   try {
     await page.goto(HARNESS_URL);
     const first = await answer(page, 'stories/tiny', hub.url);

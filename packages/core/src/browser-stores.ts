@@ -4,8 +4,9 @@ import { SessionStore } from './api/session-store.js';
 import { type CachedModel, type FileSink, ModelCache } from './hub/model-cache.js';
 import type { ModelStorage } from './hub/storage.js';
 import type { WorkFolder } from './lite/quantized-output.js';
+import { blobModels } from './platform/blob-models.js';
 import { browserImageDecoder } from './platform/browser-image.js';
-import { opfsFolder } from './platform/opfs-folder.js';
+import { keepsFiles, opfsFolder } from './platform/opfs-folder.js';
 import { handleSink, opfsModels } from './platform/opfs-models.js';
 import { DataStore } from './store/data-store.js';
 
@@ -41,6 +42,11 @@ export function dataStore(folder: string = FOLDER): DataStore {
 /** The cache for models of hubs; all apps of an origin share it. */
 export function modelStorage(): ModelStorage {
   return opfsModels('pagemind-models');
+}
+
+/** The cache; where the browser keeps no files for this page, what serves for one load. */
+export async function storageForLoading(): Promise<ModelStorage> {
+  return (await keepsFiles()) ? modelStorage() : blobModels();
 }
 
 /**

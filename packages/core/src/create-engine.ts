@@ -2,7 +2,7 @@
 import { Engine } from './api/engine-api.js';
 import type { AssembleOptions } from './assemble.js';
 import { assembleOnce } from './assemble-once.js';
-import { modelStorage } from './browser-stores.js';
+import { storageForLoading } from './browser-stores.js';
 import { PagemindError } from './errors.js';
 import { blobSource } from './load/blob-source.js';
 import { type DirectoryHandle, directorySource } from './load/directory-source.js';
@@ -34,7 +34,7 @@ export function createEngine({ model, ...options }: CreateEngineOptions): Promis
 }
 
 /** Models as pages and workers name them. */
-export const browserPlaces: ModelPlaces<ModelLocation> = { storage: modelStorage, source: modelSource };
+export const browserPlaces: ModelPlaces<ModelLocation> = { storage: storageForLoading, source: modelSource };
 
 /** The source that a location stands for. */
 export function modelSource(model: ModelLocation): ModelSource {

@@ -14,8 +14,8 @@ export interface LoadHooks {
 
 /** What a platform knows of models. */
 export interface ModelPlaces<Location> {
-  /** The cache for models of hubs. */
-  readonly storage: () => ModelStorage;
+  /** The cache for models of hubs, or what serves instead where there is none. */
+  readonly storage: () => ModelStorage | Promise<ModelStorage>;
   /** The source that a location stands for which is no hub's model. */
   readonly source: (model: Location) => ModelSource;
   /** Whether a string that looks like `owner/name` is something else here. */
@@ -26,7 +26,7 @@ export interface ModelPlaces<Location> {
  * Runs `use` with the model at a location. For a hub's model it may run again, when bytes turned out to be wrong.
  * @throws what `use` throws, and what opening a hub's model does.
  */
-export function withModel<Location, T>(
+export async function withModel<Location, T>(
   places: ModelPlaces<Location>,
   model: Location,
   hub: HubModelOptions,
@@ -35,7 +35,8 @@ export function withModel<Location, T>(
 ): Promise<T> {
   const isOfHub = typeof model === 'string' && isHubId(model) && !places.isElsewhere?.(model);
   if (!isOfHub) return use(places.source(model), { ...(onProgress && { onProgress }), ...(signal && { signal }) });
-  const environment = { storage: places.storage(), ...(onProgress && { onProgress }), ...(signal && { signal }) };
+  const storage = await places.storage();
+  const environment = { storage, ...(onProgress && { onProgress }), ...(signal && { signal }) };
   return withHubModel(model, hub, environment, (source) => {
     // The download says how far things are; what it has brought is on the GPU a moment later.
     const report = (progress: LoadProgress): void => {

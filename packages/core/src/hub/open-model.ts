@@ -131,7 +131,7 @@ async function openCached(cache: ModelCache, name: EntryName): Promise<OpenModel
   const files = await openFiles(cache, entry.current, held);
   if (!files.every(({ isStored }) => isStored)) return undefined;
   await cache.save({ ...entry, usedAt: Date.now() }).catch(() => {}); // a full disk does not keep it from being read
-  const copies = new CopiesInCache(cache, name, entry.current);
+  const copies = copiesOf(cache, name, entry.current);
   const model = new HubModel(name.id, files, held, undefined, keysOf(entry.current), copies);
   return { model, close: () => model.close() };
 }
@@ -203,9 +203,14 @@ async function startDownload(
     await cache.save({ ...entry, current: version, next: undefined, copies: stillRight, usedAt: Date.now() });
     await cache.collect();
   };
-  const kept = new CopiesInCache(cache, name, version);
+  const kept = copiesOf(cache, name, version);
   const model = new HubModel(name.id, files, held, { downloads, onComplete }, keysOf(current), kept);
   return model;
+}
+
+/** Where what engines make of the weights is kept, if the storage lasts. */
+function copiesOf(cache: ModelCache, name: EntryName, version: Version): CopiesInCache | undefined {
+  return cache.storage.isPassing ? undefined : new CopiesInCache(cache, name, version);
 }
 
 function keysOf(version: Version | undefined): ReadonlySet<string> {

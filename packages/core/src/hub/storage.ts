@@ -11,6 +11,8 @@ export interface RunningHash {
 
 /** Keeps files in pieces, each written once and as a whole. */
 export interface ModelStorage {
+  /** What is stored serves one load: nothing is worth converting for the next. Missing: it lasts. */
+  readonly isPassing?: boolean;
   /** What is known about the models. */
   readonly index: Folder;
   /** The pieces of one file, which stand in a folder of their own. */

@@ -38,6 +38,16 @@ export function opfsFolder(path: string): Folder {
   };
 }
 
+/** Whether the browser keeps files for this page: not in some private windows. */
+export async function keepsFiles(): Promise<boolean> {
+  try {
+    await navigator.storage.getDirectory();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Writes a file; what was there stays when that fails. */
 export async function writeWhole(
   handle: FileSystemFileHandle,

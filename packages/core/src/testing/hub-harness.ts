@@ -1,8 +1,8 @@
 // What tests of hubs share: a model, reading all of it as a loader would, and what must come out.
 import type { HubModel } from '../hub/hub-model.js';
 import { type HubEnvironment, type HubModelOptions, withHubModel } from '../hub/open-model.js';
+import type { ModelStorage } from '../hub/storage.js';
 import type { HubFiles } from './hub-server.js';
-import type { MemoryModels } from './memory-models.js';
 
 export const ID = 'Some.Owner/a-model_1';
 
@@ -30,7 +30,7 @@ export const NEEDED_BYTES: number = NEEDED.reduce((sum, path) => sum + (FILES[pa
 
 /** Everything that opening a model may be told, in one. */
 export interface ReadOptions extends HubModelOptions, Partial<HubEnvironment> {
-  readonly storage: MemoryModels;
+  readonly storage: ModelStorage;
   readonly id?: string;
 }
 
