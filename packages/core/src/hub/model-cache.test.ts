@@ -228,10 +228,12 @@ describe('room', () => {
     storage.tellsFreeBytes = false;
     storage.quota = 12_000;
     await expect(read()).rejects.toMatchObject({ code: 'storage_full' });
+    expect(storage.usedBytes).toBeGreaterThan(6000);
     storage.quota = Number.POSITIVE_INFINITY;
     hub.numBytesSent = 0;
     expectRight(await read());
-    expect(hub.numBytesSent).toBeLessThan(NEEDED_BYTES - 6000);
+    // A busy machine may ask for a piece twice, but not for all of them.
+    expect(hub.numBytesSent).toBeLessThan(NEEDED_BYTES);
   });
 });
 
