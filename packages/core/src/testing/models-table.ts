@@ -19,7 +19,7 @@ export function withModelsTable(document: string): string {
 }
 
 /** The test that rewrites goldens for the layouts of authors: each line of its table has a golden, and then a family. */
-const LAYOUTS_TEST = 'original-layouts.model.test.ts';
+const LAYOUTS_TEST = 'layout-goldens.model.test.ts';
 const LAYOUTS_LINE = /^ +\['([\w-]+)', \w+, '(\w+)', /gm;
 
 function modelsTable(): string {
