@@ -15,7 +15,7 @@ import { fixturesPath } from './fixtures.js';
 const [BEGIN, END] = ['<!-- table of formats: begin -->', '<!-- table of formats: end -->'];
 
 /** Tests that compare the logits and greedy ids of every golden they name, and the list that they share. */
-const TESTS = ['testing/goldens.ts', 'goldens.model.test.ts', 'gguf.model.test.ts'];
+const TESTS = ['testing/goldens.ts', 'format-goldens.model.test.ts', 'gguf.model.test.ts'];
 
 interface Row {
   readonly files: readonly string[];
