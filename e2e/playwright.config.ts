@@ -13,7 +13,7 @@ export default defineConfig({
   // A software adapter uses all cores by itself.
   workers: 1,
   forbidOnly: Boolean(process.env['CI']),
-  // One repetition in CI, which the last lines of `npm test` name: a page that is busy elsewhere should not fail a landing.
+  // One repetition in CI, where machines are shared. The last lines of `npm test` name the tests that needed it.
   retries: process.env['CI'] ? 1 : 0,
   timeout: 180_000,
   expect: { timeout: 30_000 },

@@ -9,7 +9,7 @@ export interface TestDevice {
   readonly profile: DeviceProfile;
 }
 
-// As the engine opens Dawn in Node.
+// The reasons are beside those of the engine, in core's platform/node.ts.
 const DAWN_OPTIONS = [
   'enable-dawn-features=vulkan_enable_f16_on_nvidia',
   'disable-dawn-features=use_vulkan_zero_initialize_workgroup_memory_extension',

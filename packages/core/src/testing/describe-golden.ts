@@ -1,4 +1,5 @@
-// What the golden of a decoder must hold, through the same loader and engine as any checkpoint.
+// The tests of a decoder's golden: the same loader and engine as any checkpoint's, against the stored reference. Which goldens
+// there are, and what else is asked of some, is in the files that call it.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createEngine, type Engine, type NodeEngineOptions } from '../node.js';

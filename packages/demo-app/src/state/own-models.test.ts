@@ -41,7 +41,7 @@ describe('models that were quantised here', () => {
     expect([hostedId, (model as FileSystemDirectoryHandle).name]).toEqual([FINISHED.id, FINISHED.id]);
     shelf.isLocked = true;
     await models.delete(FINISHED.id);
-    expect([models.models.value, shelf.folders.size]).toEqual([[FINISHED], 1]);
+    expect([models.models.value, shelf.folders.size, shelf.kept.size]).toEqual([[FINISHED], 1, 1]);
     shelf.isLocked = false;
     await models.delete(FINISHED.id);
     expect([models.models.value.length, shelf.folders.size, shelf.kept.size]).toEqual([0, 0, 0]);

@@ -68,13 +68,14 @@ export class OwnModels {
 
   /** One that the browser does not let go is back in the list. */
   async delete(id: string): Promise<void> {
-    this.models.value = this.models.peek().filter((model) => model.id !== id);
+    const model = this.models.peek().find((each) => each.id === id);
+    this.models.value = this.models.peek().filter((each) => each !== model);
     try {
       // Files without an entry would be there for ever; an entry without files can be deleted again.
       await this.#shelf.deleteFiles(id);
       await this.#shelf.delete(id);
     } catch {
-      await this.refresh();
+      if (model) await this.note(model);
     }
   }
 }

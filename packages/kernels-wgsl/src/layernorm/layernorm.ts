@@ -39,9 +39,9 @@ function variantsOf(suffix: '' | '-bias' | '-bias-gelu'): readonly Variant[] {
 const variants: readonly Variant[] = (['-bias', '-bias-gelu', ''] as const).flatMap(variantsOf);
 
 /**
- * `y[row] = activation((x[row] - mean) / sqrt(variance + epsilon) * gamma + beta)`; x, y `[numRows, stride]`, gamma, beta `[stride]`,
- * all f32. Gamma and beta are zero beyond `width`, which makes y zero there whatever x holds. y is another buffer than x:
- * WebGPU binds no buffer for reading and writing in one dispatch.
+ * `y[row] = activation((x[row] - mean) / sqrt(variance + epsilon) * gamma + beta)`; x, y `[numRows, stride]`, gamma, beta
+ * `[stride]`, all f32. Gamma and beta are zero beyond `width`, which makes y zero there whatever x holds. y is another buffer
+ * than x: WebGPU binds no buffer for reading and writing in one dispatch.
  */
 export const layernorm: Kernel<LayernormShape> = defineKernel({
   name: 'layernorm',

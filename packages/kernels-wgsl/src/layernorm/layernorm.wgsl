@@ -1,6 +1,6 @@
-// y = activation((x - mean) / sqrt(variance + EPSILON) * gamma + beta), one workgroup per row, statistics in f32 and in two passes:
-// the mean, then the mean square of the differences from it. Both are taken of distances from the row's first element,
-// so that an offset of the whole row, however large, never meets the rounding of a sum.
+// y = activation((x - mean) / sqrt(variance + EPSILON) * gamma + beta), one workgroup per row, statistics in f32 and in
+// two passes: the mean, then the mean square of the differences from it. Both are taken of distances from the row's first
+// element, so that an offset of the whole row, however large, never meets the rounding of a sum.
 import slot::activation::{activate};
 import slot::reduce::{reduce_sum};
 
